@@ -1,0 +1,3 @@
+from orbit_release.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""Names of images, valid once constructed.
+
+The grammar is that of distribution/reference (https://pkg.go.dev/github.com/distribution/reference), which is
+what the OCI distribution specification, Docker and Kubernetes accept. Nothing is expanded: `redis` stays
+`redis`, it does not become `docker.io/library/redis`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from orbit_release.errors import InvalidError
+
+# A domain component may hold upper case and inner hyphens; a path component may not hold upper case.
+_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_IPV6 = r"\[(?:[a-fA-F0-9:]+)\]"
+_DOMAIN = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|{_IPV6})(?::[0-9]+)?", re.ASCII)
+_PATH_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
+_COMMIT_TAG = re.compile(r"sha-([0-9a-f]{4,40})", re.ASCII)
+_MAX_PATH = 255
+_TAG_DIGITS = 7
+
+
+def _invalid(noun: str, text: str, rule: str) -> InvalidError:
+    return InvalidError(f"invalid {noun} {text!r}", f"{rule}.")
+
+
+def _is_domain(first: str) -> bool:
+    """Whether a first part names a host: it has a dot, a port or an upper-case letter, or is localhost."""
+    return any(mark in first for mark in ".:[") or first == "localhost" or first.lower() != first
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Repository:
+    """An image name without tag and digest: `ghcr.io/drewpayment/orbit/bifrost`."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        first, slash, rest = self.name.partition("/")
+        path = rest if slash and _is_domain(first) else self.name
+        if path is rest and not _DOMAIN.fullmatch(first):
+            raise _invalid("repository", self.name, f"{first!r} is not a host name with an optional port")
+        if not path or not all(_PATH_PART.fullmatch(part) for part in path.split("/")):
+            rule = "Between slashes: lower-case letters and digits, joined by '.', '_', '__' or '-'"
+            raise _invalid("repository", self.name, rule)
+        if len(path) > _MAX_PATH:
+            raise _invalid("repository", self.name, f"The path is at most {_MAX_PATH} characters")
+        if re.fullmatch(r"[0-9a-f]{64}", path):
+            raise _invalid("repository", self.name, "64 hexadecimal digits are an image id, not a name")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def host(self) -> str:
+        """The registry's `host[:port]`, or "" where the name does not say (Docker Hub)."""
+        first, slash, _ = self.name.partition("/")
+        return first if slash and _is_domain(first) else ""
+
+    @property
+    def path(self) -> str:
+        """The name inside its registry: `drewpayment/orbit/bifrost`."""
+        return self.name.removeprefix(self.host + "/") if self.host else self.name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tag:
+    """A tag: `latest`, `sha-1a2b3c4`, `v1.2.3`."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _TAG.fullmatch(self.name):
+            rule = "A tag is 1 to 128 of A-Z a-z 0-9 _ . - and starts with none of '.' and '-'"
+            raise _invalid("tag", self.name, rule)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def commit_prefix(self) -> str | None:
+        """The 4 to 40 digits of the commit that a `sha-…` tag names; None for any other tag."""
+        match = _COMMIT_TAG.fullmatch(self.name)
+        return match[1] if match else None
+
+    @classmethod
+    def of_commit(cls, commit: str) -> Tag:
+        """Return the tag of the image that is built from a commit (its full name): `sha-` and 7 digits."""
+        return cls(f"sha-{commit[:_TAG_DIGITS]}")
+
+
+LATEST = Tag("latest")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """The digest of an OCI manifest: `sha256:` and 64 digits, or `sha512:` and 128."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.name):
+            rule = "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits"
+            raise _invalid("digest", self.name, rule)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """A repository with an optional tag and an optional digest; `parse(str(x)) == x`."""
+
+    repository: Repository
+    tag: Tag | None = None
+    digest: Digest | None = None
+
+    def __str__(self) -> str:
+        return f"{self.repository}{self.suffix}"
+
+    @property
+    def suffix(self) -> str:
+        """The `[:tag][@digest]` behind the repository."""
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Read `repository[:tag][@digest]`; a colon before the last slash is a port, not a tag."""
+        rest, at, digest = text.partition("@")
+        slash, colon = rest.rfind("/"), rest.rfind(":")
+        name, tag = (rest[:colon], rest[colon + 1 :]) if colon > slash else (rest, None)
+        return cls(
+            Repository(name),
+            Tag(tag) if tag is not None else None,
+            Digest(digest) if at else None,
+        )
