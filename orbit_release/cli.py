@@ -1,0 +1,393 @@
+"""The command line: parse options and the environment, call one flow, print its result."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orbit_release import __version__
+from orbit_release.errors import ConfigurationError, NotFoundError, OrbitReleaseError, UsageError
+
+# What a command does is imported when it runs, so that --help and completion stay fast.
+if TYPE_CHECKING:
+    from orbit_release.adapters.git import Git
+    from orbit_release.adapters.registry import Registry
+    from orbit_release.config import Config
+    from orbit_release.flows.build import Result
+    from orbit_release.flows.bump import Built, Change, Published
+    from orbit_release.flows.plan import Source
+
+_INTERRUPTED = 130
+_BUG = 70
+# https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
+_ACTIONS_BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+
+
+class _Session:
+    """What the global options name: the clone, the configuration, and the systems they lead to."""
+
+    def __init__(self, directory: Path, config_file: Path | None, *, verbose: bool) -> None:
+        self.directory = directory
+        self.config_file = config_file
+        self.verbose = verbose
+
+    def git(self) -> Git:
+        from orbit_release.adapters.git import Git
+
+        return click.get_current_context().with_resource(Git(self.directory, _git_environment()))
+
+    def source(self) -> Source:
+        from orbit_release import config
+        from orbit_release.flows.plan import Source
+
+        git = self.git()
+        file = self.config_file or git.top / config.FILE_NAME
+        shown = os.path.relpath(file)
+        return Source(git, config.load(_read(file), shown), _inside(git.top, file))
+
+    def registry(self) -> Registry:
+        from orbit_release.adapters.registry import Registry
+
+        folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        return Registry(github_token=os.environ.get("GITHUB_TOKEN"), docker_config=folder)
+
+    def address(self, git: Git) -> str:
+        """Return the monorepo's web address: what Actions says, else what the remote's address says."""
+        from orbit_release.core.release import web_address
+
+        server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+        return f"{server}/{name}" if server and name else web_address(git.remote_address())
+
+
+def _git_environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    if environment.get("GITHUB_ACTIONS") == "true":
+        for role in ("AUTHOR", "COMMITTER"):
+            environment.setdefault(f"GIT_{role}_NAME", _ACTIONS_BOT[0])
+            environment.setdefault(f"GIT_{role}_EMAIL", _ACTIONS_BOT[1])
+    return environment
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        hint = "write one (README.md shows how), or name it with --config FILE."
+        raise ConfigurationError(f"there is no {file}", hint) from error
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}", "check its permissions.") from error
+
+
+def _inside(top: Path, file: Path) -> str | None:
+    resolved = file.resolve()
+    return resolved.relative_to(top.resolve()).as_posix() if resolved.is_relative_to(top.resolve()) else None
+
+
+def _head() -> str | None:
+    return os.environ.get("GITHUB_SHA") if os.environ.get("GITHUB_ACTIONS") == "true" else None
+
+
+def _complete_service(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
+    options = context.find_root().params
+    session = _Session(Path(options["directory"]), options["config_file"], verbose=False)
+    try:
+        services = session.source().config.services
+    except OrbitReleaseError:
+        return []
+    return [service.name for service in services if service.name.startswith(typed)]
+
+
+_services = click.argument("names", metavar="[SERVICE]...", nargs=-1, shell_complete=_complete_service)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORBIT_RELEASE"})
+@click.version_option(__version__, prog_name="orbit-release", message="%(prog)s %(version)s")
+@click.option("-C", "directory", type=click.Path(path_type=Path), default=".", help="Run as if started in this folder.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Instead of orbit-release.yaml.")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and what is asked of whom.")
+@click.pass_context
+def cli(context: click.Context, directory: Path, config_file: Path | None, *, verbose: bool) -> None:
+    """Release the services of a GitHub monorepo to Kubernetes by GitOps."""
+    context.obj = _Session(directory, config_file, verbose=verbose)
+
+
+@cli.command("plan")
+@_services
+@click.option("--base", default="deployed", show_default=True, help="A commit to compare with, or what is deployed.")
+@click.option("--head", help="The commit to plan for.  [default: GITHUB_SHA in Actions, else HEAD]")
+@click.option("--fetch", is_flag=True, help="Ask the remote where the release branch stands now.")
+@click.option("--registry/--no-registry", "ask", default=None, help="Ask the registry which images exist already.")
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["table", "json", "names", "matrix", "github"]),
+    default="table",
+    show_default=True,
+    help="github writes to $GITHUB_OUTPUT, and implies --fetch and --registry.",
+)
+@click.pass_obj
+def plan_command(
+    session: _Session, names: tuple[str, ...], base: str, head: str | None, *, fetch: bool, ask: bool | None, shape: str
+) -> None:
+    """Show which services need a build or a release, and why."""
+    from orbit_release import output
+    from orbit_release.flows.plan import plan
+
+    source = session.source()
+    services = source.config.select(names)
+    github = shape == "github"
+    found = plan(
+        source,
+        services,
+        head=head or _head() or "HEAD",
+        base=None if base == "deployed" else base,
+        registry=session.registry() if (github if ask is None else ask) else None,
+        tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and base == "deployed") else None,
+    )
+    output.show_plan(found, shape, session.address(source.git) if shape in ("matrix", "github") else "", _output_file())
+
+
+def _output_file() -> Path | None:
+    file = os.environ.get("GITHUB_OUTPUT")
+    return Path(file) if file else None
+
+
+@cli.command("bump")
+@click.argument("words", metavar="[SERVICE TAG]...", nargs=-1, shell_complete=_complete_service)
+@click.option("--built", is_flag=True, help="Release whatever has been built: all services, or the named ones.")
+@click.option("--head", help="With --built, the commit to release.  [default: GITHUB_SHA in Actions, else the tip]")
+@click.option("--dry-run", is_flag=True, help="Print the change as a unified diff and stop.")
+@click.option("--no-push", "local", is_flag=True, help="Commit to the clone's own release branch instead.")
+@click.option("--no-verify", is_flag=True, help="Do not ask the registry whether the tags exist.")
+@click.option("-y", "--yes", is_flag=True, help="Publish without asking.")
+@click.option("--allow-unmerged", is_flag=True, help="Deploy a commit that is not on the release branch.")
+@click.option("-m", "--message", default="", help="The release commit's subject.")
+@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_obj
+def bump_command(session: _Session, words: tuple[str, ...], *, built: bool, head: str | None, **options: Any) -> None:
+    """Set image tags in the manifests and publish the release.
+
+    TAG may carry a digest: sha-1a2b3c4@sha256:…
+    """
+    from orbit_release.flows import bump as flow
+
+    if head and not built:
+        raise UsageError("--head goes with --built", "a tag names its commit itself.")
+    if built and options["no_verify"]:
+        raise UsageError("--built asks the registry what was built", "leave out --no-verify.")
+    source = session.source()
+    common = {
+        "registry": None if options["no_verify"] else session.registry(),
+        "publish": _publisher(source.git, **options),
+        "local": options["local"],
+        "subject": _one_line(options["message"]),
+        "address": session.address(source.git),
+    }
+    if built:
+        result = flow.bump_built(source, source.config.select(words), head=head or _head(), **common)
+        _show_built(result, options["shape"], dry_run=options["dry_run"])
+        return
+    changes = _changes(source.config, words)
+    confirm = _unmerged(allowed=options["allow_unmerged"])
+    published = flow.bump(source, changes, confirm_unmerged=confirm, **common)
+    _show_bump(published, changes, options["shape"], dry_run=options["dry_run"])
+
+
+def _changes(config: Config, words: tuple[str, ...]) -> list[Any]:
+    from orbit_release.core.image import Digest, Tag
+    from orbit_release.flows.bump import Change
+
+    if not words or len(words) % 2:
+        raise UsageError(
+            "bump takes pairs of a service and a tag", "for example: orbit-release bump bifrost sha-1a2b3c4"
+        )
+    names, tags = words[::2], words[1::2]
+    if len(set(names)) < len(names):
+        raise UsageError("a service is named twice", "give each service one tag.")
+    parts = [text.partition("@") for text in tags]
+    wanted = {
+        name: (Tag(tag), Digest(digest) if at else None) for name, (tag, at, digest) in zip(names, parts, strict=True)
+    }
+    return [Change(service, *wanted[service.name]) for service in config.select(names)]
+
+
+def _publisher(git: Git, *, dry_run: bool, local: bool, yes: bool, **_: object) -> Callable[..., str | None]:
+    """Return what is done with a release: publish it, ask first on a terminal, or with --dry-run show it only."""
+    from orbit_release import output
+
+    @cache
+    def agreed(diff: str) -> bool:
+        output.say(output.coloured_diff(diff))
+        where = "commit it to" if local else "publish it on"
+        return click.confirm(f"{where} the release branch?", default=True, err=True)
+
+    def publish(tip: Any, release: Any, message: str) -> str | None:
+        for warning in release.warnings:
+            output.warn(warning)
+        if dry_run:
+            click.echo(release.diff(), nl=False)
+            return str(tip.commit)
+        if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not agreed(release.diff()):
+            raise click.Abort
+        return git.publish(tip, release.files, message)
+
+    return publish
+
+
+def _unmerged(*, allowed: bool) -> Callable[[str], bool]:
+    @cache
+    def confirm(message: str) -> bool:
+        if allowed or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return allowed
+        return click.confirm(f"{message}. Deploy it all the same?", default=False, err=True)
+
+    return confirm
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise UsageError("the message must be one line without control characters", "shorten it.")
+    return text.strip()
+
+
+@cli.command("build")
+@_services
+@click.option("--head", help="The commit to build for.  [default: GITHUB_SHA in Actions, else HEAD]")
+@click.option("--push/--no-push", default=True, show_default=True, help="Push to the registry, or keep in the engine.")
+@click.option("--builder", metavar="NAME|tcp://HOST:PORT", help="A buildx builder, or a remote BuildKit.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="How many builds at once.")
+@click.option("--force", is_flag=True, help="Build also what the registry has already.")
+@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_obj
+def build_command(
+    session: _Session,
+    names: tuple[str, ...],
+    *,
+    head: str | None,
+    push: bool,
+    builder: str | None,
+    jobs: int,
+    force: bool,
+    shape: str,
+) -> None:
+    """Build the images that the plan asks for, or those of the named services, and push them."""
+    from orbit_release import output
+    from orbit_release.adapters.docker import choose_builder
+    from orbit_release.flows.build import Building, build
+
+    source = session.source()
+    registry = session.registry() if push else None
+    building = Building(source, registry, session.address(source.git), jobs=jobs, force=force)
+    services = source.config.select(names)
+    with output.build_progress(terminal=sys.stderr.isatty()) as progress:
+        results = build(
+            building,
+            services,
+            named=bool(names),
+            head=head or _head() or "HEAD",
+            builder=lambda: choose_builder(builder, github_token=os.environ.get("GITHUB_TOKEN")),
+            progress=progress,
+        )
+    click.echo(output.to_json(output.builds_document(results)) if shape == "json" else output.builds_table(results))
+    _raise_failed(results)
+
+
+def _raise_failed(results: Sequence[Result]) -> None:
+    """End with exit code 7 if a build failed, after its last log lines; with 8 if access was all that lacked."""
+    from orbit_release import output
+    from orbit_release.errors import AccessError, BuildError
+
+    failed = [result for result in results if result.error]
+    for result in failed:
+        output.say("\n".join(f"{result.plan.service.name} | {output.printable(line)}" for line in result.log))
+    messages = "\n".join(f"{result.plan.service.name}: {result.error.message}" for result in failed if result.error)
+    hint = next((result.error.hint for result in failed if result.error and result.error.hint), "")
+    if failed:
+        kind = AccessError if all(isinstance(result.error, AccessError) for result in failed) else BuildError
+        raise kind(messages, hint or "mend it and run build again: what was pushed is not built twice.")
+
+
+def _show_bump(published: Published | None, changes: Sequence[Change], shape: str, *, dry_run: bool) -> None:
+    from orbit_release import output
+
+    if published is None:
+        already = ", ".join(f"{change.service.name} {change.tag}" for change in changes)
+        output.say(f"nothing to do: already at {already}")
+    _show_release(published, shape, dry_run=dry_run)
+
+
+def _show_release(published: Published | None, shape: str, *, dry_run: bool, **more: Any) -> None:
+    from orbit_release import output
+
+    if dry_run:
+        return
+    if shape == "json":
+        release, commit = (published.release, published.commit) if published else (None, None)
+        click.echo(output.to_json({**output.release_document(release, commit), **more}))
+    elif published:
+        click.echo(output.release_table(published.release))
+        output.say(f"published {published.commit[:7]} on {published.tip.branch}")
+
+
+def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
+    from orbit_release import output
+    from orbit_release.core.plan import Action
+
+    missing = [str(image) for image in result.missing]
+    if result.plan.superseded:
+        output.say("nothing to do: this head is not on the release branch any more")
+    elif result.published is None and not missing:
+        output.say("nothing to do: every image that was built is deployed")
+    for one in result.plan.with_action(Action.HELD):
+        output.say(f"{one.service.name} stays: {one.reason}")
+    _show_release(result.published, shape, dry_run=dry_run, missing=missing)
+    if missing:
+        hint = "their builds failed or did not run: run `orbit-release build`, then this again."
+        raise NotFoundError("not in the registry: " + ", ".join(missing), hint)
+
+
+def main() -> None:
+    """Run the command line; every error ends in two lines and the exit code of its kind."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    except OrbitReleaseError as error:
+        _show_error(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read our output has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (so that the interpreter's own flush is silent)
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001  (the last resort: a bug is ours, and says so)
+        _show_bug(error)
+        sys.exit(_BUG)
+
+
+def _show_error(error: OrbitReleaseError) -> None:
+    from orbit_release import output
+
+    if _verbose():
+        traceback.print_exception(error)
+    output.show_error(error)
+
+
+def _show_bug(error: Exception) -> None:
+    if _verbose():
+        traceback.print_exception(error)
+    click.echo(f"error: {type(error).__name__}: {error}", err=True)
+    click.echo("hint: this is a bug of orbit-release; run it again with -v and report what it prints.", err=True)
+
+
+def _verbose() -> bool:
+    return bool({"-v", "--verbose"} & set(sys.argv[1:]))

@@ -1,0 +1,183 @@
+"""Which service needs what, and why: decided from state alone, so that no event can be lost.
+
+Four facts decide: the head, the inputs of a service at a commit, the reference that is deployed, and what the
+registry has. They are gathered in this order because each next one is dearer: `assess` needs only trees,
+`aim` the history of the branch, `find_image` the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from orbit_release.core.image import LATEST, ImageReference, Tag
+from orbit_release.core.service import Service
+
+
+class Action(StrEnum):
+    """What a service needs."""
+
+    CURRENT = "current"
+    RELEASE = "release"
+    BUILD = "build"
+    HELD = "held"
+    ABSENT = "absent"
+
+
+PENDING = (Action.BUILD, Action.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file that differs between two commits; the status is git's letter (A, D, M, T)."""
+
+    path: bytes
+    status: str
+
+    def __str__(self) -> str:
+        text = self.path.decode("utf-8", "backslashreplace")
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A reference that a manifest carries, and the commit that its tag names, as far as it is known."""
+
+    reference: ImageReference
+    hold: str | None = None
+    commit: str | None = None
+
+    @property
+    def tag(self) -> Tag | None:
+        return self.reference.tag
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """What one service needs: the action, a reason that a person can read, and what it rests on.
+
+    `target` is the commit to build the image from, `tag` that image's tag: set where something is to be done.
+    """
+
+    service: Service
+    action: Action
+    reason: str
+    deployed: Deployment | None = None
+    files: tuple[ChangedFile, ...] = ()
+    target: str | None = None
+    warning: str | None = None
+
+    @property
+    def tag(self) -> Tag | None:
+        return Tag.of_commit(self.target) if self.target else None
+
+    @property
+    def image(self) -> ImageReference | None:
+        """The image to build or to release."""
+        return ImageReference(self.service.repository, self.tag) if self.tag else None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every service needs at a head; base is set where two trees were compared instead of the state."""
+
+    head: str | None
+    services: tuple[ServicePlan, ...]
+    base: str | None = None
+    superseded: bool = False
+
+    def with_action(self, *actions: Action) -> tuple[ServicePlan, ...]:
+        """Return the services that need one of these actions."""
+        return tuple(service for service in self.services if service.action in actions)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The commits above a common ancestor of all that are asked about, with their parents."""
+
+    parents: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `older` is reachable from `newer`; a commit below the common ancestor is from all above."""
+        if older == newer or older not in self.parents:
+            return True
+        seen: set[str] = set()
+        todo = [newer]
+        while todo:
+            commit = todo.pop()
+            if commit == older:
+                return True
+            if commit not in seen:
+                seen.add(commit)
+                todo.extend(self.parents.get(commit, ()))
+        return False
+
+
+def assess(
+    service: Service, deployed: Deployment | None, files: Sequence[ChangedFile], *, settings_changed: bool
+) -> ServicePlan:
+    """Decide what trees can tell: held, current, or in need of the target's image.
+
+    `files` are the inputs that differ between the deployed commit and head.
+    """
+    plan = ServicePlan(service, Action.BUILD, "", deployed, tuple(files))
+    if deployed is None:
+        return replace(plan, reason=f"no manifest names {service.repository}")
+    if deployed.hold is not None:
+        return replace(plan, action=Action.HELD, reason=f"held: {deployed.hold or 'no reason given'}", files=())
+    if deployed.tag is None or deployed.tag == LATEST:
+        return replace(plan, reason=f"never released: deployed is {deployed.tag or 'no tag'}")
+    if deployed.tag.commit_prefix is None:
+        return replace(plan, action=Action.HELD, reason=f"pinned to {deployed.tag} by hand", files=())
+    if deployed.commit is None:
+        return replace(plan, reason=f"{deployed.tag} names no commit that is known here")
+    if files or settings_changed:
+        return replace(plan, reason=describe(files, f"since {deployed.tag}"))
+    return replace(plan, action=Action.CURRENT, reason=f"no input changed since {deployed.tag}")
+
+
+def describe(files: Sequence[ChangedFile], since: str) -> str:
+    """Return why a service is not current; no files means that its build settings changed."""
+    if not files:
+        return f"its build settings changed {since}"
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"{len(files)} file{'s' if len(files) > 1 else ''} changed {since}: {files[0]}{more}"
+
+
+def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
+    """Give a service its target, unless that would go backwards."""
+    aimed = replace(plan, target=target)
+    deployed = plan.deployed
+    if deployed is None or deployed.commit is None:
+        same = deployed is not None and deployed.tag == aimed.tag
+        return _current(aimed, f"{aimed.tag} is deployed") if same else aimed
+    if history.is_ancestor(target, deployed.commit):
+        return _current(aimed, f"{deployed.tag} is newer than {aimed.tag}")
+    if not history.is_ancestor(deployed.commit, target):
+        return replace(aimed, warning=f"{deployed.tag} is not an ancestor of {aimed.tag}: was history rewritten?")
+    return aimed
+
+
+def find_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
+    """Take into account whether the registry has the target's image."""
+    if plan.action is not Action.BUILD or not there:
+        return plan
+    if plan.deployed is None:
+        return _current(plan, f"{plan.tag} is in the registry, and {plan.reason}")
+    return replace(plan, action=Action.RELEASE)
+
+
+def absent(service: Service, where: str) -> ServicePlan:
+    """Return the plan of a service whose Dockerfile does not exist."""
+    return ServicePlan(service, Action.ABSENT, f"no {service.settings.dockerfile} {where}")
+
+
+def most_urgent(plans: Sequence[ServicePlan]) -> ServicePlan:
+    """Return the plan that stands for a service whose manifests carry different references."""
+    order = (Action.HELD, Action.BUILD, Action.RELEASE, Action.CURRENT)
+    return min(plans, key=lambda plan: order.index(plan.action))
+
+
+def _current(plan: ServicePlan, reason: str) -> ServicePlan:
+    return replace(plan, action=Action.CURRENT, reason=reason, target=None)

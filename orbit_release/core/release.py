@@ -1,0 +1,111 @@
+"""A release: the edits of the manifests, and the commit that tells of them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orbit_release.core.image import Repository
+from orbit_release.core.manifest import Edit, NewImage, rewrite
+
+_SCP_ADDRESS = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)")
+_URL = re.compile(r"(?:https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:]+)(?::\d+)?/(?P<path>.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A manifest before and after."""
+
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a release changes: the references, and the manifests by path."""
+
+    edits: tuple[Edit, ...]
+    changes: Mapping[str, Change]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The new bytes of each changed manifest."""
+        return {path: change.after for path, change in self.changes.items()}
+
+    def diff(self) -> str:
+        """Return a unified diff of the manifests, for people to read."""
+        return "".join(_diff(path, change) for path, change in self.changes.items())
+
+
+def plan_release(manifests: Iterable[tuple[str, bytes]], images: Sequence[NewImage]) -> Release:
+    """Set the images in the manifests; InvalidError, and nothing is changed, if one cannot be edited safely."""
+    edits: list[Edit] = []
+    changes: dict[str, Change] = {}
+    warnings: list[str] = []
+    for path, data in manifests:
+        found = rewrite(data, path, images)
+        warnings += found.warnings
+        if found.edits:
+            edits += found.edits
+            changes[path] = Change(data, found.data)
+    return Release(tuple(edits), changes, tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One service's way from one reference to the next; the commits are None where they are not known."""
+
+    service: str
+    before: str
+    after: str
+    base: str | None = None
+    head: str | None = None
+    commits: int | None = None
+
+
+def commit_message(steps: Sequence[Step], source: str, subject: str = "") -> str:
+    """Return the message of a release commit: a subject, a line for each service, and trailers for machines.
+
+    `source` is the monorepo's web address, for compare links, or "".
+    """
+    tags = {step.after for step in steps}
+    what = steps[0].service if len(steps) == 1 else f"{len(steps)} services"
+    default = f"release: {what} {tags.pop()}" if len(tags) == 1 else f"release: {what}"
+    lines = "\n".join(f"{step.service}: {step.before} -> {step.after}{_about(step, source)}" for step in steps)
+    trailers = "\n".join(f"Orbit-Release: {step.service} {step.after}" for step in steps)
+    return f"{subject or default}\n\n{lines}\n\n{trailers}\n"
+
+
+def _about(step: Step, source: str) -> str:
+    if not step.commits:
+        return ""
+    count = f"{step.commits} commit{'s' if step.commits > 1 else ''}"
+    return f" ({count}, {source}/compare/{step.base}...{step.head})" if source else f" ({count})"
+
+
+def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str, Edit]:
+    """Return one edit for each service, in order; several manifests may carry a service's reference."""
+    found: dict[str, Edit] = {}
+    for edit in edits:
+        found.setdefault(names[edit.after.repository], edit)
+    return found
+
+
+def web_address(remote: str) -> str:
+    """Return a repository's https address, without credentials, or "" for a remote that has none (a path)."""
+    match = _URL.fullmatch(remote) or _SCP_ADDRESS.fullmatch(remote)
+    return f"https://{match['host']}/{match['path'].removesuffix('/').removesuffix('.git')}" if match else ""
+
+
+def _diff(path: str, change: Change) -> str:
+    before, after = (_text(data).splitlines(keepends=True) for data in (change.before, change.after))
+    lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _text(data: bytes) -> str:
+    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return data.decode("utf-16" if utf16 else "utf-8", "backslashreplace")

@@ -1,0 +1,168 @@
+"""build: each service's image from its target commit, pushed as sha-…, then `latest` moved forward."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from orbit_release.adapters.git import Tip
+from orbit_release.core.build import BuildRequest
+from orbit_release.core.image import LATEST, Digest, ImageReference
+from orbit_release.core.matrix import labels
+from orbit_release.core.plan import Action, ServicePlan
+from orbit_release.core.service import Service
+from orbit_release.errors import NotFoundError, OrbitReleaseError
+from orbit_release.flows.plan import Source, has_image, plan, targets
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.docker import Builder
+    from orbit_release.adapters.registry import Registry
+
+_LAST_LINES = 20
+Progress = Callable[[str, str], None]  # service, one line of what happens
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one service's build; `error` is set if it failed, with the last lines of its log."""
+
+    plan: ServicePlan
+    status: str  # built, skipped (the registry has it already), failed
+    digest: Digest | None = None
+    latest: bool = False
+    error: OrbitReleaseError | None = None
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """Where a build takes its sources from and where its images go; without a registry they stay in the engine."""
+
+    source: Source
+    registry: Registry | None
+    address: str
+    jobs: int
+    force: bool
+
+
+def build(
+    building: Building,
+    services: Sequence[Service],
+    *,
+    named: bool,
+    head: str,
+    builder: Callable[[], Builder],
+    progress: Progress,
+) -> list[Result]:
+    """Build what the plan asks for at head, or exactly the named services; one failure stops no other build."""
+    wanted = _named(building, services, head) if named else _planned(building, services, head)
+    there = {one.service.name for one in wanted if _is_there(building, one)}
+    skipped = [Result(one, "skipped") for one in wanted if one.service.name in there]
+    todo = [one for one in wanted if one.service.name not in there]
+    results = [*skipped, *(_run(building, todo, builder, progress) if todo else ())]
+    if building.registry and results:
+        results = _move_latest(building, building.registry, results)
+    names = [service.name for service in services]
+    return sorted(results, key=lambda result: names.index(result.plan.service.name))
+
+
+def _planned(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
+    found = plan(building.source, services, head=head, registry=building.registry)
+    # `release` images exist: looking at them again moves a `latest` that an interrupted run left behind.
+    return [one for one in found.with_action(Action.BUILD, Action.RELEASE) if one.target]
+
+
+def _named(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
+    found = targets(building.source, head, services)
+    for service in services:
+        if service.name not in found:
+            hint = f"plan {service.name} says what is missing."
+            raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
+    return [ServicePlan(service, Action.BUILD, "named", target=found[service.name]) for service in services]
+
+
+def _is_there(building: Building, one: ServicePlan) -> bool:
+    there = one.action is Action.RELEASE or (building.registry is not None and has_image(building.registry, one))
+    return there and not building.force
+
+
+def _run(
+    building: Building, todo: Sequence[ServicePlan], builder: Callable[[], Builder], progress: Progress
+) -> Iterator[Result]:
+    with ExitStack() as stack:
+        trees = {one.target: _tree(building.source, one.target or "", stack) for one in todo}
+        pool = stack.enter_context(ThreadPoolExecutor(building.jobs))
+        engine = stack.enter_context(builder())
+        futures = [pool.submit(_one, building, engine, one, trees[one.target], progress) for one in todo]
+        yield from (future.result() for future in as_completed(futures))
+
+
+def _tree(source: Source, commit: str, stack: ExitStack) -> Path:
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="orbit-release-")))
+    source.git.check_out(commit, folder)
+    return folder
+
+
+def _one(building: Building, engine: Builder, one: ServicePlan, tree: Path, progress: Progress) -> Result:
+    log: deque[str] = deque(maxlen=_LAST_LINES)
+
+    def told(line: str) -> None:
+        log.append(line)
+        progress(one.service.name, line)
+
+    try:
+        digest = engine.build(_request(building, one, tree), push=building.registry is not None, progress=told)
+    except OrbitReleaseError as error:
+        progress(one.service.name, f"failed: {error.message}")
+        return Result(one, "failed", error=error, log=tuple(log))
+    progress(one.service.name, f"{'pushed' if digest else 'built'} {one.image}")
+    return Result(one, "built", digest)
+
+
+def _request(building: Building, one: ServicePlan, tree: Path) -> BuildRequest:
+    settings, repository = one.service.settings, one.service.repository
+    tags = (one.tag,) if building.registry else (one.tag, LATEST)
+    return BuildRequest(
+        tree=tree,
+        context=settings.context,
+        dockerfile=settings.dockerfile,
+        tags=tuple(ImageReference(repository, tag) for tag in tags),
+        platforms=settings.platforms,
+        build_args=dict(settings.build_args),
+        labels=labels(one, building.address),
+    )
+
+
+def _move_latest(building: Building, registry: Registry, results: Sequence[Result]) -> list[Result]:
+    """Point `latest` at each image that is on the release branch and newer than what `latest` is now."""
+    git = building.source.git
+    if git.shallow:
+        git.deepen()
+    tip = git.tip(building.source.config.branch, fetch=True)
+    moved = []
+    for result in results:
+        one = result.plan
+        if result.status != "failed" and one.tag and one.target:
+            digest = result.digest or registry.require(one.service.repository, one.tag)
+            forward = _is_forward(building.source, registry, tip, one)
+            if forward:
+                registry.copy_tag(one.service.repository, digest, LATEST)
+            result = replace(result, digest=digest, latest=forward)
+        moved.append(result)
+    return moved
+
+
+def _is_forward(source: Source, registry: Registry, tip: Tip, one: ServicePlan) -> bool:
+    now = registry.image(one.service.repository, LATEST)
+    running = source.git.fetch_commit(now.revision) if now and now.revision else None
+    target = one.target or ""
+    history = source.git.history([tip.commit, target, *([running] if running else [])])
+    if not history.is_ancestor(target, tip.commit):
+        return False
+    return running is None or running == target or not history.is_ancestor(target, running)

@@ -1,0 +1,34 @@
+"""Choose what builds the images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from orbit_release.adapters import buildx
+from orbit_release.errors import UsageError
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.docker import SdkBuilder
+
+    Builder = SdkBuilder | buildx.BuildxBuilder
+
+
+def choose_builder(
+    builder: str | None, *, environ: Mapping[str, str] | None = None, github_token: str | None = None
+) -> Builder:
+    """Return `docker buildx` where it is installed, else the engine's own builder; enter it to connect.
+
+    `builder` is a name of `docker buildx ls` or tcp://HOST:PORT; without an environment this process's own counts.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    if buildx.is_installed(environ):
+        return buildx.BuildxBuilder(builder, environ)
+    if builder is not None:
+        hint = "Install it (https://docs.docker.com/go/buildx/), or leave --builder out."
+        raise UsageError("--builder needs docker buildx, which is not installed", hint)
+    # The SDK takes a fifth of a second to import.
+    from orbit_release.adapters.docker import SdkBuilder, connect  # noqa: PLC0415
+
+    return SdkBuilder(lambda: connect(environ), github_token=github_token)

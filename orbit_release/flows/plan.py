@@ -1,0 +1,283 @@
+"""plan: which service needs what, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orbit_release import config as configuration
+from orbit_release.adapters.git import SYMLINK, Git, Tip
+from orbit_release.config import Config
+from orbit_release.core.image import ImageReference, Repository
+from orbit_release.core.manifest import FoundImage, find_images
+from orbit_release.core.plan import (
+    Action,
+    ChangedFile,
+    Deployment,
+    Plan,
+    ServicePlan,
+    absent,
+    aim,
+    assess,
+    describe,
+    find_image,
+    most_urgent,
+)
+from orbit_release.core.service import BuildSettings, Service
+from orbit_release.errors import ConfigurationError, ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.registry import Registry
+
+_MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
+_QUESTIONS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a plan reads: the clone, the configuration and, if it is tracked, that file's path in the clone."""
+
+    git: Git
+    config: Config
+    config_path: str | None
+
+    def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
+        """Return the build settings by service at a commit; None if it has no valid configuration."""
+        data = self.git.file(commit, self.config_path) if commit and self.config_path else None
+        try:
+            found = configuration.load(data, "") if data else None
+        except ConfigurationError:
+            return None
+        return {service.name: service.settings for service in found.services} if found else None
+
+    def deployed(self, tip: Tip) -> dict[Repository, list[FoundImage]]:
+        """Return the references that the manifests at the tip carry, by repository."""
+        repositories = {service.repository for service in self.config.services}
+        found: dict[Repository, list[FoundImage]] = {repository: [] for repository in repositories}
+        for path, data in manifests(self.git, tip, self.config.manifests):
+            for image in find_images(data, path, repositories):
+                found[image.reference.repository].append(image)
+        return found
+
+
+def manifests(git: Git, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
+    """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
+    for file in git.tree_files(tip.commit, folder):
+        if file.path.endswith(_MANIFEST_ENDINGS) and file.mode != SYMLINK:
+            yield file.path.decode("utf-8", "surrogateescape"), git.blob(file.blob)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The commit to plan for, and which of the services exist there."""
+
+    commit: str
+    present: tuple[Service, ...]
+    absent: tuple[ServicePlan, ...]
+    own_ignore_files: frozenset[str]
+
+    def inputs(self, service: Service, files: Iterable[ChangedFile]) -> tuple[ChangedFile, ...]:
+        own = service.name in self.own_ignore_files
+        return tuple(file for file in files if service.is_input(file.path, own_ignore_file=own))
+
+
+def plan(
+    source: Source,
+    services: Sequence[Service],
+    *,
+    head: str,
+    base: str | None = None,
+    registry: Registry | None = None,
+    tip: Tip | None = None,
+) -> Plan:
+    """Decide what each service needs at `head`.
+
+    Without a base, against what the release branch's manifests deploy; with one, against that commit, as path
+    filters do. A registry is asked for the images that would be built, and for commits that git does not know.
+    `tip` is where the release branch stands; without it, where it stood when it was last fetched.
+    """
+    if head == "HEAD" and source.git.commit(head) is None:
+        return Plan(None, tuple(absent(service, "yet: there is no commit") for service in services))
+    commit = _commit(source.git, head)
+    found = _look(source, commit, services)
+    if base is not None:
+        return _ordered(_compare(source, found, base, registry), services)
+    return _ordered(_against_deployed(source, found, registry, tip), services)
+
+
+def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
+    """Return, by service, the newest first-parent commit up to head that changed its inputs; absent ones are left out."""
+    commit = _commit(source.git, head)
+    found = _look(source, commit, services)
+    return _targets(source, found, found.present)
+
+
+def _ordered(plan: Plan, services: Sequence[Service]) -> Plan:
+    names = [service.name for service in services]
+    return replace(plan, services=tuple(sorted(plan.services, key=lambda one: names.index(one.service.name))))
+
+
+def _commit(git: Git, revision: str) -> str:
+    commit = git.commit(revision) or git.fetch_commit(revision)
+    if commit is None:
+        hint = "name a branch, a tag or a commit of this clone, or fetch it first."
+        raise NotFoundError(f"{revision} names no commit, or several", hint)
+    return commit
+
+
+def _look(source: Source, head: str, services: Iterable[Service]) -> _Head:
+    git = source.git
+    present = [service for service in services if git.file(head, service.settings.dockerfile) is not None]
+    missing = [service for service in services if service not in present]
+    own = (service.name for service in present if git.file(head, service.settings.own_ignore_file) is not None)
+    return _Head(head, tuple(present), tuple(absent(service, f"at {head[:7]}") for service in missing), frozenset(own))
+
+
+def _compare(source: Source, head: _Head, base: str, registry: Registry | None) -> Plan:
+    start = _base(source.git, base)
+    files = source.git.changes([(start, head.commit)])[start]
+    old, new = source.settings(start), source.settings(head.commit)
+    plans = []
+    for service in head.present:
+        inputs = head.inputs(service, files)
+        if inputs or _settings_differ(old, new, service):
+            plans.append(ServicePlan(service, Action.BUILD, describe(inputs, f"since {base}"), files=inputs))
+        else:
+            plans.append(ServicePlan(service, Action.CURRENT, f"no input changed since {base}"))
+    stale = [one.service for one in plans if one.action is Action.BUILD]
+    targets = _targets(source, head, stale)
+    plans = [replace(one, target=targets.get(one.service.name)) for one in plans]
+    return Plan(head.commit, (*_ask(registry, plans), *head.absent), start or "the empty tree")
+
+
+def _base(git: Git, base: str) -> str | None:
+    if base and not base.strip("0"):  # the state before a branch existed, in GitHub's push event
+        return None
+    commit = git.commit(base) or git.fetch_commit(base)
+    if commit is None:
+        hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
+        raise NotFoundError(f"base {base} names no commit, or several", hint)
+    return commit
+
+
+def _against_deployed(source: Source, head: _Head, registry: Registry | None, tip: Tip | None) -> Plan:
+    git = source.git
+    if not head.present:
+        return Plan(head.commit, head.absent)
+    if git.shallow:
+        git.deepen()
+    tip = tip or git.tip(source.config.branch, fetch=False)
+    deployments = _deployments(source, tip, head.present, registry)
+    plans = _assess(source, head, deployments)
+    stale = [one for one in plans if one.action is Action.BUILD]
+    targets = _targets(source, head, [one.service for one in stale])
+    running = [one.deployed.commit for one in stale if one.deployed and one.deployed.commit]
+    history = git.history([tip.commit, head.commit, *targets.values(), *running])
+    if not history.is_ancestor(head.commit, tip.commit) and not history.is_ancestor(tip.commit, head.commit):
+        return _superseded(head, plans, tip)
+    plans = [aim(one, targets[one.service.name], history) if one.action is Action.BUILD else one for one in plans]
+    return Plan(head.commit, (*_one_per_service(_ask(registry, plans)), *head.absent))
+
+
+def _superseded(head: _Head, plans: Iterable[ServicePlan], tip: Tip) -> Plan:
+    reason = f"{head.commit[:7]} is not on {tip.branch}: rewritten, or not merged"
+    current = [replace(one, action=Action.CURRENT, reason=reason, files=()) for one in plans]
+    return Plan(head.commit, (*_one_per_service(current), *head.absent), superseded=True)
+
+
+def _deployments(
+    source: Source, tip: Tip, services: Iterable[Service], registry: Registry | None
+) -> list[tuple[Service, Deployment | None]]:
+    found = source.deployed(tip)
+    pairs: list[tuple[Service, Deployment | None]] = []
+    for service in services:
+        images = {(image.reference, image.hold): image for image in found[service.repository]}
+        pairs += [(service, _deployment(source.git, image, registry)) for image in images.values()] or [(service, None)]
+    return pairs
+
+
+def _deployment(git: Git, image: FoundImage, registry: Registry | None) -> Deployment:
+    return Deployment(image.reference, image.hold, commit_of(git, image.reference, registry))
+
+
+def commit_of(git: Git, reference: ImageReference, registry: Registry | None) -> str | None:
+    """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown."""
+    prefix = reference.tag.commit_prefix if reference.tag else None
+    if prefix is None or reference.tag is None:
+        return None
+    commit = git.commit_of_prefix(prefix)
+    if commit or registry is None:
+        return commit
+    image = registry.image(reference.repository, reference.tag)
+    return git.fetch_commit(image.revision) if image and image.revision else None
+
+
+def _assess(source: Source, head: _Head, deployments: Iterable[tuple[Service, Deployment | None]]) -> list[ServicePlan]:
+    pairs = list(deployments)
+    commits = {one.commit for _, one in pairs if one and one.commit}
+    changes = source.git.changes((commit, head.commit) for commit in commits)
+    new = source.settings(head.commit)
+    plans = []
+    for service, deployed in pairs:
+        commit = deployed.commit if deployed else None
+        inputs = head.inputs(service, changes[commit]) if commit else ()
+        differ = commit is not None and _settings_differ(source.settings(commit), new, service)
+        plans.append(assess(service, deployed, inputs, settings_changed=differ))
+    return plans
+
+
+def _settings_differ(
+    old: Mapping[str, BuildSettings] | None, new: Mapping[str, BuildSettings] | None, service: Service
+) -> bool:
+    return old is not None and new is not None and old.get(service.name) != new.get(service.name)
+
+
+def _targets(source: Source, head: _Head, services: Iterable[Service]) -> dict[str, str]:
+    targets = _walk(source, head, services)
+    if source.git.shallow and not targets.keys() >= {service.name for service in services}:
+        source.git.deepen()
+        targets = _walk(source, head, services)
+    return targets
+
+
+def _walk(source: Source, head: _Head, services: Iterable[Service]) -> dict[str, str]:
+    left = {service.name: service for service in services}
+    targets: dict[str, str] = {}
+    commits = source.git.first_parents(head.commit) if left else ()
+    for commit, files in commits:
+        configured = any(file.path == (source.config_path or "").encode() for file in files)
+        old, new = (source.settings(f"{commit}^"), source.settings(commit)) if configured else (None, None)
+        for name, service in tuple(left.items()):
+            if head.inputs(service, files) or _settings_differ(old, new, service):
+                targets[name] = commit
+                del left[name]
+        if not left:
+            break
+    return targets
+
+
+def _ask(registry: Registry | None, plans: Iterable[ServicePlan]) -> list[ServicePlan]:
+    if registry is None:
+        return list(plans)
+    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+        return list(pool.map(lambda one: find_image(one, there=has_image(registry, one)), plans))
+
+
+def has_image(registry: Registry, plan: ServicePlan) -> bool:
+    """Whether the registry has the target's image; ConflictError if its tag belongs to another commit's."""
+    if plan.action is not Action.BUILD or plan.tag is None:
+        return False
+    image = registry.image(plan.service.repository, plan.tag)
+    if image and image.revision and image.revision != plan.target:
+        message = f"{plan.image} was built from {image.revision}, not from {plan.target}"
+        raise ConflictError(message, "nothing is overwritten: delete that image, or push one more commit.")
+    return image is not None
+
+
+def _one_per_service(plans: Iterable[ServicePlan]) -> list[ServicePlan]:
+    grouped: dict[str, list[ServicePlan]] = {}
+    for one in plans:
+        grouped.setdefault(one.service.name, []).append(one)
+    return [most_urgent(group) for group in grouped.values()]

@@ -1,0 +1,221 @@
+"""What people and programs read: tables, JSON, GitHub's output file, progress."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orbit_release.core.matrix import matrix
+from orbit_release.core.plan import PENDING, Action, Plan, ServicePlan
+from orbit_release.core.release import Release
+from orbit_release.errors import OrbitReleaseError, UnavailableError
+
+if TYPE_CHECKING:
+    from orbit_release.flows.build import Result
+
+_COLOURS = {
+    Action.BUILD: "yellow",
+    Action.RELEASE: "cyan",
+    Action.HELD: "magenta",
+    Action.ABSENT: "bright_black",
+}
+
+
+def printable(text: str) -> str:
+    """Return foreign text as one line that cannot move the cursor, forge a line or reorder what is around it."""
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs") else "\ufffd" for c in text)
+
+
+def say(line: str) -> None:
+    """Tell the person one line of narrative."""
+    click.echo(line, err=True)
+
+
+def warn(message: str) -> None:
+    """Tell the person what deserves a look."""
+    click.echo(f"{click.style('warning:', fg='yellow')} {printable(message)}", err=True)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows in aligned columns; the last column may be as long as it likes."""
+    lines = [tuple(head), *(tuple(map(printable, row)) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """Return a versioned JSON document for people and programs."""
+    return json.dumps({"version": 1, **document}, indent=2)
+
+
+def plan_table(plan: Plan) -> str:
+    """Return a plan as a table with one line per service."""
+    rows = [
+        (one.service.name, one.action.value, _deployed(one), str(one.tag or "-"), one.reason) for one in plan.services
+    ]
+    return table(("SERVICE", "ACTION", "DEPLOYED", "TARGET", "REASON"), rows)
+
+
+def _deployed(plan: ServicePlan) -> str:
+    return (plan.deployed.reference.suffix.lstrip(":") if plan.deployed else "") or "-"
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain data; README.md and the JSON Schema describe it."""
+    services = [
+        {
+            "name": one.service.name,
+            "action": one.action.value,
+            "reason": one.reason,
+            "image": str(one.service.repository),
+            "deployed": str(one.deployed.reference) if one.deployed else None,
+            "target": one.target,
+            "tag": str(one.tag) if one.tag else None,
+            "files": [{"path": str(file), "status": file.status} for file in one.files],
+            "warning": one.warning,
+        }
+        for one in plan.services
+    ]
+    return {"base": plan.base, "head": plan.head, "superseded": plan.superseded, "services": services}
+
+
+def plan_outputs(plan: Plan, source: str) -> dict[str, str]:
+    """Return the outputs of the workflow's plan step, as text."""
+    pending = [one.service.name for one in plan.with_action(*PENDING)]
+    return {
+        "matrix": json.dumps(matrix(plan, source), separators=(",", ":")),
+        "any": json.dumps(bool(plan.with_action(Action.BUILD))),
+        "pending": json.dumps(bool(pending)),
+        "services": json.dumps(pending, separators=(",", ":")),
+    }
+
+
+def github_output(outputs: Mapping[str, str]) -> str:
+    """Return lines for $GITHUB_OUTPUT, with delimiters that no value can contain.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions#multiline-strings
+    """
+    delimiter = f"EOF_{secrets.token_hex(16)}"
+    return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in outputs.items())
+
+
+def show_plan(plan: Plan, shape: str, source: str, output_file: Path | None) -> None:
+    """Print a plan in one of the formats; `github` goes to the output file of the step where there is one."""
+    for one in plan.services:
+        if one.warning:
+            warn(one.warning)
+    if plan.superseded:
+        warn("this head is not on the release branch: nothing to do")
+    if shape == "github":
+        _write_outputs(plan_outputs(plan, source), output_file)
+    elif shape == "names":
+        click.echo("".join(f"{one.service.name}\n" for one in plan.with_action(*PENDING)), nl=False)
+    elif shape == "matrix":
+        click.echo(json.dumps(matrix(plan, source), indent=2))
+    else:
+        click.echo(to_json(plan_document(plan)) if shape == "json" else plan_table(plan))
+
+
+def _write_outputs(outputs: Mapping[str, str], file: Path | None) -> None:
+    text = github_output(outputs)
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UnavailableError(f"{file} cannot be written: {error.strerror}", "check $GITHUB_OUTPUT.") from error
+
+
+def coloured_diff(diff: str) -> str:
+    """Return a diff with its changed lines in colour; click strips the colour where nobody sees it."""
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    return "\n".join(click.style(printable(line), fg=colours.get(line[:1])) for line in diff.splitlines())
+
+
+def release_document(release: Release | None, commit: str | None) -> dict[str, Any]:
+    """Return a release as plain data."""
+    edits = [
+        {"path": edit.path, "line": edit.line, "before": str(edit.before), "after": str(edit.after)}
+        for edit in (release.edits if release else ())
+    ]
+    return {"commit": commit, "edits": edits}
+
+
+def release_table(release: Release) -> str:
+    """Return the edits of a release as a table."""
+    rows = [
+        (
+            edit.before.repository.name.rpartition("/")[2],
+            _suffix(edit.before),
+            _suffix(edit.after),
+            f"{edit.path}:{edit.line}",
+        )
+        for edit in release.edits
+    ]
+    return table(("IMAGE", "BEFORE", "AFTER", "MANIFEST"), rows)
+
+
+def _suffix(reference: Any) -> str:
+    return reference.suffix.lstrip(":") or "untagged"
+
+
+def builds_document(results: Sequence[Result]) -> dict[str, Any]:
+    """Return what became of the builds as plain data."""
+    services = [
+        {
+            "name": result.plan.service.name,
+            "status": result.status,
+            "image": str(result.plan.image),
+            "commit": result.plan.target,
+            "digest": str(result.digest) if result.digest else None,
+            "latest": result.latest,
+            "error": result.error.message if result.error else None,
+        }
+        for result in results
+    ]
+    return {"services": services}
+
+
+def builds_table(results: Sequence[Result]) -> str:
+    """Return what became of the builds as a table."""
+    rows = [
+        (result.plan.service.name, result.status, str(result.plan.tag), str(result.digest or "-")) for result in results
+    ]
+    return table(("SERVICE", "STATUS", "TAG", "DIGEST"), rows)
+
+
+@contextmanager
+def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
+    """Give a callable that shows a service's newest line: one live line each on a terminal, else prefixed lines."""
+    if not terminal:
+        yield lambda service, line: say(f"{service} | {printable(line)}")
+        return
+    from rich.console import Console  # noqa: PLC0415  (25 ms that only builds pay for)
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True)) as live:
+        tasks: dict[str, Any] = {}
+
+        def show(service: str, line: str) -> None:
+            task = tasks[service] if service in tasks else tasks.setdefault(service, live.add_task(service))
+            live.update(task, description=f"{service}  {printable(line)}"[: live.console.width - 12])
+
+        yield show
+
+
+def show_error(error: OrbitReleaseError) -> None:
+    """Tell what happened and what to do about it."""
+    lines = [printable(line) for line in error.message.splitlines()] or [""]
+    say(f"{click.style('error:', fg='red', bold=True)} " + "\n".join(lines))
+    if error.hint:
+        say(f"{click.style('hint:', fg='cyan')} {printable(error.hint)}")
