@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 _BUG = 70
 # https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
-_ACTIONS_BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+_ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
 
 
 class _Session:
@@ -69,9 +68,8 @@ class _Session:
 def _git_environment() -> dict[str, str]:
     environment = dict(os.environ)
     if environment.get("GITHUB_ACTIONS") == "true":
-        for role in ("AUTHOR", "COMMITTER"):
-            environment.setdefault(f"GIT_{role}_NAME", _ACTIONS_BOT[0])
-            environment.setdefault(f"GIT_{role}_EMAIL", _ACTIONS_BOT[1])
+        bot = {f"GIT_{role}_{key}": _ACTIONS_BOT[key] for role in ("AUTHOR", "COMMITTER") for key in _ACTIONS_BOT}
+        environment |= {name: environment.get(name) or value for name, value in bot.items()}
     return environment
 
 
@@ -134,7 +132,15 @@ def cli(context: click.Context, directory: Path, config_file: Path | None, *, ve
 )
 @click.pass_obj
 def plan_command(
-    session: _Session, names: tuple[str, ...], base: str, head: str | None, *, fetch: bool, ask: bool | None, shape: str
+    session: _Session,
+    /,
+    names: tuple[str, ...],
+    base: str,
+    head: str | None,
+    *,
+    fetch: bool,
+    ask: bool | None,
+    shape: str,
 ) -> None:
     """Show which services need a build or a release, and why."""
     from orbit_release import output
@@ -171,7 +177,9 @@ def _output_file() -> Path | None:
 @click.option("-m", "--message", default="", help="The release commit's subject.")
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
-def bump_command(session: _Session, words: tuple[str, ...], *, built: bool, head: str | None, **options: Any) -> None:
+def bump_command(
+    session: _Session, /, words: tuple[str, ...], *, built: bool, head: str | None, **options: Any
+) -> None:
     """Set image tags in the manifests and publish the release.
 
     TAG may carry a digest: sha-1a2b3c4@sha256:…
@@ -268,6 +276,7 @@ def _one_line(text: str) -> str:
 @click.pass_obj
 def build_command(
     session: _Session,
+    /,
     names: tuple[str, ...],
     *,
     head: str | None,
@@ -378,12 +387,16 @@ def _show_error(error: OrbitReleaseError) -> None:
     from orbit_release import output
 
     if _verbose():
+        import traceback
+
         traceback.print_exception(error)
     output.show_error(error)
 
 
 def _show_bug(error: Exception) -> None:
     if _verbose():
+        import traceback
+
         traceback.print_exception(error)
     click.echo(f"error: {type(error).__name__}: {error}", err=True)
     click.echo("hint: this is a bug of orbit-release; run it again with -v and report what it prints.", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +13,11 @@ import click
 
 from orbit_release.core.matrix import matrix
 from orbit_release.core.plan import PENDING, Action, Plan, ServicePlan
-from orbit_release.core.release import Release
 from orbit_release.errors import OrbitReleaseError, UnavailableError
 
 if TYPE_CHECKING:
+    from orbit_release.core.image import ImageReference
+    from orbit_release.core.release import Release
     from orbit_release.flows.build import Result
 
 _COLOURS = {
@@ -102,6 +102,8 @@ def github_output(outputs: Mapping[str, str]) -> str:
 
     https://docs.github.com/actions/reference/workflow-commands-for-github-actions#multiline-strings
     """
+    import secrets  # noqa: PLC0415  (5 ms that only workflows pay for)
+
     delimiter = f"EOF_{secrets.token_hex(16)}"
     return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in outputs.items())
 
@@ -164,7 +166,7 @@ def release_table(release: Release) -> str:
     return table(("IMAGE", "BEFORE", "AFTER", "MANIFEST"), rows)
 
 
-def _suffix(reference: Any) -> str:
+def _suffix(reference: ImageReference) -> str:
     return reference.suffix.lstrip(":") or "untagged"
 
 

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -227,7 +226,8 @@ class Git:
             hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
             raise NotFoundError(f"{remote} has no branch {branch}", hint)
         commit = listing.split()[0]
-        if self.commit(commit) is None:
+        # That the commit is here would not do: a fetch beside us may still be writing its trees.
+        if self.commit(f"refs/remotes/{remote}/{branch}") != commit:
             self._network(*self._fetch(remote), f"refs/heads/{branch}")
             self._read.clear()
         return self._branch_commit(commit, remote)
@@ -323,31 +323,25 @@ class Git:
         import git  # noqa: PLC0415  (85 ms that only publishing pays for)
 
         branch = f"refs/heads/{tip.branch}"
-        repository = git.Repo(self.top)
-        repository.git.update_environment(**self._environment)
-        repository.git.set_persistent_git_options(c=["core.hooksPath=/dev/null", *_LOW_SPEED])
-        try:
-            results = repository.remote(tip.remote or "").push(
-                f"{commit}:{branch}", force_with_lease=f"{branch}:{tip.commit}", no_verify=True
+        with git.Repo(self.top) as repository:
+            repository.git.update_environment(**self._environment)
+            repository.git.set_persistent_git_options(c=["core.hooksPath=/dev/null", *_LOW_SPEED])
+            status, told, complaint = repository.git.push(
+                *("--porcelain", "--no-verify", f"--force-with-lease={branch}:{tip.commit}"),
+                *(tip.remote, f"{commit}:{branch}"),
+                with_extended_output=True,
+                with_exceptions=False,
             )
-            return self._pushed(results, tip)
-        except git.GitCommandError as error:
-            if self._arrived(tip, commit):  # the answer was lost, not the push
-                return True
-            raise _remote_error(str(error.stderr).encode(), tip.remote or "") from error
-        finally:
-            repository.close()
-
-    def _pushed(self, results: Any, tip: Tip) -> bool:
-        for result in results:
-            if result.flags & (result.REJECTED | result.REMOTE_REJECTED | result.REMOTE_FAILURE | result.ERROR):
-                if _LOST_RACE.search(result.summary):
-                    return False
-                hint = "publish with a token that may push there, or ask for the rule to allow it."
-                raise AccessError(f"{tip.remote} refuses the push to {tip.branch}: {result.summary.strip()}", hint)
-        if not results:
-            raise UnavailableError(f"{tip.remote} did not answer the push", "try again: nothing is lost.")
-        return True
+        if status == 0 or self._arrived(tip, commit):  # the answer can get lost on the way, and the push not
+            return True
+        rejected = re.search(r"(?m)^!\t[^\t]*\t(.*)$", told)
+        if rejected is None:
+            raise _remote_error(complaint.encode("utf-8", "surrogateescape"), tip.remote or "")
+        if _LOST_RACE.search(rejected[1]):
+            return False
+        said = _message(complaint.encode("utf-8", "surrogateescape"))
+        hint = "publish with a token that may push there, or ask for the rule to allow it."
+        raise AccessError(f"{tip.remote} refuses the push to {tip.branch}: {rejected[1]}: {said}", hint)
 
     def _arrived(self, tip: Tip, commit: str) -> bool:
         result = self._run("ls-remote", tip.remote or "", f"refs/heads/{tip.branch}")
@@ -410,6 +404,8 @@ class Git:
 
     @contextmanager
     def _private_index(self) -> Iterator[Mapping[str, str]]:
+        from tempfile import TemporaryDirectory  # noqa: PLC0415  (only publishing needs it)
+
         with TemporaryDirectory(prefix="orbit-release-") as folder:
             yield {"GIT_INDEX_FILE": f"{folder}/index"}
 

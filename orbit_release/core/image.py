@@ -33,7 +33,7 @@ def _is_domain(first: str) -> bool:
     return any(mark in first for mark in ".:[") or first == "localhost" or first.lower() != first
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Repository:
     """An image name without tag and digest: `ghcr.io/drewpayment/orbit/bifrost`."""
 
@@ -67,7 +67,7 @@ class Repository:
         return self.name.removeprefix(self.host + "/") if self.host else self.name
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Tag:
     """A tag: `latest`, `sha-1a2b3c4`, `v1.2.3`."""
 
@@ -96,7 +96,7 @@ class Tag:
 LATEST = Tag("latest")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Digest:
     """The digest of an OCI manifest: `sha256:` and 64 digits, or `sha512:` and 128."""
 

@@ -145,17 +145,17 @@ def _move_latest(building: Building, registry: Registry, results: Sequence[Resul
     if git.shallow:
         git.deepen()
     tip = git.tip(building.source.config.branch, fetch=True)
-    moved = []
-    for result in results:
-        one = result.plan
-        if result.status != "failed" and one.tag and one.target:
-            digest = result.digest or registry.require(one.service.repository, one.tag)
-            forward = _is_forward(building.source, registry, tip, one)
-            if forward:
-                registry.copy_tag(one.service.repository, digest, LATEST)
-            result = replace(result, digest=digest, latest=forward)
-        moved.append(result)
-    return moved
+    return [result if result.error else _moved(building.source, registry, tip, result) for result in results]
+
+
+def _moved(source: Source, registry: Registry, tip: Tip, result: Result) -> Result:
+    one = result.plan
+    assert one.tag  # noqa: S101  (whatever was built has a target)
+    digest = result.digest or registry.require(one.service.repository, one.tag)
+    forward = _is_forward(source, registry, tip, one)
+    if forward:
+        registry.copy_tag(one.service.repository, digest, LATEST)
+    return replace(result, digest=digest, latest=forward)
 
 
 def _is_forward(source: Source, registry: Registry, tip: Tip, one: ServicePlan) -> bool:

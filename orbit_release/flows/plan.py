@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from orbit_release import config as configuration
 from orbit_release.adapters.git import SYMLINK, Git, Tip
 from orbit_release.config import Config
 from orbit_release.core.image import ImageReference, Repository
-from orbit_release.core.manifest import FoundImage, find_images
 from orbit_release.core.plan import (
     Action,
     ChangedFile,
@@ -30,6 +28,7 @@ from orbit_release.errors import ConfigurationError, ConflictError, NotFoundErro
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
+    from orbit_release.core.manifest import FoundImage
 
 _MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
 _QUESTIONS_AT_ONCE = 8
@@ -54,6 +53,8 @@ class Source:
 
     def deployed(self, tip: Tip) -> dict[Repository, list[FoundImage]]:
         """Return the references that the manifests at the tip carry, by repository."""
+        from orbit_release.core.manifest import find_images  # noqa: PLC0415  (comparing two trees reads none)
+
         repositories = {service.repository for service in self.config.services}
         found: dict[Repository, list[FoundImage]] = {repository: [] for repository in repositories}
         for path, data in manifests(self.git, tip, self.config.manifests):
@@ -108,7 +109,7 @@ def plan(
 
 
 def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
-    """Return, by service, the newest first-parent commit up to head that changed its inputs; absent ones are left out."""
+    """Return, by service, the newest first-parent commit up to head that changed its inputs; not for absent ones."""
     commit = _commit(source.git, head)
     found = _look(source, commit, services)
     return _targets(source, found, found.present)
@@ -261,6 +262,8 @@ def _walk(source: Source, head: _Head, services: Iterable[Service]) -> dict[str,
 def _ask(registry: Registry | None, plans: Iterable[ServicePlan]) -> list[ServicePlan]:
     if registry is None:
         return list(plans)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (4 ms that only this pays for)
+
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
         return list(pool.map(lambda one: find_image(one, there=has_image(registry, one)), plans))
 

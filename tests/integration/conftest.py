@@ -1,0 +1,24 @@
+"""Fixtures that need git, and an engine or a registry only where they say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.monorepo import Monorepo
+
+NOBODY = "127.0.0.1:9"  # the discard port: nothing answers
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Monorepo:
+    """Return a monorepo whose registry does not answer: for what must never ask it."""
+    return Monorepo.create(tmp_path, NOBODY)
+
+
+@pytest.fixture
+def monorepo(tmp_path: Path, registry_host: str) -> Monorepo:
+    """Return a monorepo whose images live in a folder of their own of the real registry."""
+    return Monorepo.create(tmp_path, f"{registry_host}/{uuid4().hex}")

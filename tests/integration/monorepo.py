@@ -1,0 +1,150 @@
+"""A monorepo with a bare origin, and the tool run in it as a person or a runner would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+SERVICES = ("web", "api", "worker")
+FOLDER = "deploy"
+CONFIG = """\
+image: {host}/orbit/{{service}}
+branch: main
+manifests: deploy
+services:
+  web: {{context: web, dockerfile: web/Dockerfile, paths: [web/**]}}
+  api: {{dockerfile: services/api/Dockerfile, paths: [services/api/**, proto/**]}}
+  worker: {{dockerfile: services/worker/Dockerfile, paths: [services/worker/**, proto/**, "!**/*.md"]}}
+"""
+MANIFEST = """\
+# {name}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  template:
+    spec:
+      containers:
+        - name: {name}
+          image: {host}/orbit/{name}:{tag} # the first one
+"""
+DOCKERFILES = {"web": "web/Dockerfile", "api": "services/api/Dockerfile", "worker": "services/worker/Dockerfile"}
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.com",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.com",
+}
+_FOREIGN = ("GIT_", "GITHUB_", "ORBIT_RELEASE_", "DOCKER_CONFIG")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment without what would leak into the tool under test."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    return {**kept, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", **extra}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Monorepo:
+    """A clone and its bare origin; the services' images live at `host`."""
+
+    clone: Path
+    origin: Path
+    host: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def create(cls, folder: Path, host: str) -> Monorepo:
+        repo = cls(folder / "clone", folder / "origin.git", host)
+        git(folder, "init", "-q", "--bare", "-b", "main", str(repo.origin))
+        git(folder, "init", "-q", "-b", "main", str(repo.clone))
+        repo.git("remote", "add", "origin", str(repo.origin))
+        files = {path: f"FROM scratch\nCOPY {path} /\n" for path in DOCKERFILES.values()}
+        files["web/Dockerfile"] = "FROM scratch\nCOPY Dockerfile /\n"
+        files |= {f"{FOLDER}/{name}.yaml": MANIFEST.format(name=name, host=host, tag="latest") for name in SERVICES}
+        files |= {"proto/api.proto": "syntax\n", "orbit-release.yaml": CONFIG.format(host=host)}
+        repo.push("first", files)
+        return repo
+
+    def git(self, *arguments: str) -> str:
+        return git(self.clone, *arguments)
+
+    def commit(self, message: str, files: Mapping[str, str | bytes | None]) -> str:
+        """Commit files (None removes one) and return the commit's name."""
+        for path, content in files.items():
+            target = self.clone / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if content is None:
+                target.unlink()
+            else:
+                target.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def push(self, message: str, files: Mapping[str, str | bytes | None]) -> str:
+        commit = self.commit(message, files)
+        self.git("push", "-q", "origin", "HEAD:main")
+        return commit
+
+    def deploy(self, **tags: str) -> str:
+        """Set tags by hand, push, and return the commit."""
+        files = {}
+        for name, tag in tags.items():
+            before = (self.clone / FOLDER / f"{name}.yaml").read_text()
+            start = before.index("image: ")
+            line = before[start:].splitlines()[0]
+            files[f"{FOLDER}/{name}.yaml"] = before.replace(line, f"image: {self.host}/orbit/{name}:{tag}")
+        return self.push("deploy", files)
+
+    def at_origin(self, path: str) -> str:
+        """Return a file's text on the release branch of the origin."""
+        return git(self.origin, "show", f"main:{path}", strip=False)
+
+    def deployed(self) -> dict[str, str]:
+        """Return the tags by service that the origin's manifests carry."""
+        texts = {name: self.at_origin(f"{FOLDER}/{name}.yaml") for name in SERVICES}
+        images = {n: yaml.safe_load(t)["spec"]["template"]["spec"]["containers"][0]["image"] for n, t in texts.items()}
+        return {name: image.removeprefix(f"{self.host}/orbit/{name}").lstrip(":") for name, image in images.items()}
+
+    def run(self, *arguments: str, directory: Path | None = None, **extra: str) -> Ran:
+        """Run orbit-release in the clone."""
+        result = subprocess.run(
+            [sys.executable, "-m", "orbit_release", *arguments],
+            cwd=directory or self.clone,
+            env=environment(**self.extra, **extra),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Ran(result.returncode, result.stdout, result.stderr)
+
+
+def git(folder: Path, *arguments: str, strip: bool = True) -> str:
+    """Run git and return what it prints."""
+    result = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True, check=True)
+    text = result.stdout.decode("utf-8", "surrogateescape")
+    return text.strip() if strip else text
+
+
+def sha(commit: str) -> str:
+    """Return the tag that belongs to a commit."""
+    return f"sha-{commit[:7]}"
