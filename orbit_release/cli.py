@@ -288,7 +288,7 @@ def build_command(
 ) -> None:
     """Build the images that the plan asks for, or those of the named services, and push them."""
     from orbit_release import output
-    from orbit_release.adapters.docker import choose_builder
+    from orbit_release.flows.builder import choose_builder
     from orbit_release.flows.build import Building, build
 
     source = session.source()
@@ -301,7 +301,7 @@ def build_command(
             services,
             named=bool(names),
             head=head or _head() or "HEAD",
-            builder=lambda: choose_builder(builder, github_token=os.environ.get("GITHUB_TOKEN")),
+            builder=lambda: choose_builder(builder, environ=os.environ, github_token=os.environ.get("GITHUB_TOKEN")),
             progress=progress,
         )
     click.echo(output.to_json(output.builds_document(results)) if shape == "json" else output.builds_table(results))
@@ -360,6 +360,28 @@ def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     if missing:
         hint = "their builds failed or did not run: run `orbit-release build`, then this again."
         raise NotFoundError("not in the registry: " + ", ".join(missing), hint)
+
+
+@cli.command("demo")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--registry", metavar="HOST:PORT", help="A registry on loopback that takes the images.")
+def demo_command(folder: Path | None, registry: str | None) -> None:
+    """Walk through four releases of a sample monorepo, with the real commands, and leave it to play with."""
+    from tempfile import mkdtemp
+
+    from orbit_release import output
+    from orbit_release.adapters.sandbox import Sandbox
+    from orbit_release.flows.builder import choose_builder
+    from orbit_release.flows.demo import demo
+
+    if registry is None:
+        hint = "run scripts/demo, which starts one, or `docker run -d -p 127.0.0.1:5000:5000 registry:2` and name it."
+        raise UsageError("the demo needs a registry: --registry HOST:PORT", hint)
+    with choose_builder(None, environ=os.environ):  # an engine that does not answer is better told now
+        pass
+    sandbox = Sandbox((folder or Path(mkdtemp(prefix="orbit-release-demo-"))).resolve(), os.environ, output.show_line)
+    demo(sandbox, registry, output.show_heading)
+    output.show_demo_end(sandbox.folder)
 
 
 def main() -> None:

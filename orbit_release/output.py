@@ -221,3 +221,25 @@ def show_error(error: OrbitReleaseError) -> None:
     say(f"{click.style('error:', fg='red', bold=True)} " + "\n".join(lines))
     if error.hint:
         say(f"{click.style('hint:', fg='cyan')} {printable(error.hint)}")
+
+
+def show_line(line: str) -> None:
+    """Print a line that a command printed; the command itself stands out."""
+    click.echo(click.style(line, bold=True) if line.startswith("$ ") else line)
+
+
+def show_heading(text: str) -> None:
+    """Print what comes next."""
+    click.echo(click.style(text, fg="green", bold=True))
+
+
+def show_demo_end(folder: Path) -> None:
+    """Say where the sandbox is, and what to try there."""
+    show_heading(f"\n# The sandbox stays in {folder}. Three things to try in {folder}/orbit:")
+    click.echo(
+        "git log -p --first-parent origin/main -- infrastructure/k8s    # a release changes tags and nothing else"
+    )
+    click.echo("echo '// change' >> services/bifrost/main.go && git commit -am try && orbit-release plan")
+    click.echo(
+        "orbit-release bump bifrost $(git log --format=sha-%h --abbrev=7 -1 -- proto) --no-verify    # never backwards"
+    )

@@ -132,11 +132,13 @@ def _read(data: bytes, path: str, repositories: Collection[Repository]) -> _Mani
     if not any(name.encode() in ascii_ for name in names) and b"\\" not in data:
         return _Manifest(path, b"", "", "", [])
     try:
-        return _parsed(data, path, names)
+        manifest = _parsed(data, path, names)
     except InvalidError:
         if any(_named(name).search(ascii_) for name in names):
             raise
         return _Manifest(path, b"", "", "", [])
+    _refuse_repeated(manifest)
+    return manifest
 
 
 def _may_name(text: str, names: Iterable[str]) -> bool:
@@ -158,12 +160,14 @@ def _parsed(data: bytes, path: str, names: dict[str, Repository]) -> _Manifest:
         raise InvalidError(f"{path}:{line}: not {encoding.upper()}", "Save the file as UTF-8.") from error
     documents = [one for one in parse(text, path) if _may_name(text[one.start : one.end], names)]
     spots = [spot for document in documents for spot in find_spots(document, names)]
-    manifest = _Manifest(path, bom, encoding, text, _once(spots))
-    for spot in spots:
-        if spot.repeated:
-            message = f"{path}:{line_of(text, start_of(spot.repeated))}: repeated key {spot.repeated.value!r}"
+    return _Manifest(path, bom, encoding, text, _once(spots))
+
+
+def _refuse_repeated(manifest: _Manifest) -> None:
+    for spot in manifest.spots:
+        if key := spot.repeated:
+            message = f"{manifest.path}:{line_of(manifest.text, start_of(key))}: repeated key {key.value!r}"
             raise InvalidError(message, "Remove one of the two: readers disagree about which one counts.")
-    return manifest
 
 
 def _once(spots: Iterable[Spot]) -> list[Spot]:

@@ -21,7 +21,7 @@ from orbit_release.errors import NotFoundError, OrbitReleaseError
 from orbit_release.flows.plan import Source, has_image, plan, targets
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.docker import Builder
+    from orbit_release.flows.builder import Builder
     from orbit_release.adapters.registry import Registry
 
 _LAST_LINES = 20
@@ -98,7 +98,8 @@ def _run(
     with ExitStack() as stack:
         trees = {one.target: _tree(building.source, one.target or "", stack) for one in todo}
         pool = stack.enter_context(ThreadPoolExecutor(building.jobs))
-        engine = stack.enter_context(builder())
+        engine = builder()
+        stack.enter_context(engine)
         futures = [pool.submit(_one, building, engine, one, trees[one.target], progress) for one in todo]
         yield from (future.result() for future in as_completed(futures))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,14 +14,12 @@ if TYPE_CHECKING:
     Builder = SdkBuilder | buildx.BuildxBuilder
 
 
-def choose_builder(
-    builder: str | None, *, environ: Mapping[str, str] | None = None, github_token: str | None = None
-) -> Builder:
+def choose_builder(builder: str | None, *, environ: Mapping[str, str], github_token: str | None = None) -> Builder:
     """Return `docker buildx` where it is installed, else the engine's own builder; enter it to connect.
 
-    `builder` is a name of `docker buildx ls` or tcp://HOST:PORT; without an environment this process's own counts.
+    `builder` is a name of `docker buildx ls` or tcp://HOST:PORT.
     """
-    environ = dict(os.environ if environ is None else environ)
+    environ = dict(environ)
     if buildx.is_installed(environ):
         return buildx.BuildxBuilder(builder, environ)
     if builder is not None:
