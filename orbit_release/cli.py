@@ -16,7 +16,7 @@ from orbit_release.errors import ConfigurationError, NotFoundError, OrbitRelease
 
 # What a command does is imported when it runs, so that --help and completion stay fast.
 if TYPE_CHECKING:
-    from orbit_release.adapters.git import Git
+    from orbit_release.adapters.git.clone import Clone
     from orbit_release.adapters.registry import Registry
     from orbit_release.config import Config
     from orbit_release.flows.build import Result
@@ -37,10 +37,10 @@ class _Session:
         self.config_file = config_file
         self.verbose = verbose
 
-    def git(self) -> Git:
-        from orbit_release.adapters.git import Git
+    def git(self) -> Clone:
+        from orbit_release.adapters.git.clone import Clone
 
-        return click.get_current_context().with_resource(Git(self.directory, _git_environment()))
+        return click.get_current_context().with_resource(Clone(self.directory, _git_environment()))
 
     def source(self) -> Source:
         from orbit_release import config
@@ -57,7 +57,7 @@ class _Session:
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         return Registry(github_token=os.environ.get("GITHUB_TOKEN"), docker_config=folder)
 
-    def address(self, git: Git) -> str:
+    def address(self, git: Clone) -> str:
         """Return the monorepo's web address: what Actions says, else what the remote's address says."""
         from orbit_release.core.release import web_address
 
@@ -226,9 +226,10 @@ def _changes(config: Config, words: tuple[str, ...]) -> list[Any]:
     return [Change(service, *wanted[service.name]) for service in config.select(names)]
 
 
-def _publisher(git: Git, *, dry_run: bool, local: bool, yes: bool, **_: object) -> Callable[..., str | None]:
+def _publisher(git: Clone, *, dry_run: bool, local: bool, yes: bool, **_: object) -> Callable[..., str | None]:
     """Return what is done with a release: publish it, ask first on a terminal, or with --dry-run show it only."""
     from orbit_release import output
+    from orbit_release.adapters.git.publish import publish as publish_release
 
     @cache
     def agreed(diff: str) -> bool:
@@ -244,7 +245,7 @@ def _publisher(git: Git, *, dry_run: bool, local: bool, yes: bool, **_: object) 
             return str(tip.commit)
         if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not agreed(release.diff()):
             raise click.Abort
-        return git.publish(tip, release.files, message)
+        return publish_release(git, tip, release.files, message)
 
     return publish
 
@@ -288,8 +289,8 @@ def build_command(
 ) -> None:
     """Build the images that the plan asks for, or those of the named services, and push them."""
     from orbit_release import output
-    from orbit_release.flows.builder import choose_builder
     from orbit_release.flows.build import Building, build
+    from orbit_release.flows.builder import choose_builder
 
     source = session.source()
     registry = session.registry() if push else None

@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git import Tip
+from orbit_release.adapters.git.clone import Tip
+from orbit_release.adapters.git.publish import check_out
 from orbit_release.core.build import BuildRequest
 from orbit_release.core.image import LATEST, Digest, ImageReference
 from orbit_release.core.matrix import labels
@@ -21,8 +22,8 @@ from orbit_release.errors import NotFoundError, OrbitReleaseError
 from orbit_release.flows.plan import Source, has_image, plan, targets
 
 if TYPE_CHECKING:
-    from orbit_release.flows.builder import Builder
     from orbit_release.adapters.registry import Registry
+    from orbit_release.flows.builder import Builder
 
 _LAST_LINES = 20
 Progress = Callable[[str, str], None]  # service, one line of what happens
@@ -106,7 +107,7 @@ def _run(
 
 def _tree(source: Source, commit: str, stack: ExitStack) -> Path:
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="orbit-release-")))
-    source.git.check_out(commit, folder)
+    check_out(source.git, commit, folder)
     return folder
 
 
@@ -143,7 +144,7 @@ def _request(building: Building, one: ServicePlan, tree: Path) -> BuildRequest:
 def _move_latest(building: Building, registry: Registry, results: Sequence[Result]) -> list[Result]:
     """Point `latest` at each image that is on the release branch and newer than what `latest` is now."""
     git = building.source.git
-    if git.shallow:
+    if git.is_shallow:
         git.deepen()
     tip = git.tip(building.source.config.branch, fetch=True)
     return [result if result.error else _moved(building.source, registry, tip, result) for result in results]

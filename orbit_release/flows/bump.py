@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git import Git, Tip
+from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.core.image import Digest, ImageReference, Tag
 from orbit_release.core.manifest import Edit, FoundImage, NewImage
 from orbit_release.core.plan import Action, History, Plan
@@ -63,7 +63,7 @@ class Built:
         return tuple(one.image for one in self.plan.with_action(Action.BUILD) if one.image)
 
 
-def attempts(git: Git, branch: str, *, local: bool, sleep: Callable[[float], None] = time.sleep) -> Iterator[Tip]:
+def attempts(git: Clone, branch: str, *, local: bool, sleep: Callable[[float], None] = time.sleep) -> Iterator[Tip]:
     """Yield a fresh tip each time somebody was faster; ConflictError when that never ends."""
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -85,7 +85,7 @@ def bump(
     address: str = "",
 ) -> Published | None:
     """Set the services' tags as a person asked, publish the release and return it (None: nothing to do)."""
-    if source.git.shallow:
+    if source.git.is_shallow:
         source.git.deepen()
     images = [_verified(registry, change) for change in changes]
     commits = {change.service.name: commit_of(source.git, change.image, registry) for change in changes}
@@ -202,7 +202,7 @@ def _message(source: Source, release: Release, address: str, subject: str) -> st
     return commit_message([_step(source.git, name, edit) for name, edit in edits.items()], address, subject)
 
 
-def _step(git: Git, name: str, edit: Edit) -> Step:
+def _step(git: Clone, name: str, edit: Edit) -> Step:
     before, after = (reference.suffix.lstrip(":") or "untagged" for reference in (edit.before, edit.after))
     base, head = commit_of(git, edit.before, None), commit_of(git, edit.after, None)
     commits = git.count(base, head) if base and head else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
-from orbit_release.adapters.git import SYMLINK, Git, Tip
+from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.config import Config
 from orbit_release.core.image import ImageReference, Repository
 from orbit_release.core.plan import (
@@ -38,7 +38,7 @@ _QUESTIONS_AT_ONCE = 8
 class Source:
     """Where a plan reads: the clone, the configuration and, if it is tracked, that file's path in the clone."""
 
-    git: Git
+    git: Clone
     config: Config
     config_path: str | None
 
@@ -63,10 +63,10 @@ class Source:
         return found
 
 
-def manifests(git: Git, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
+def manifests(git: Clone, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
     """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
     for file in git.tree_files(tip.commit, folder):
-        if file.path.endswith(_MANIFEST_ENDINGS) and file.mode != SYMLINK:
+        if file.path.endswith(_MANIFEST_ENDINGS) and not file.is_link:
             yield file.path.decode("utf-8", "surrogateescape"), git.blob(file.blob)
 
 
@@ -120,7 +120,7 @@ def _ordered(plan: Plan, services: Sequence[Service]) -> Plan:
     return replace(plan, services=tuple(sorted(plan.services, key=lambda one: names.index(one.service.name))))
 
 
-def _commit(git: Git, revision: str) -> str:
+def _commit(git: Clone, revision: str) -> str:
     commit = git.commit(revision) or git.fetch_commit(revision)
     if commit is None:
         hint = "name a branch, a tag or a commit of this clone, or fetch it first."
@@ -138,7 +138,7 @@ def _look(source: Source, head: str, services: Iterable[Service]) -> _Head:
 
 def _compare(source: Source, head: _Head, base: str, registry: Registry | None) -> Plan:
     start = _base(source.git, base)
-    files = source.git.changes([(start, head.commit)])[start]
+    files = source.git.changes([start], head.commit)[start]
     old, new = source.settings(start), source.settings(head.commit)
     plans = []
     for service in head.present:
@@ -153,7 +153,7 @@ def _compare(source: Source, head: _Head, base: str, registry: Registry | None) 
     return Plan(head.commit, (*_ask(registry, plans), *head.absent), start or "the empty tree")
 
 
-def _base(git: Git, base: str) -> str | None:
+def _base(git: Clone, base: str) -> str | None:
     if base and not base.strip("0"):  # the state before a branch existed, in GitHub's push event
         return None
     commit = git.commit(base) or git.fetch_commit(base)
@@ -167,7 +167,7 @@ def _against_deployed(source: Source, head: _Head, registry: Registry | None, ti
     git = source.git
     if not head.present:
         return Plan(head.commit, head.absent)
-    if git.shallow:
+    if git.is_shallow:
         git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
     deployments = _deployments(source, tip, head.present, registry)
@@ -199,11 +199,11 @@ def _deployments(
     return pairs
 
 
-def _deployment(git: Git, image: FoundImage, registry: Registry | None) -> Deployment:
+def _deployment(git: Clone, image: FoundImage, registry: Registry | None) -> Deployment:
     return Deployment(image.reference, image.hold, commit_of(git, image.reference, registry))
 
 
-def commit_of(git: Git, reference: ImageReference, registry: Registry | None) -> str | None:
+def commit_of(git: Clone, reference: ImageReference, registry: Registry | None) -> str | None:
     """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown."""
     prefix = reference.tag.commit_prefix if reference.tag else None
     if prefix is None or reference.tag is None:
@@ -218,7 +218,7 @@ def commit_of(git: Git, reference: ImageReference, registry: Registry | None) ->
 def _assess(source: Source, head: _Head, deployments: Iterable[tuple[Service, Deployment | None]]) -> list[ServicePlan]:
     pairs = list(deployments)
     commits = {one.commit for _, one in pairs if one and one.commit}
-    changes = source.git.changes((commit, head.commit) for commit in commits)
+    changes = source.git.changes(commits, head.commit)
     new = source.settings(head.commit)
     plans = []
     for service, deployed in pairs:
@@ -237,7 +237,7 @@ def _settings_differ(
 
 def _targets(source: Source, head: _Head, services: Iterable[Service]) -> dict[str, str]:
     targets = _walk(source, head, services)
-    if source.git.shallow and not targets.keys() >= {service.name for service in services}:
+    if source.git.is_shallow and not targets.keys() >= {service.name for service in services}:
         source.git.deepen()
         targets = _walk(source, head, services)
     return targets

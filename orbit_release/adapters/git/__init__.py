@@ -1,0 +1,1 @@
+"""Git: the person's clone, and the repository it was cloned from."""

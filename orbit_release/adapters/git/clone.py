@@ -1,0 +1,273 @@
+"""The person's clone and the repository it was cloned from.
+
+Reading is plain `git` with NUL-separated output and full object names, a constant number of processes however
+many files and services there are; revisions that a person typed go through `cat-file --batch`'s standard input,
+where none of them can be an option. Nothing here touches the working tree, the index or the hooks of the clone.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from orbit_release.adapters.git.process import PLUMBING, Process, remote_error
+from orbit_release.adapters.git.raw import RAW, TreeFile, changes_by_trees, commits, tokens, tree_files
+from orbit_release.core.plan import ChangedFile, History
+from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError, UsageError
+
+_OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FOUND = re.compile(rb"([0-9a-f]+) ([a-z]+) ([0-9]+)\n")
+# The tree without files, by the length of object names (SHA-1, SHA-256).
+_EMPTY_TREES = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """Where the release branch stands; `remote` is None in a repository that has none."""
+
+    branch: str
+    commit: str
+    remote: str | None
+
+
+class Clone:
+    """One clone; use as a context manager, which ends the reading process."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.process = Process(directory, environment)
+        self.is_shallow = self.process.shallow_file is not None
+        self._remotes: dict[str, str] | None = None
+        self._reader: subprocess.Popen[bytes] | None = None
+        self._read: dict[str, tuple[str, bytes] | None] = {}
+
+    @property
+    def top(self) -> Path:
+        """The folder that the paths of the repository start at."""
+        return self.process.top
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reader:
+            self._reader.communicate()
+
+    # What is there
+
+    def commit(self, revision: str) -> str | None:
+        """Return the full name of a commit; None if the revision names none, or several."""
+        found = self._object(f"{revision}^{{commit}}")
+        return found[0] if found else None
+
+    def commit_of_prefix(self, prefix: str) -> str | None:
+        """Return the only commit whose name starts with these digits, or None; a branch of that name is not it."""
+        found = self.commit(prefix)
+        return found if found and found.startswith(prefix) else None
+
+    def subject(self, commit: str) -> str:
+        """Return the first line of a commit's message."""
+        _, _, message = self._require(commit)[1].partition(b"\n\n")
+        return message.partition(b"\n")[0].decode("utf-8", "replace")
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        """Return the bytes of a file at a commit, or None."""
+        found = self._object(f"{commit}:{path}")
+        return found[1] if found else None
+
+    def tree_files(self, commit: str, folder: str) -> tuple[TreeFile, ...]:
+        """Return the files below a folder at a commit, submodules left out."""
+        where = () if folder == "." else ("--", folder)
+        return tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
+
+    def blob(self, name: str) -> bytes:
+        """Return the bytes of a blob by its full name."""
+        return self._require(name)[1]
+
+    def changes(self, bases: Iterable[str | None], head: str) -> dict[str | None, tuple[ChangedFile, ...]]:
+        """Return, by base commit, the files that differ between it and head; base None is the empty tree."""
+        new = self._tree(head)
+        old = {base: self._tree(base) if base else _EMPTY_TREES[len(head)] for base in bases}
+        pairs = "".join(f"{tree} {new}\n" for tree in old.values())
+        found = changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
+        return {base: found.get((tree, new), ()) for base, tree in old.items()}
+
+    def first_parents(self, head: str) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
+        """Yield each first-parent commit from head backwards, with what it changed against its first parent.
+
+        In a shallow clone the oldest commit is left out: what it changed cannot be known.
+        """
+        boundary = self._shallow_commits()
+        arguments = (
+            "log",
+            "--first-parent",
+            "--diff-merges=first-parent",
+            *RAW,
+            "--no-color",
+            "--format=%H",
+        )
+        with subprocess.Popen(
+            ["git", *PLUMBING, *arguments, head, "--"],
+            cwd=self.process.top,
+            env=self.process.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout  # noqa: S101  (asked for above)
+            try:
+                for commit, files in commits(tokens(process.stdout)):
+                    if commit in boundary:
+                        return
+                    yield commit, files
+            finally:
+                process.kill()
+
+    def history(self, commits: Collection[str]) -> History:
+        """Return how these commits descend from each other, in two processes however many there are."""
+        heads = sorted(set(commits))
+        if len(heads) == 1:
+            return History({})
+        common = self.process.run("merge-base", "--octopus", *heads).stdout.decode().split()[:1]
+        listing = self.process.out("rev-list", "--parents", *heads, *(f"^{commit}" for commit in common))
+        lines = (line.split() for line in listing.decode().splitlines())
+        return History({commit: parents for commit, *parents in lines})
+
+    def count(self, base: str, head: str) -> int:
+        """Return how many commits head has that base has not."""
+        return int(self.process.out("rev-list", "--count", f"{base}..{head}"))
+
+    # What the other side has
+
+    def tip(self, branch: str, *, fetch: bool) -> Tip:
+        """Return where the release branch stands: at the remote if `fetch`, else as last seen there.
+
+        A repository without a remote answers with its local branch; NotFoundError where there is no such branch.
+        """
+        remote = self._remote(branch)
+        if remote is None:
+            return self.local_tip(branch)
+        if fetch:
+            return Tip(branch, self._fetch_branch(remote, branch), remote)
+        seen = self.commit(f"refs/remotes/{remote}/{branch}")
+        return Tip(branch, seen or self._fetch_branch(remote, branch), remote)
+
+    def local_tip(self, branch: str) -> Tip:
+        """Return where the clone's own branch of that name stands."""
+        return Tip(branch, self._branch_commit(f"refs/heads/{branch}", "this clone"), None)
+
+    def remote_address(self) -> str:
+        """Return the address of the remote as it is configured, or "" for a repository without one."""
+        remote = self._remote("")
+        return self._remotes[f"remote.{remote}.url"] if remote and self._remotes else ""
+
+    def fetch_commit(self, name: str) -> str | None:
+        """Return a commit by its full name, asking the remote for it if it is not here; None if nobody has it."""
+        found = self.commit(name)
+        remote = self._remote("")
+        if found or remote is None or not _OBJECT_NAME.fullmatch(name):
+            return found
+        self.process.run(*self._fetch(remote), name)
+        self._read.clear()
+        return self.commit(name)
+
+    def deepen(self) -> None:
+        """Complete the history of a shallow clone, without file contents where the server can leave them out."""
+        remote = self._remote("")
+        if remote is None:
+            raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
+        if self.process.run("fetch", "--no-tags", "--unshallow", "--filter=blob:none", remote).returncode:
+            self.process.talk(remote, "fetch", "--no-tags", "--unshallow", remote)
+        self.is_shallow = False
+        self._read.clear()
+
+    def _fetch_branch(self, remote: str, branch: str) -> str:
+        listing = self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}").decode()
+        if not listing:
+            hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
+            raise NotFoundError(f"{remote} has no branch {branch}", hint)
+        commit = listing.split()[0]
+        # That the commit is here would not do: a fetch beside us may still be writing its trees.
+        if self.commit(f"refs/remotes/{remote}/{branch}") != commit:
+            self.process.talk(remote, *self._fetch(remote), f"refs/heads/{branch}")
+            self._read.clear()
+        return self._branch_commit(commit, remote)
+
+    @staticmethod
+    def _fetch(remote: str) -> tuple[str, ...]:
+        # No reference of the clone moves: several of us may work in it side by side.
+        return ("fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", remote)
+
+    def _branch_commit(self, revision: str, where: str) -> str:
+        commit = self.commit(revision)
+        if commit is None:
+            raise NotFoundError(f"{where} has no commit {revision}", "commit and push something first.")
+        return commit
+
+    def _remote(self, branch: str) -> str | None:
+        if self._remotes is None:
+            listing = self.process.run("config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$").stdout
+            self._remotes = dict(
+                line.partition("\n")[::2] for line in listing.decode("utf-8", "surrogateescape").split("\0") if line
+            )
+        tracked = self._remotes.get(f"branch.{branch}.remote")
+        names = [key[7:-4] for key in self._remotes if key.startswith("remote.")]
+        if tracked in names:
+            return tracked
+        return "origin" if "origin" in names else next(iter(names), None)
+
+    def _shallow_commits(self) -> frozenset[str]:
+        file = self.process.shallow_file
+        return frozenset(file.read_text().split()) if file and self.is_shallow else frozenset()
+
+    def _tree(self, commit: str) -> str:
+        return self._require(f"{commit}^{{commit}}")[1].split(b"\n", 1)[0].removeprefix(b"tree ").decode()
+
+    def _require(self, name: str) -> tuple[str, bytes]:
+        found = self._object(name)
+        if found is None:
+            raise NotFoundError(f"{name} is not in this clone", "fetch it with `git fetch --all`.")
+        return found
+
+    def _object(self, name: str) -> tuple[str, bytes] | None:
+        """Return an object's full name and bytes; None if there is none, or the name is ambiguous."""
+        if "\n" in name:
+            raise UsageError(f"{name!r} is not a revision", "write a branch, a tag or a commit's name.")
+        if name not in self._read:
+            self._read[name] = self._ask(name)
+        return self._read[name]
+
+    def _ask(self, name: str) -> tuple[str, bytes] | None:
+        questions, answers = self._reading()
+        questions.write(name.encode("utf-8", "surrogateescape") + b"\n")
+        questions.flush()
+        header = answers.readline()
+        if not header:
+            raise self._reader_died(name)
+        found = _FOUND.fullmatch(header)
+        return (found[1].decode(), answers.read(int(found[3]) + 1)[:-1]) if found else None
+
+    def _reading(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._reader is None:
+            self._reader = subprocess.Popen(
+                ["git", *PLUMBING, "cat-file", "--batch"],
+                cwd=self.process.top,
+                env=self.process.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        return self._reader.stdin, self._reader.stdout  # type: ignore[return-value]  # both are pipes
+
+    def _reader_died(self, name: str) -> OrbitReleaseError:
+        reader, self._reader = self._reader, None
+        _, told = reader.communicate() if reader else (b"", b"")
+        return remote_error(told, f"reading {name}")

@@ -1,0 +1,82 @@
+"""Reading what git's plumbing prints: NUL-separated listings of trees and of changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from orbit_release.core.plan import ChangedFile
+
+# git-diff-tree(1), "Raw output format"; never renames: they fail where blobs are missing, and both sides count.
+RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--ignore-submodules=none")
+_PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
+_BLOCK = 65536
+_SYMLINK = "120000"
+_SUBMODULE = "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A file of a commit: its mode as git writes it, and the object that holds its bytes."""
+
+    path: bytes
+    mode: str
+    blob: str
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link: its bytes are a path, not a text."""
+        return self.mode == _SYMLINK
+
+
+def tree_files(listing: bytes) -> tuple[TreeFile, ...]:
+    """Read what `ls-tree -r -z` prints; submodules are no files."""
+    entries = (line.partition(b"\t") for line in listing.split(b"\0") if line)
+    found = (TreeFile(path, *_mode_and_blob(meta)) for meta, _, path in entries)
+    return tuple(file for file in found if file.mode != _SUBMODULE)
+
+
+def _mode_and_blob(meta: bytes) -> tuple[str, str]:
+    mode, _, blob = meta.decode().split(" ")
+    return mode, blob
+
+
+def tokens(stream: IO[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while block := stream.read(65536):
+        *whole, rest = (rest + block).split(b"\0")
+        yield from whole
+
+
+def _status(token: bytes) -> str:
+    return token[token.rindex(b" ") + 1 :].decode()
+
+
+def changes_by_trees(output: bytes) -> dict[tuple[str, str], tuple[ChangedFile, ...]]:
+    found: dict[tuple[str, str], list[ChangedFile]] = {}
+    files: list[ChangedFile] = []
+    tokens = iter(output.split(b"\0"))
+    for token in tokens:
+        start = 0
+        while pair := _PAIR.match(token, start):
+            files = found.setdefault((pair[1].decode(), pair[2].decode()), [])
+            start = pair.end()
+        if token[start:]:
+            files.append(ChangedFile(next(tokens), _status(token)))
+    return {pair: tuple(files) for pair, files in found.items()}
+
+
+def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
+    commit, files = "", []
+    for token in tokens:
+        text = token.strip(b"\n")
+        if text.startswith(b":"):
+            files.append(ChangedFile(next(tokens), _status(text)))
+        elif text:
+            if commit:
+                yield commit, tuple(files)
+            commit, files = text.decode(), []
+    if commit:
+        yield commit, tuple(files)
