@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,7 +31,7 @@ _ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions
 class _Session:
     """What the global options name: the clone, the configuration, and the systems they lead to."""
 
-    def __init__(self, directory: Path, config_file: Path | None, *, verbose: bool) -> None:
+    def __init__(self, directory: str, config_file: str | None, *, verbose: bool) -> None:
         self.directory = directory
         self.config_file = config_file
         self.verbose = verbose
@@ -43,15 +42,16 @@ class _Session:
         return click.get_current_context().with_resource(Clone(self.directory, _git_environment()))
 
     def source(self) -> Source:
+        git = self.git()  # it asks git where it is; meanwhile we import
         from orbit_release import config
         from orbit_release.flows.plan import Source
 
-        git = self.git()
-        file = self.config_file or git.top / config.FILE_NAME
-        shown = os.path.relpath(file)
-        return Source(git, config.load(_read(file), shown), _inside(git.top, file))
+        file = self.config_file or os.path.join(git.top, config.FILE_NAME)
+        return Source(git, config.load(_read(file), os.path.relpath(file)), _inside(git.top, file))
 
     def registry(self) -> Registry:
+        from pathlib import Path
+
         from orbit_release.adapters.registry import Registry
 
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
@@ -73,19 +73,21 @@ def _git_environment() -> dict[str, str]:
     return environment
 
 
-def _read(file: Path) -> bytes:
+def _read(path: str) -> bytes:
     try:
-        return file.read_bytes()
+        with open(path, "rb") as file:
+            return file.read()
     except FileNotFoundError as error:
         hint = "write one (README.md shows how), or name it with --config FILE."
-        raise ConfigurationError(f"there is no {file}", hint) from error
+        raise ConfigurationError(f"there is no {path}", hint) from error
     except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}", "check its permissions.") from error
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "check what it is.") from error
 
 
-def _inside(top: Path, file: Path) -> str | None:
-    resolved = file.resolve()
-    return resolved.relative_to(top.resolve()).as_posix() if resolved.is_relative_to(top.resolve()) else None
+def _inside(top: str, file: str) -> str | None:
+    """Return the file's path in the repository, or None if it lies elsewhere."""
+    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(top))
+    return None if relative.startswith(os.pardir) else relative
 
 
 def _head() -> str | None:
@@ -94,7 +96,7 @@ def _head() -> str | None:
 
 def _complete_service(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
     options = context.find_root().params
-    session = _Session(Path(options["directory"]), options["config_file"], verbose=False)
+    session = _Session(options["directory"], options["config_file"], verbose=False)
     try:
         services = session.source().config.services
     except OrbitReleaseError:
@@ -107,11 +109,11 @@ _services = click.argument("names", metavar="[SERVICE]...", nargs=-1, shell_comp
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORBIT_RELEASE"})
 @click.version_option(__version__, prog_name="orbit-release", message="%(prog)s %(version)s")
-@click.option("-C", "directory", type=click.Path(path_type=Path), default=".", help="Run as if started in this folder.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Instead of orbit-release.yaml.")
+@click.option("-C", "directory", type=click.Path(), default=".", help="Run as if started in this folder.")
+@click.option("--config", "config_file", type=click.Path(), help="Instead of orbit-release.yaml.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and what is asked of whom.")
 @click.pass_context
-def cli(context: click.Context, directory: Path, config_file: Path | None, *, verbose: bool) -> None:
+def cli(context: click.Context, directory: str, config_file: str | None, *, verbose: bool) -> None:
     """Release the services of a GitHub monorepo to Kubernetes by GitOps."""
     context.obj = _Session(directory, config_file, verbose=verbose)
 
@@ -157,12 +159,12 @@ def plan_command(
         registry=session.registry() if (github if ask is None else ask) else None,
         tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and base == "deployed") else None,
     )
-    output.show_plan(found, shape, session.address(source.git) if shape in ("matrix", "github") else "", _output_file())
-
-
-def _output_file() -> Path | None:
-    file = os.environ.get("GITHUB_OUTPUT")
-    return Path(file) if file else None
+    output.show_plan(
+        found,
+        shape,
+        session.address(source.git) if shape in ("matrix", "github") else "",
+        os.environ.get("GITHUB_OUTPUT"),
+    )
 
 
 @cli.command("bump")
@@ -364,10 +366,11 @@ def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
 
 
 @cli.command("demo")
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
 @click.option("--registry", metavar="HOST:PORT", help="A registry on loopback that takes the images.")
-def demo_command(folder: Path | None, registry: str | None) -> None:
+def demo_command(folder: str | None, registry: str | None) -> None:
     """Walk through four releases of a sample monorepo, with the real commands, and leave it to play with."""
+    from pathlib import Path
     from tempfile import mkdtemp
 
     from orbit_release import output
@@ -380,9 +383,9 @@ def demo_command(folder: Path | None, registry: str | None) -> None:
         raise UsageError("the demo needs a registry: --registry HOST:PORT", hint)
     with choose_builder(None, environ=os.environ):  # an engine that does not answer is better told now
         pass
-    sandbox = Sandbox((folder or Path(mkdtemp(prefix="orbit-release-demo-"))).resolve(), os.environ, output.show_line)
+    sandbox = Sandbox(Path(folder or mkdtemp(prefix="orbit-release-demo-")).resolve(), os.environ, output.show_line)
     demo(sandbox, registry, output.show_heading)
-    output.show_demo_end(sandbox.folder)
+    output.show_demo_end(str(sandbox.folder))
 
 
 def main() -> None:
@@ -399,7 +402,7 @@ def main() -> None:
         _show_error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # whoever read our output has read enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (so that the interpreter's own flush is silent)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (so that the interpreter's own flush is silent)
         sys.exit(0)
     except Exception as error:  # noqa: BLE001  (the last resort: a bug is ours, and says so)
         _show_bug(error)

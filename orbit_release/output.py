@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.core.matrix import matrix
 from orbit_release.core.plan import PENDING, Action, Plan, ServicePlan
 from orbit_release.errors import OrbitReleaseError, UnavailableError
 
@@ -52,7 +49,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def to_json(document: Mapping[str, Any]) -> str:
     """Return a versioned JSON document for people and programs."""
-    return json.dumps({"version": 1, **document}, indent=2)
+    return _dumps({"version": 1, **document}, indent=2)
+
+
+def _dumps(value: object, *, indent: int | None = None) -> str:
+    import json  # noqa: PLC0415  (2 ms that tables and names do not pay for)
+
+    return json.dumps(value, indent=indent, separators=(",", ": " if indent else ":"))
 
 
 def plan_table(plan: Plan) -> str:
@@ -88,12 +91,14 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 def plan_outputs(plan: Plan, source: str) -> dict[str, str]:
     """Return the outputs of the workflow's plan step, as text."""
+    from orbit_release.core.matrix import matrix  # noqa: PLC0415  (only workflows pay for it)
+
     pending = [one.service.name for one in plan.with_action(*PENDING)]
     return {
-        "matrix": json.dumps(matrix(plan, source), separators=(",", ":")),
-        "any": json.dumps(bool(plan.with_action(Action.BUILD))),
-        "pending": json.dumps(bool(pending)),
-        "services": json.dumps(pending, separators=(",", ":")),
+        "matrix": _dumps(matrix(plan, source)),
+        "any": _dumps(bool(plan.with_action(Action.BUILD))),
+        "pending": _dumps(bool(pending)),
+        "services": _dumps(pending),
     }
 
 
@@ -108,7 +113,7 @@ def github_output(outputs: Mapping[str, str]) -> str:
     return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in outputs.items())
 
 
-def show_plan(plan: Plan, shape: str, source: str, output_file: Path | None) -> None:
+def show_plan(plan: Plan, shape: str, source: str, output_file: str | None) -> None:
     """Print a plan in one of the formats; `github` goes to the output file of the step where there is one."""
     for one in plan.services:
         if one.warning:
@@ -120,18 +125,20 @@ def show_plan(plan: Plan, shape: str, source: str, output_file: Path | None) -> 
     elif shape == "names":
         click.echo("".join(f"{one.service.name}\n" for one in plan.with_action(*PENDING)), nl=False)
     elif shape == "matrix":
-        click.echo(json.dumps(matrix(plan, source), indent=2))
+        from orbit_release.core.matrix import matrix  # noqa: PLC0415
+
+        click.echo(_dumps(matrix(plan, source), indent=2))
     else:
         click.echo(to_json(plan_document(plan)) if shape == "json" else plan_table(plan))
 
 
-def _write_outputs(outputs: Mapping[str, str], file: Path | None) -> None:
+def _write_outputs(outputs: Mapping[str, str], file: str | None) -> None:
     text = github_output(outputs)
     if file is None:
         click.echo(text, nl=False)
         return
     try:
-        with file.open("a", encoding="utf-8") as stream:
+        with open(file, "a", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
         raise UnavailableError(f"{file} cannot be written: {error.strerror}", "check $GITHUB_OUTPUT.") from error
@@ -233,7 +240,7 @@ def show_heading(text: str) -> None:
     click.echo(click.style(text, fg="green", bold=True))
 
 
-def show_demo_end(folder: Path) -> None:
+def show_demo_end(folder: str) -> None:
     """Say where the sandbox is, and what to try there."""
     show_heading(f"\n# The sandbox stays in {folder}. Three things to try in {folder}/orbit:")
     click.echo(

@@ -110,8 +110,9 @@ def plan(
 
 def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
     """Return, by service, the newest first-parent commit up to head that changed its inputs; not for absent ones."""
-    commit = _commit(source.git, head)
-    found = _look(source, commit, services)
+    if source.git.is_shallow:
+        source.git.deepen()
+    found = _look(source, _commit(source.git, head), services)
     return _targets(source, found, found.present)
 
 
@@ -137,7 +138,20 @@ def _look(source: Source, head: str, services: Iterable[Service]) -> _Head:
 
 
 def _compare(source: Source, head: _Head, base: str, registry: Registry | None) -> Plan:
-    start = _base(source.git, base)
+    git = source.git
+    start = _base(git, base)
+    with git.first_parents(head.commit) as commits:  # git reads the history while we compare the trees
+        plans = _compare_trees(source, head, start, base)
+        stale = [one.service for one in plans if one.action is Action.BUILD]
+        targets = _walk(source, head, stale, commits)
+    if git.is_shallow and len(targets) < len(stale):
+        git.deepen()
+        targets = _targets(source, head, stale)
+    plans = [replace(one, target=targets.get(one.service.name)) for one in plans]
+    return Plan(head.commit, (*_ask(registry, plans), *head.absent), start or "the empty tree")
+
+
+def _compare_trees(source: Source, head: _Head, start: str | None, base: str) -> list[ServicePlan]:
     files = source.git.changes([start], head.commit)[start]
     old, new = source.settings(start), source.settings(head.commit)
     plans = []
@@ -147,10 +161,7 @@ def _compare(source: Source, head: _Head, base: str, registry: Registry | None) 
             plans.append(ServicePlan(service, Action.BUILD, describe(inputs, f"since {base}"), files=inputs))
         else:
             plans.append(ServicePlan(service, Action.CURRENT, f"no input changed since {base}"))
-    stale = [one.service for one in plans if one.action is Action.BUILD]
-    targets = _targets(source, head, stale)
-    plans = [replace(one, target=targets.get(one.service.name)) for one in plans]
-    return Plan(head.commit, (*_ask(registry, plans), *head.absent), start or "the empty tree")
+    return plans
 
 
 def _base(git: Clone, base: str) -> str | None:
@@ -235,19 +246,22 @@ def _settings_differ(
     return old is not None and new is not None and old.get(service.name) != new.get(service.name)
 
 
-def _targets(source: Source, head: _Head, services: Iterable[Service]) -> dict[str, str]:
-    targets = _walk(source, head, services)
-    if source.git.is_shallow and not targets.keys() >= {service.name for service in services}:
-        source.git.deepen()
-        targets = _walk(source, head, services)
-    return targets
+def _targets(source: Source, head: _Head, services: Sequence[Service]) -> dict[str, str]:
+    if not services:
+        return {}
+    with source.git.first_parents(head.commit) as commits:
+        return _walk(source, head, services, commits)
 
 
-def _walk(source: Source, head: _Head, services: Iterable[Service]) -> dict[str, str]:
+def _walk(
+    source: Source,
+    head: _Head,
+    services: Iterable[Service],
+    commits: Iterable[tuple[str, tuple[ChangedFile, ...]]],
+) -> dict[str, str]:
     left = {service.name: service for service in services}
     targets: dict[str, str] = {}
-    commits = source.git.first_parents(head.commit) if left else ()
-    for commit, files in commits:
+    for commit, files in commits if left else ():
         configured = any(file.path == (source.config_path or "").encode() for file in files)
         old, new = (source.settings(f"{commit}^"), source.settings(commit)) if configured else (None, None)
         for name, service in tuple(left.items()):

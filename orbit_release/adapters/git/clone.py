@@ -8,18 +8,19 @@ where none of them can be an option. Nothing here touches the working tree, the 
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import takewhile
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from orbit_release.adapters.git.process import PLUMBING, Process, remote_error
+from orbit_release.adapters.git.process import Process, remote_error
 from orbit_release.adapters.git.raw import RAW, TreeFile, changes_by_trees, commits, tokens, tree_files
 from orbit_release.core.plan import ChangedFile, History
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 
+_FIRST_PARENTS = ("--first-parent", "--diff-merges=first-parent", *RAW, "--no-color", "--format=%H")
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FOUND = re.compile(rb"([0-9a-f]+) ([a-z]+) ([0-9]+)\n")
 # The tree without files, by the length of object names (SHA-1, SHA-256).
@@ -41,15 +42,20 @@ class Tip:
 class Clone:
     """One clone; use as a context manager, which ends the reading process."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: str, environment: Mapping[str, str]) -> None:
         self.process = Process(directory, environment)
-        self.is_shallow = self.process.shallow_file is not None
+        self._reader = self.process.start("cat-file", "--batch")
+        self._deepened = False
         self._remotes: dict[str, str] | None = None
-        self._reader: subprocess.Popen[bytes] | None = None
         self._read: dict[str, tuple[str, bytes] | None] = {}
 
     @property
-    def top(self) -> Path:
+    def is_shallow(self) -> bool:
+        """Whether the history ends early, so that no question about ancestors can be answered."""
+        return self.process.shallow_file is not None and not self._deepened
+
+    @property
+    def top(self) -> str:
         """The folder that the paths of the repository start at."""
         return self.process.top
 
@@ -59,8 +65,7 @@ class Clone:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._reader:
-            self._reader.communicate()
+        self._reader.communicate()
 
     # What is there
 
@@ -101,35 +106,20 @@ class Clone:
         found = changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
         return {base: found.get((tree, new), ()) for base, tree in old.items()}
 
-    def first_parents(self, head: str) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
-        """Yield each first-parent commit from head backwards, with what it changed against its first parent.
+    @contextmanager
+    def first_parents(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
+        """Give each first-parent commit from head backwards, with what it changed against its first parent.
 
-        In a shallow clone the oldest commit is left out: what it changed cannot be known.
+        In a shallow clone the oldest commit is left out: what it changed cannot be known. Git starts to read at
+        once, and stops when the context ends.
         """
+        process = self.process.start("log", *_FIRST_PARENTS, head, "--")
         boundary = self._shallow_commits()
-        arguments = (
-            "log",
-            "--first-parent",
-            "--diff-merges=first-parent",
-            *RAW,
-            "--no-color",
-            "--format=%H",
-        )
-        with subprocess.Popen(
-            ["git", *PLUMBING, *arguments, head, "--"],
-            cwd=self.process.top,
-            env=self.process.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdout  # noqa: S101  (asked for above)
-            try:
-                for commit, files in commits(tokens(process.stdout)):
-                    if commit in boundary:
-                        return
-                    yield commit, files
-            finally:
-                process.kill()
+        try:
+            yield takewhile(lambda found: found[0] not in boundary, commits(tokens(process.stdout)))
+        finally:
+            process.kill()
+            process.communicate()
 
     def history(self, commits: Collection[str]) -> History:
         """Return how these commits descend from each other, in two processes however many there are."""
@@ -186,7 +176,7 @@ class Clone:
             raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
         if self.process.run("fetch", "--no-tags", "--unshallow", "--filter=blob:none", remote).returncode:
             self.process.talk(remote, "fetch", "--no-tags", "--unshallow", remote)
-        self.is_shallow = False
+        self._deepened = True
         self._read.clear()
 
     def _fetch_branch(self, remote: str, branch: str) -> str:
@@ -225,8 +215,10 @@ class Clone:
         return "origin" if "origin" in names else next(iter(names), None)
 
     def _shallow_commits(self) -> frozenset[str]:
-        file = self.process.shallow_file
-        return frozenset(file.read_text().split()) if file and self.is_shallow else frozenset()
+        if not self.is_shallow or self.process.shallow_file is None:
+            return frozenset()
+        with open(self.process.shallow_file, encoding="ascii") as file:
+            return frozenset(file.read().split())
 
     def _tree(self, commit: str) -> str:
         return self._require(f"{commit}^{{commit}}")[1].split(b"\n", 1)[0].removeprefix(b"tree ").decode()
@@ -246,28 +238,17 @@ class Clone:
         return self._read[name]
 
     def _ask(self, name: str) -> tuple[str, bytes] | None:
-        questions, answers = self._reading()
-        questions.write(name.encode("utf-8", "surrogateescape") + b"\n")
-        questions.flush()
-        header = answers.readline()
+        reader = self._reader
+        assert reader.stdin and reader.stdout  # noqa: S101, PT018  (both are pipes)
+        with suppress(BrokenPipeError):  # then there is no answer either
+            reader.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
+            reader.stdin.flush()
+        header = reader.stdout.readline()
         if not header:
             raise self._reader_died(name)
         found = _FOUND.fullmatch(header)
-        return (found[1].decode(), answers.read(int(found[3]) + 1)[:-1]) if found else None
-
-    def _reading(self) -> tuple[IO[bytes], IO[bytes]]:
-        if self._reader is None:
-            self._reader = subprocess.Popen(
-                ["git", *PLUMBING, "cat-file", "--batch"],
-                cwd=self.process.top,
-                env=self.process.environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        return self._reader.stdin, self._reader.stdout  # type: ignore[return-value]  # both are pipes
+        return (found[1].decode(), reader.stdout.read(int(found[3]) + 1)[:-1]) if found else None
 
     def _reader_died(self, name: str) -> OrbitReleaseError:
-        reader, self._reader = self._reader, None
-        _, told = reader.communicate() if reader else (b"", b"")
+        _, told = self._reader.communicate()
         return remote_error(told, f"reading {name}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
+from functools import cached_property
 
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 
@@ -21,6 +22,7 @@ PLUMBING = (
     *("-c", "http.lowSpeedLimit=1000"),
     *("-c", "http.lowSpeedTime=60"),
 )
+_QUESTIONS = ("--is-bare-repository", "--is-shallow-repository", "--git-common-dir", "--show-toplevel")
 _LOCAL_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 _CREDENTIALS = re.compile(r"(\w+://)[^/@\s]+@")
 _NO_ACCESS = re.compile(r"denied|could not read (Username|Password)|Authentication failed|error: 40[13]|publickey")
@@ -28,44 +30,75 @@ _NOT_THERE = re.compile(r"not found|does not appear to be a git repository|does 
 
 
 class Process:
-    """Runs git in a clone: `top` is its working tree, or the repository itself if it is bare."""
+    """Runs git in a clone. It asks at once where that is, and waits for the answer when somebody needs it."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: str, environment: Mapping[str, str]) -> None:
         self.environment = {k: v for k, v in environment.items() if k not in _LOCAL_VARIABLES}
         self.environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
-        self.top = directory
-        questions = ("--is-bare-repository", "--is-shallow-repository", "--git-common-dir", "--show-toplevel")
-        result = self.run("rev-parse", "--path-format=absolute", *questions)
-        answers = result.stdout.decode("utf-8", "surrogateescape").splitlines()
-        self.is_bare = answers[:1] == ["true"]  # then git has no top level to tell
-        if result.returncode and not self.is_bare:
+        self._directory = directory
+        self._asked = self.start("rev-parse", "--path-format=absolute", *_QUESTIONS)
+
+    @cached_property
+    def _answers(self) -> tuple[bool, bool, str, str]:
+        """Whether the repository is bare, whether it is shallow, its own folder, and its top."""
+        out, err = self._asked.communicate()
+        answers = out.decode("utf-8", "surrogateescape").splitlines()
+        is_bare = answers[:1] == ["true"]  # then git has no top level to tell
+        if self._asked.returncode and not is_bare:
             hint = "run it in the monorepo's clone, or name it with -C DIR."
-            raise NotFoundError(f"{directory}: {complaint(result.stderr)}", hint)
-        self.shallow_file = Path(answers[2]) / "shallow" if answers[1] == "true" else None
-        self.top = Path(answers[2 if self.is_bare else 3])
+            raise NotFoundError(f"{self._directory}: {complaint(err)}", hint)
+        return is_bare, answers[1] == "true", answers[2], answers[2 if is_bare else 3]
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is no working tree."""
+        return self._answers[0]
+
+    @property
+    def shallow_file(self) -> str | None:
+        """The file that lists the commits at which a shallow clone's history ends."""
+        return os.path.join(self._answers[2], "shallow") if self._answers[1] else None
+
+    @property
+    def top(self) -> str:
+        """The root of the working tree, or the repository itself if it is bare."""
+        return self._answers[3]
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start git with pipes to talk through."""
+        try:
+            return subprocess.Popen(
+                ["git", *PLUMBING, *arguments],
+                cwd=self._directory,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise self._not_started(error) from error
 
     def run(
         self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         """Run git and return how it ended."""
-        try:
-            return subprocess.run(
-                ["git", *PLUMBING, *arguments],
-                cwd=self.top,
-                env={**self.environment, **(environment or {})},
-                input=stdin,
-                capture_output=True,
-                check=False,
-            )
-        except OSError as error:
-            raise self._not_started(error) from error
+        return subprocess.run(
+            ["git", *PLUMBING, *arguments],
+            cwd=self.top,
+            env={**self.environment, **(environment or {})},
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
 
     def _not_started(self, error: OSError) -> OrbitReleaseError:
-        if not self.top.is_dir():
-            return UsageError(f"there is no folder {self.top}", "check the path behind -C.")
+        if not os.path.isdir(self._directory):
+            return UsageError(f"there is no folder {self._directory}", "check the path behind -C.")
         if isinstance(error, FileNotFoundError):
             return UnavailableError("git is not installed", "install git 2.34 or newer.")
-        return UnavailableError(f"git cannot be started in {self.top}: {error.strerror}", "check its permissions.")
+        return UnavailableError(
+            f"git cannot be started in {self._directory}: {error.strerror}", "check its permissions."
+        )
 
     def out(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
         """Return what git prints about this clone; UnavailableError if it fails."""

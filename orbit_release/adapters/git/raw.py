@@ -43,9 +43,10 @@ def _mode_and_blob(meta: bytes) -> tuple[str, str]:
     return mode, blob
 
 
-def tokens(stream: IO[bytes]) -> Iterator[bytes]:
+def tokens(stream: IO[bytes] | None) -> Iterator[bytes]:
+    """Yield what stands between NULs, as it comes."""
     rest = b""
-    while block := stream.read(65536):
+    while stream and (block := stream.read(_BLOCK)):
         *whole, rest = (rest + block).split(b"\0")
         yield from whole
 
