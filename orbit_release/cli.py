@@ -31,10 +31,9 @@ _ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions
 class _Session:
     """What the global options name: the clone, the configuration, and the systems they lead to."""
 
-    def __init__(self, directory: str, config_file: str | None, *, verbose: bool) -> None:
+    def __init__(self, directory: str, config_file: str | None) -> None:
         self.directory = directory
         self.config_file = config_file
-        self.verbose = verbose
 
     def git(self) -> Clone:
         from orbit_release.adapters.git.clone import Clone
@@ -46,7 +45,7 @@ class _Session:
         from orbit_release import config
         from orbit_release.flows.plan import Source
 
-        file = self.config_file or os.path.join(git.top, config.FILE_NAME)
+        file = os.path.join(self.directory, self.config_file or os.path.join(git.top, config.FILE_NAME))
         return Source(git, config.load(_read(file), os.path.relpath(file)), _inside(git.top, file))
 
     def registry(self) -> Registry:
@@ -96,7 +95,7 @@ def _head() -> str | None:
 
 def _complete_service(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
     options = context.find_root().params
-    session = _Session(options["directory"], options["config_file"], verbose=False)
+    session = _Session(options["directory"], options["config"])
     try:
         services = session.source().config.services
     except OrbitReleaseError:
@@ -110,12 +109,12 @@ _services = click.argument("names", metavar="[SERVICE]...", nargs=-1, shell_comp
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORBIT_RELEASE"})
 @click.version_option(__version__, prog_name="orbit-release", message="%(prog)s %(version)s")
 @click.option("-C", "directory", type=click.Path(), default=".", help="Run as if started in this folder.")
-@click.option("--config", "config_file", type=click.Path(), help="Instead of orbit-release.yaml.")
-@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and what is asked of whom.")
+@click.option("--config", "config", type=click.Path(), help="Instead of orbit-release.yaml.")
+@click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 @click.pass_context
-def cli(context: click.Context, directory: str, config_file: str | None, *, verbose: bool) -> None:
+def cli(context: click.Context, directory: str, config: str | None) -> None:
     """Release the services of a GitHub monorepo to Kubernetes by GitOps."""
-    context.obj = _Session(directory, config_file, verbose=verbose)
+    context.obj = _Session(directory, config)
 
 
 @cli.command("plan")
@@ -123,10 +122,9 @@ def cli(context: click.Context, directory: str, config_file: str | None, *, verb
 @click.option("--base", default="deployed", show_default=True, help="A commit to compare with, or what is deployed.")
 @click.option("--head", help="The commit to plan for.  [default: GITHUB_SHA in Actions, else HEAD]")
 @click.option("--fetch", is_flag=True, help="Ask the remote where the release branch stands now.")
-@click.option("--registry/--no-registry", "ask", default=None, help="Ask the registry which images exist already.")
+@click.option("--registry/--no-registry", default=None, help="Ask the registry which images exist already.")
 @click.option(
     "--format",
-    "shape",
     type=click.Choice(["table", "json", "names", "matrix", "github"]),
     default="table",
     show_default=True,
@@ -141,8 +139,8 @@ def plan_command(
     head: str | None,
     *,
     fetch: bool,
-    ask: bool | None,
-    shape: str,
+    registry: bool | None,
+    format: str,
 ) -> None:
     """Show which services need a build or a release, and why."""
     from orbit_release import output
@@ -150,19 +148,19 @@ def plan_command(
 
     source = session.source()
     services = source.config.select(names)
-    github = shape == "github"
+    github = format == "github"
     found = plan(
         source,
         services,
         head=head or _head() or "HEAD",
         base=None if base == "deployed" else base,
-        registry=session.registry() if (github if ask is None else ask) else None,
+        registry=session.registry() if (github if registry is None else registry) else None,
         tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and base == "deployed") else None,
     )
     output.show_plan(
         found,
-        shape,
-        session.address(source.git) if shape in ("matrix", "github") else "",
+        format,
+        session.address(source.git) if format in ("matrix", "github") else "",
         os.environ.get("GITHUB_OUTPUT"),
     )
 
@@ -172,12 +170,12 @@ def plan_command(
 @click.option("--built", is_flag=True, help="Release whatever has been built: all services, or the named ones.")
 @click.option("--head", help="With --built, the commit to release.  [default: GITHUB_SHA in Actions, else the tip]")
 @click.option("--dry-run", is_flag=True, help="Print the change as a unified diff and stop.")
-@click.option("--no-push", "local", is_flag=True, help="Commit to the clone's own release branch instead.")
+@click.option("--no-push", is_flag=True, help="Commit to the clone's own release branch instead.")
 @click.option("--no-verify", is_flag=True, help="Do not ask the registry whether the tags exist.")
 @click.option("-y", "--yes", is_flag=True, help="Publish without asking.")
 @click.option("--allow-unmerged", is_flag=True, help="Deploy a commit that is not on the release branch.")
 @click.option("-m", "--message", default="", help="The release commit's subject.")
-@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
 def bump_command(
     session: _Session, /, words: tuple[str, ...], *, built: bool, head: str | None, **options: Any
@@ -196,18 +194,18 @@ def bump_command(
     common = {
         "registry": None if options["no_verify"] else session.registry(),
         "publish": _publisher(source.git, **options),
-        "local": options["local"],
+        "local": options["no_push"],
         "subject": _one_line(options["message"]),
         "address": session.address(source.git),
     }
     if built:
         result = flow.bump_built(source, source.config.select(words), head=head or _head(), **common)
-        _show_built(result, options["shape"], dry_run=options["dry_run"])
+        _show_built(result, options["format"], dry_run=options["dry_run"])
         return
     changes = _changes(source.config, words)
     confirm = _unmerged(allowed=options["allow_unmerged"])
     published = flow.bump(source, changes, confirm_unmerged=confirm, **common)
-    _show_bump(published, changes, options["shape"], dry_run=options["dry_run"])
+    _show_bump(published, changes, options["format"], dry_run=options["dry_run"])
 
 
 def _changes(config: Config, words: tuple[str, ...]) -> list[Any]:
@@ -228,7 +226,7 @@ def _changes(config: Config, words: tuple[str, ...]) -> list[Any]:
     return [Change(service, *wanted[service.name]) for service in config.select(names)]
 
 
-def _publisher(git: Clone, *, dry_run: bool, local: bool, yes: bool, **_: object) -> Callable[..., str | None]:
+def _publisher(git: Clone, *, dry_run: bool, no_push: bool, yes: bool, **_: object) -> Callable[..., str | None]:
     """Return what is done with a release: publish it, ask first on a terminal, or with --dry-run show it only."""
     from orbit_release import output
     from orbit_release.adapters.git.publish import publish as publish_release
@@ -236,7 +234,7 @@ def _publisher(git: Clone, *, dry_run: bool, local: bool, yes: bool, **_: object
     @cache
     def agreed(diff: str) -> bool:
         output.say(output.coloured_diff(diff))
-        where = "commit it to" if local else "publish it on"
+        where = "commit it to" if no_push else "publish it on"
         return click.confirm(f"{where} the release branch?", default=True, err=True)
 
     def publish(tip: Any, release: Any, message: str) -> str | None:
@@ -275,7 +273,7 @@ def _one_line(text: str) -> str:
 @click.option("--builder", metavar="NAME|tcp://HOST:PORT", help="A buildx builder, or a remote BuildKit.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="How many builds at once.")
 @click.option("--force", is_flag=True, help="Build also what the registry has already.")
-@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
 def build_command(
     session: _Session,
@@ -287,7 +285,7 @@ def build_command(
     builder: str | None,
     jobs: int,
     force: bool,
-    shape: str,
+    format: str,
 ) -> None:
     """Build the images that the plan asks for, or those of the named services, and push them."""
     from orbit_release import output
@@ -307,7 +305,7 @@ def build_command(
             builder=lambda: choose_builder(builder, environ=os.environ, github_token=os.environ.get("GITHUB_TOKEN")),
             progress=progress,
         )
-    click.echo(output.to_json(output.builds_document(results)) if shape == "json" else output.builds_table(results))
+    click.echo(output.to_json(output.builds_document(results)) if format == "json" else output.builds_table(results))
     _raise_failed(results)
 
 

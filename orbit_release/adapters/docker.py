@@ -179,7 +179,7 @@ class SdkBuilder:
         opened: list[requests.Response] = []
         try:
             client = self._connect()
-        except _FAULTS as error:
+        except (*_FAULTS, ValueError) as error:  # ValueError: DOCKER_HOST is no address
             raise UnavailableError(f"no Docker Engine answers: {_words(error)}", _ENGINE_HINT) from error
         client.hooks["response"].append(lambda response, **_: self._watch(response, opened))
         try:

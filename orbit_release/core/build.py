@@ -20,6 +20,7 @@ _RETRY_SECONDS = (1.0, 2.0, 4.0)
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _DENIED = re.compile(r"denied|unauthorized|insufficient_scope|authentication required|no basic auth", re.IGNORECASE)
+_READ_ONLY = re.compile(r"\b405 Method|operation is unsupported", re.IGNORECASE)
 _FLAKY = re.compile(
     r"unknown blob|blob unknown|blob upload|\b(?:403|408|429|5\d\d)\b|too many requests|time(?:d )?out"
     r"|deadline exceeded|\bEOF\b|connection (?:refused|reset|aborted)|broken (?:pipe|:)|incompleteread|no such host",
@@ -84,6 +85,8 @@ def pushed(image: ImageReference, push: Callable[[], Digest], sleep: Sleep) -> D
             faults.append(_Fault.of(str(error)))
         if faults.count(_Fault.DENIED) > 1:
             raise AccessError(message, f"docker login {image.repository.host}".rstrip())
+        if _READ_ONLY.search(message):
+            raise AccessError(message, "The registry is read-only: a mirror, or under maintenance? Ask its operator.")
         if faults[-1] is _Fault.FINAL or not seconds:
             break
         sleep(seconds)

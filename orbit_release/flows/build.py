@@ -153,17 +153,25 @@ def _move_latest(building: Building, registry: Registry, results: Sequence[Resul
 def _moved(source: Source, registry: Registry, tip: Tip, result: Result) -> Result:
     one = result.plan
     assert one.tag  # noqa: S101  (whatever was built has a target)
-    digest = result.digest or registry.require(one.service.repository, one.tag)
-    forward = _is_forward(source, registry, tip, one)
-    if forward:
-        registry.copy_tag(one.service.repository, digest, LATEST)
-    return replace(result, digest=digest, latest=forward)
+    try:
+        digest = result.digest or registry.require(one.service.repository, one.tag)
+        latest = _point_latest(source, registry, tip, one, digest)
+    except OrbitReleaseError as error:
+        return replace(result, status="failed", error=error)
+    return replace(result, digest=digest, latest=latest)
 
 
-def _is_forward(source: Source, registry: Registry, tip: Tip, one: ServicePlan) -> bool:
+def _point_latest(source: Source, registry: Registry, tip: Tip, one: ServicePlan, digest: Digest) -> bool:
     now = registry.image(one.service.repository, LATEST)
-    running = source.git.fetch_commit(now.revision) if now and now.revision else None
-    target = one.target or ""
+    forward = _is_forward(source, now.revision if now else None, tip, one.target or "")
+    if forward and (now is None or now.digest != digest):
+        registry.copy_tag(one.service.repository, digest, LATEST)
+    return forward
+
+
+def _is_forward(source: Source, revision: str | None, tip: Tip, target: str) -> bool:
+    """Whether `latest`, built from `revision` as far as that is known, may move to the target."""
+    running = source.git.fetch_commit(revision) if revision else None
     history = source.git.history([tip.commit, target, *([running] if running else [])])
     if not history.is_ancestor(target, tip.commit):
         return False

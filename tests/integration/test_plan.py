@@ -382,3 +382,19 @@ def test_the_hot_path_imports_no_heavy_package(released: Monorepo) -> None:
     imported = {line.rpartition("|")[2].strip() for line in ran.err.splitlines() if line.startswith("import time")}
     assert imported.isdisjoint({"docker", "git", "github", "requests", "ruamel", "ruamel.yaml", "rich"})
     assert "orbit_release.flows.plan" in imported
+
+
+def test_a_short_tag_that_several_commits_share_is_not_guessed(released: Monorepo) -> None:
+    """Commits are made until two share four digits: after 300 that is likely, after 3,000 certain enough."""
+    tree, parent = released.git("rev-parse", "HEAD^{tree}"), released.git("rev-parse", "HEAD")
+    seen: dict[str, str] = {}
+    for number in range(3000):
+        commit = released.git("commit-tree", tree, "-p", parent, "-m", str(number))
+        if seen.setdefault(commit[:4], commit) != commit:
+            break
+    released.git("merge", "-q", "-s", "ours", "-m", "both", commit, seen[commit[:4]])
+    released.git("push", "-q", "origin", "HEAD:main")
+    released.deploy(web=f"sha-{commit[:4]}")
+    assert planned(released)["web"]["reason"] == f"sha-{commit[:4]} names no commit that is known here"
+    released.deploy(web=f"sha-{commit[:12]}")
+    assert planned(released)["web"]["action"] == "current"
