@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orbit_release import __version__
-from orbit_release.errors import ConfigurationError, NotFoundError, OrbitReleaseError, UsageError
+from orbit_release.errors import ConfigurationError, NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 
 # What a command does is imported when it runs, so that --help and completion stay fast.
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orbit_release.flows.bump import Built, Change, Published
     from orbit_release.flows.plan import Source
 
+_PROGRAM = "orbit-release"
 _INTERRUPTED = 130
 _BUG = 70
 # https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
@@ -97,7 +98,8 @@ def _complete_service(context: click.Context, _: click.Parameter, typed: str) ->
     options = context.find_root().params
     session = _Session(options["directory"], options["config"])
     try:
-        services = session.source().config.services
+        with context.scope():  # what the session opens is closed with it
+            services = session.source().config.services
     except OrbitReleaseError:
         return []
     return [service.name for service in services if service.name.startswith(typed)]
@@ -107,7 +109,7 @@ _services = click.argument("names", metavar="[SERVICE]...", nargs=-1, shell_comp
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORBIT_RELEASE"})
-@click.version_option(__version__, prog_name="orbit-release", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name=_PROGRAM, message="%(prog)s %(version)s")
 @click.option("-C", "directory", type=click.Path(), default=".", help="Run as if started in this folder.")
 @click.option("--config", "config", type=click.Path(), help="Instead of orbit-release.yaml.")
 @click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
@@ -241,7 +243,7 @@ def _publisher(git: Clone, *, dry_run: bool, no_push: bool, yes: bool, **_: obje
         for warning in release.warnings:
             output.warn(warning)
         if dry_run:
-            click.echo(release.diff(), nl=False)
+            output.show_diff(release.diff(), terminal=sys.stdout.isatty())
             return str(tip.commit)
         if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not agreed(release.diff()):
             raise click.Abort
@@ -305,7 +307,7 @@ def build_command(
             builder=lambda: choose_builder(builder, environ=os.environ, github_token=os.environ.get("GITHUB_TOKEN")),
             progress=progress,
         )
-    click.echo(output.to_json(output.builds_document(results)) if format == "json" else output.builds_table(results))
+    output.show_builds(results, format)
     _raise_failed(results)
 
 
@@ -315,8 +317,8 @@ def _raise_failed(results: Sequence[Result]) -> None:
     from orbit_release.errors import AccessError, BuildError
 
     failed = [result for result in results if result.error]
-    for result in failed:
-        output.say("\n".join(f"{result.plan.service.name} | {output.printable(line)}" for line in result.log))
+    for name, line in ((result.plan.service.name, line) for result in failed for line in result.log):
+        output.say(f"{name} | {output.printable(line)}")
     messages = "\n".join(f"{result.plan.service.name}: {result.error.message}" for result in failed if result.error)
     hint = next((result.error.hint for result in failed if result.error and result.error.hint), "")
     if failed:
@@ -356,7 +358,7 @@ def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     elif result.published is None and not missing:
         output.say("nothing to do: every image that was built is deployed")
     for one in result.plan.with_action(Action.HELD):
-        output.say(f"{one.service.name} stays: {one.reason}")
+        output.say(f"{one.service.name} stays: {output.printable(one.reason)}")
     _show_release(result.published, shape, dry_run=dry_run, missing=missing)
     if missing:
         hint = "their builds failed or did not run: run `orbit-release build`, then this again."
@@ -389,9 +391,12 @@ def demo_command(folder: str | None, registry: str | None) -> None:
 def main() -> None:
     """Run the command line; every error ends in two lines and the exit code of its kind."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name=_PROGRAM, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        if sys.argv[1:]:
+            _show_error(_usage_error(error))
+        else:  # then it is the help
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -402,9 +407,17 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has read enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (so that the interpreter's own flush is silent)
         sys.exit(0)
+    except OSError as error:  # a full disk, a folder without permission: not our bug
+        _show_error(UnavailableError(str(error), "check the disk and the permissions; -v shows what was tried."))
+        sys.exit(UnavailableError.exit_code)
     except Exception as error:  # noqa: BLE001  (the last resort: a bug is ours, and says so)
         _show_bug(error)
         sys.exit(_BUG)
+
+
+def _usage_error(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    return UsageError(error.format_message(), f"{context.command_path if context else _PROGRAM} --help says more.")
 
 
 def _show_error(error: OrbitReleaseError) -> None:
@@ -418,12 +431,9 @@ def _show_error(error: OrbitReleaseError) -> None:
 
 
 def _show_bug(error: Exception) -> None:
-    if _verbose():
-        import traceback
-
-        traceback.print_exception(error)
-    click.echo(f"error: {type(error).__name__}: {error}", err=True)
-    click.echo("hint: this is a bug of orbit-release; run it again with -v and report what it prints.", err=True)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    hint = "this is a bug of orbit-release; run it again with -v and report what it prints."
+    _show_error(OrbitReleaseError(what, hint).with_traceback(error.__traceback__))
 
 
 def _verbose() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,14 +31,19 @@ def printable(text: str) -> str:
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs") else "\ufffd" for c in text)
 
 
+def _echo(line: str, *, err: bool = False) -> None:
+    # https://no-color.org; that nobody sees colours in a file or a pipe is known to click
+    click.echo(line, err=err, color=False if os.environ.get("NO_COLOR") else None)
+
+
 def say(line: str) -> None:
     """Tell the person one line of narrative."""
-    click.echo(line, err=True)
+    _echo(line, err=True)
 
 
 def warn(message: str) -> None:
     """Tell the person what deserves a look."""
-    click.echo(f"{click.style('warning:', fg='yellow')} {printable(message)}", err=True)
+    say(f"{click.style('warning:', fg='yellow')} {printable(message)}")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -150,6 +156,14 @@ def coloured_diff(diff: str) -> str:
     return "\n".join(click.style(printable(line), fg=colours.get(line[:1])) for line in diff.splitlines())
 
 
+def show_diff(diff: str, *, terminal: bool) -> None:
+    """Print a diff: as it is for `git apply`; on a terminal, which would obey what is written in it, for reading."""
+    if terminal:
+        _echo(coloured_diff(diff))
+    else:
+        click.echo(diff, nl=False)
+
+
 def release_document(release: Release | None, commit: str | None) -> dict[str, Any]:
     """Return a release as plain data."""
     edits = [
@@ -175,6 +189,16 @@ def release_table(release: Release) -> str:
 
 def _suffix(reference: ImageReference) -> str:
     return reference.suffix.lstrip(":") or "untagged"
+
+
+def show_builds(results: Sequence[Result], shape: str) -> None:
+    """Print what became of the builds, as a table or as JSON."""
+    if not results:
+        say("nothing to do: every image that the plan asks for is built")
+    if shape == "json":
+        click.echo(to_json(builds_document(results)))
+    elif results:
+        click.echo(builds_table(results))
 
 
 def builds_document(results: Sequence[Result]) -> dict[str, Any]:
@@ -232,12 +256,12 @@ def show_error(error: OrbitReleaseError) -> None:
 
 def show_line(line: str) -> None:
     """Print a line that a command printed; the command itself stands out."""
-    click.echo(click.style(line, bold=True) if line.startswith("$ ") else line)
+    _echo(click.style(line, bold=True) if line.startswith("$ ") else line)
 
 
 def show_heading(text: str) -> None:
     """Print what comes next."""
-    click.echo(click.style(text, fg="green", bold=True))
+    _echo(click.style(text, fg="green", bold=True))
 
 
 def show_demo_end(folder: str) -> None:

@@ -35,9 +35,13 @@ class Sandbox:
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write text files, by their path below the folder."""
-        for path, text in files.items():
-            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / path).write_text(text, encoding="utf-8")
+        try:
+            for path, text in files.items():
+                (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            message = f"{self.folder} cannot be written: {error.strerror}"
+            raise UnavailableError(message, "name a folder that you may write, on a disk with space.") from error
 
     def run(self, *command: str, directory: str = ".", expect: int = 0, quiet: bool = False) -> None:
         """Run a command, shown with all it prints unless `quiet`; `expect` is the exit code it must end with."""

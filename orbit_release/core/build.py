@@ -20,7 +20,7 @@ _RETRY_SECONDS = (1.0, 2.0, 4.0)
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _DENIED = re.compile(r"denied|unauthorized|insufficient_scope|authentication required|no basic auth", re.IGNORECASE)
-_READ_ONLY = re.compile(r"\b405 Method|operation is unsupported", re.IGNORECASE)
+_READ_ONLY = re.compile(r"HTTP 405|405 Method|\bunsupported$|operation is unsupported", re.IGNORECASE)
 _FLAKY = re.compile(
     r"unknown blob|blob unknown|blob upload|\b(?:403|408|429|5\d\d)\b|too many requests|time(?:d )?out"
     r"|deadline exceeded|\bEOF\b|connection (?:refused|reset|aborted)|broken (?:pipe|:)|incompleteread|no such host",

@@ -29,17 +29,22 @@ _POSIX_CLASSES = {
     b"upper": rb"A-Z",
     b"xdigit": rb"0-9A-Fa-f",
 }
+_CHARACTER = rb"(?:\\.|[^\]\\])"
+_POSIX = rb"\[:(?:" + b"|".join(_POSIX_CLASSES) + rb"):\]"
+_RANGE = rb"(?!\[:[^\]]*:\])" + _CHARACTER + rb"(?:-" + _CHARACTER + rb")?"
+# Atomic, because git does not look back either: `[[:alpha:]` is a class that never ends.
+_MEMBERS = rb"(?>(?:\](?:-" + _CHARACTER + rb")?)?(?:" + _POSIX + rb"|" + _RANGE + rb")*)"
+_MEMBER = re.compile(rb"\[:(?P<posix>[a-z]+):\]|\\?(?P<low>.)(?:-\\?(?P<high>.))?", re.DOTALL)
 _TOKEN = re.compile(
-    rb"(?P<deep>(?<![^/])\*\*+/)"  # `**/` at the start or behind a slash: any folders, or none
-    rb"|(?P<rest>(?<![^/])\*\*+\Z)"  # a final `**`: everything
+    rb"(?P<deep>(?<![^/])(?:\*\*+/)+)"  # `**/` at the start or behind a slash: any folders, or none
+    rb"|(?P<rest>(?<![^/])\*\*+(?=\\/|\Z))"  # a final `**`: everything
     rb"|(?P<star>\*+)"
     rb"|(?P<any>\?)"
-    rb"|\[(?P<negated>[!^]?)(?P<members>\]?(?:\[:[a-z]+:\]|\\.|[^\]\\])*)\]"
+    rb"|\[(?P<negated>[!^]?)(?P<members>" + _MEMBERS + rb")\]"
     rb"|\\(?P<quoted>.)"
     rb"|(?P<literal>[^*?\[\\])",
     re.DOTALL,
 )
-_MEMBER = re.compile(rb"\[:(?P<posix>[a-z]+):\]|\\?(?P<low>.)(?:-(?!\Z)\\?(?P<high>.))?", re.DOTALL)
 
 
 def _invalid(glob: str, rule: str) -> InvalidError:
@@ -48,16 +53,14 @@ def _invalid(glob: str, rule: str) -> InvalidError:
 
 def _member(match: re.Match[bytes]) -> bytes:
     if posix := match["posix"]:
-        return _POSIX_CLASSES.get(posix, b"")
-    low, high = match["low"], match["high"] or match["low"]
-    return re.escape(low) + b"-" + re.escape(high) if low <= high else b""
+        return _POSIX_CLASSES[posix]
+    low, high = match["low"], match["high"] or b""
+    return re.escape(low) + (b"-" + re.escape(high) if low <= high else b"")
 
 
 def _class(match: re.Match[bytes]) -> bytes:
     members = b"".join(_member(member) for member in _MEMBER.finditer(match["members"]))
-    if match["negated"]:
-        return rb"[^/" + members + rb"]"
-    return rb"(?!/)[" + members + rb"]" if members else rb"(?!)"
+    return rb"[^/" + members + rb"]" if match["negated"] else rb"(?!/)[" + members + rb"]"
 
 
 def _translate(match: re.Match[bytes]) -> bytes:
@@ -71,12 +74,12 @@ def _translate(match: re.Match[bytes]) -> bytes:
 def _regex(glob: str) -> bytes:
     pattern = glob.encode("utf-8", "surrogateescape")
     literal = re.escape(pattern) + (rb".*" if pattern.endswith(b"/") else rb"(?:/.*)?")
-    if not _WILDCARDS.intersection(pattern):
-        return literal
-    tokens = list(_TOKEN.finditer(pattern))
-    if sum(len(token[0]) for token in tokens) != len(pattern):
-        raise _invalid(glob, "A '[' has no closing ']', or the glob ends in a lone backslash.")
-    body = b"".join(map(_translate, tokens))
+    # git compares what stands before the first wildcard as text, so that `**/` is at the start in `a**/b` too
+    start = next((at for at, byte in enumerate(pattern) if byte in _WILDCARDS), len(pattern))
+    tokens = list(_TOKEN.finditer(pattern[start:]))
+    if sum(len(token[0]) for token in tokens) != len(pattern) - start:
+        raise _invalid(glob, "A '[' is not closed or names an unknown class, or the glob ends in a lone backslash.")
+    body = re.escape(pattern[:start]) + b"".join(map(_translate, tokens))
     if pattern.endswith(b"/**"):
         body = body.removesuffix(rb"/.*") + rb"(?:/.*)?"
     return body + b"|" + literal

@@ -186,7 +186,7 @@ def _check_order(
     for tag, commit in running.items():
         if target and commit and target != commit and history.is_ancestor(target, commit):
             message = f"{change.service.name} runs {tag}, which is newer than {change.tag}"
-            hint = "a bump never goes back; a rollback does: revert its release commit with `git revert`, and push."
+            hint = "a bump never goes back: `git revert` its release, add `# held: why` behind the image, and push."
             raise ConflictError(message, hint)
 
 

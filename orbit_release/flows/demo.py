@@ -58,6 +58,7 @@ def demo(sandbox: Sandbox, registry: str, say: Callable[[str], None]) -> None:
     say("\n# The next push repairs it, in a file of its own: the plan still knows what is missing.")
     _push(sandbox, "Add the missing file", {"services/kafka/missing.go": "package main // found\n"})
     _release(sandbox)
+    _pull(sandbox)  # who plays on starts where the release branch is
     say("\n# What the releases changed.")
     sandbox.run("git", "log", "--oneline", "--first-parent", "-8", "origin/main", directory="orbit")
 
@@ -78,8 +79,12 @@ def _make(sandbox: Sandbox, registry: str) -> None:
         sandbox.run("git", *command, quiet=True)
 
 
+def _pull(sandbox: Sandbox) -> None:
+    sandbox.run("git", "pull", "-q", "--ff-only", directory="orbit", quiet=True)
+
+
 def _push(sandbox: Sandbox, subject: str, files: dict[str, str]) -> None:
-    sandbox.run("git", "pull", "-q", "--ff-only", directory="orbit", quiet=True)  # the releases so far
+    _pull(sandbox)
     sandbox.write({f"orbit/{path}": text for path, text in files.items()})
     sandbox.run("git", "add", "-A", directory="orbit", quiet=True)
     sandbox.run("git", "commit", "-q", "-m", subject, directory="orbit")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -282,7 +283,8 @@ def test_somebody_without_a_name_is_told_how_to_get_one(offline: Monorepo) -> No
 
 def test_the_actions_bot_signs_for_releases_in_a_workflow(offline: Monorepo) -> None:
     nameless = {"GIT_AUTHOR_NAME": "", "GIT_AUTHOR_EMAIL": "", "GIT_COMMITTER_NAME": "", "GIT_COMMITTER_EMAIL": ""}
-    assert offline.run("bump", "api", sha(tip(offline)), "--no-verify", GITHUB_ACTIONS="true", **nameless).code == 0
+    runner = replace(offline, extra={"GITHUB_ACTIONS": "true", **nameless})
+    assert runner.run("bump", "api", sha(tip(offline)), "--no-verify").code == 0
     assert git(offline.origin, "log", "-1", "--format=%an %cn", "main") == "github-actions[bot] github-actions[bot]"
 
 

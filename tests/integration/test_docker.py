@@ -294,7 +294,7 @@ def test_a_registry_that_is_read_only_is_not_asked_again(
     builder: SdkBuilder | BuildxBuilder, wanted: BuildRequest, gate: Gate
 ) -> None:
     gate.faults += [(405, READ_ONLY)] * 2
-    with pytest.raises(BuildError, match="unsupported"):
+    with pytest.raises(AccessError, match="unsupported"):
         builder.build(at(wanted, gate.host), push=True, progress=silent)
     assert len(gate.faults) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_token_travels_in_a_header_from_the_environment(offline: Monorepo, ser
     server.credentials = SECRET
     header = f"Authorization: Basic {base64.b64encode(SECRET.encode()).decode()}"
     settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": header}
-    assert offline.run("bump", "api", sha(tip(offline)), "--no-verify", **settings).code == 0
+    assert replace(offline, extra=settings).run("bump", "api", sha(tip(offline)), "--no-verify").code == 0
 
 
 def test_without_a_password_access_is_refused(offline: Monorepo, server: GitServer) -> None:

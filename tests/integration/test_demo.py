@@ -1,0 +1,182 @@
+"""`demo` as a new user runs it: the sandbox and the registry that it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from tests.integration.monorepo import Ran, environment, git
+
+SERVICES = (
+    "orbit-www",
+    "repository-service",
+    "build-service",
+    "bifrost",
+    "kafka-service",
+    "plugins-service",
+    "temporal-worker",
+)
+# What a run must not take from the person's surroundings.
+FOREIGN = {"ORBIT_RELEASE_PLAN_FORMAT": "json", "GITHUB_ACTIONS": "true", "GITHUB_SHA": "0" * 40, "GIT_DIR": "/nowhere"}
+MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The folder that a demo left behind, and what the demo printed."""
+
+    folder: Path
+    registry: str
+    ran: Ran
+
+    def image(self, name: str, commit: str = "main") -> str:
+        """Return the image that a manifest of the origin carries."""
+        text = git(self.folder / "origin.git", "show", f"{commit}:infrastructure/k8s/{name}.yaml")
+        return str(yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def releases(self) -> list[str]:
+        """Return the commits of the origin that are releases, the oldest first."""
+        return git(self.folder / "origin.git", "log", "--reverse", "--format=%H", "--grep=^release: ", "main").split()
+
+
+def run(*arguments: str, wrap: tuple[str, ...] = (), surroundings: Mapping[str, str] = {}) -> Ran:
+    command = [*wrap, sys.executable, "-m", "orbit_release", "demo", *arguments]
+    result = subprocess.run(
+        command,
+        env={**environment(), **surroundings},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(result.returncode, result.stdout, result.stderr)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> Sandbox:
+    folder = tmp_path_factory.mktemp("demo") / "new"
+    return Sandbox(folder, registry_host, run(str(folder), "--registry", registry_host, surroundings=FOREIGN))
+
+
+def assert_two_lines(ran: Ran, code: int, *words: str) -> None:
+    assert ran.code == code, ran.err
+    assert [line.partition(":")[0] for line in ran.err.splitlines()] == ["error", "hint"]
+    assert [word for word in words if word not in ran.err] == []
+
+
+def test_every_deployed_tag_is_in_the_registry(sandbox: Sandbox) -> None:
+    assert sandbox.ran.code == 0, sandbox.ran.err
+    for name in SERVICES:
+        image = sandbox.image(name)
+        repository, tag = image.rsplit(":", 1)
+        url = f"http://{sandbox.registry}/v2/{repository.partition('/')[2]}/manifests"
+        answers = [requests.get(f"{url}/{one}", headers={"Accept": MANIFESTS}, timeout=10) for one in (tag, "latest")]
+        assert [answer.status_code for answer in answers] == [200, 200], image
+        assert len({answer.headers["Docker-Content-Digest"] for answer in answers}) == 1
+
+
+def test_the_releases_are_of_seven_then_six_then_one_and_one_repairs_the_failed_build(sandbox: Sandbox) -> None:
+    releases = sandbox.releases()
+    changed = [
+        [name for name in SERVICES if sandbox.image(name, commit) != sandbox.image(name, f"{commit}~1")]
+        for commit in releases
+    ]
+    assert changed == [
+        list(SERVICES),
+        [name for name in SERVICES if name != "orbit-www"],
+        ["bifrost"],
+        ["plugins-service"],
+        ["kafka-service"],
+    ]
+
+
+def test_a_release_changes_manifests_only(sandbox: Sandbox) -> None:
+    for commit in sandbox.releases():
+        names = git(sandbox.folder / "origin.git", "diff", "--name-only", f"{commit}~1", commit).split()
+        assert [name for name in names if not name.startswith("infrastructure/k8s/")] == []
+
+
+def test_it_shows_what_it_runs_under_headings(sandbox: Sandbox) -> None:
+    headings = re.findall(r"(?m)^# (.*)", sandbox.ran.out)
+    assert [heading.split(":")[0].split(".")[0] for heading in headings[:5]] == [
+        "The first release",
+        "A change under proto/",
+        "A change in bifrost",
+        "A build that fails",
+        "The next push repairs it, in a file of its own",
+    ]
+    commands = re.findall(r"(?m)^\$ (.*)", sandbox.ran.out)
+    assert [commands.count(f"orbit-release {one}") for one in ("plan", "build", "bump --built")] == [5, 5, 5]
+    assert "\x1b" not in sandbox.ran.out + sandbox.ran.err
+
+
+def test_the_failed_build_is_told(sandbox: Sandbox) -> None:
+    assert re.search(r"(?m)^error: kafka-service: .*missing\.go", sandbox.ran.err)
+    assert re.search(r"(?m)^error: not in the registry: \S*kafka-service:sha-", sandbox.ran.err)
+
+
+def test_the_three_things_to_try_do_what_they_say(sandbox: Sandbox, tmp_path: Path) -> None:
+    program = tmp_path / "orbit-release"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m orbit_release "$@"\n')
+    program.chmod(0o755)
+    assert f"The sandbox stays in {sandbox.folder}" in sandbox.ran.out
+    surroundings = environment(PATH=f"{tmp_path}:{os.environ['PATH']}")
+    history, change, backwards = (
+        subprocess.run(
+            ["sh", "-c", line],
+            cwd=sandbox.folder / "orbit",
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for line in sandbox.ran.out.splitlines()[-3:]
+    )
+    assert history.stdout.count("\n    release: ") == 5
+    assert re.findall(r"(?m)^(\S+) +build ", change.stdout) == ["bifrost"]
+    assert (backwards.returncode, "newer than" in backwards.stderr) == (6, True)
+
+
+def test_a_folder_that_is_in_use_is_refused(sandbox: Sandbox) -> None:
+    before = git(sandbox.folder / "origin.git", "rev-parse", "main")
+    ran = run(str(sandbox.folder), "--registry", sandbox.registry)
+    assert_two_lines(ran, 6, "is not empty")
+    assert git(sandbox.folder / "origin.git", "rev-parse", "main") == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(registry_host: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in ("file", "file/below"):
+        assert_two_lines(run(str(tmp_path / folder), "--registry", registry_host), 2, "cannot be made")
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(registry_host: str, tmp_path: Path) -> None:
+    full = ("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh")
+    ran = run(str(tmp_path / "new"), "--registry", registry_host, wrap=full)
+    assert_two_lines(ran, 9, f"{tmp_path}/new cannot be written")
+
+
+def test_without_a_registry_the_hint_says_how_to_get_one(tmp_path: Path) -> None:
+    assert_two_lines(run(str(tmp_path / "new")), 2, "--registry HOST:PORT", "scripts/demo")
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_an_engine_nothing_is_made(registry_host: str, tmp_path: Path) -> None:
+    ran = run(str(tmp_path / "new"), "--registry", registry_host, surroundings={"DOCKER_HOST": "tcp://127.0.0.1:1"})
+    assert_two_lines(ran, 9, "DOCKER_HOST")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_registry_that_does_not_answer_ends_the_demo_and_leaves_the_sandbox(tmp_path: Path) -> None:
+    ran = run(str(tmp_path / "new"), "--registry", "127.0.0.1:9")
+    assert (ran.code, f"the sandbox stays in {tmp_path / 'new'}" in ran.err) == (9, True)
+    assert "`orbit-release build` ended with exit code 9" in ran.err
