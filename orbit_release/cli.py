@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _PROGRAM = "orbit-release"
 _INTERRUPTED = 130
-_BUG = 70
 # https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
 _ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
 
@@ -390,29 +389,30 @@ def demo_command(folder: str | None, registry: str | None) -> None:
 
 def main() -> None:
     """Run the command line; every error ends in two lines and the exit code of its kind."""
+    # https://no-color.org; that nobody sees colours in a file or a pipe is known to click
+    colour = False if os.environ.get("NO_COLOR") else None
+    with click.Context(cli, color=colour):
+        sys.exit(_run(colour=colour))
+
+
+def _run(*, colour: bool | None) -> int:
     try:
-        cli.main(prog_name=_PROGRAM, standalone_mode=False)
+        cli.main(prog_name=_PROGRAM, standalone_mode=False, color=colour)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
-        if sys.argv[1:]:
-            _show_error(_usage_error(error))
-        else:  # then it is the help
-            error.show()
-        sys.exit(error.exit_code)
+        return _failed(_usage_error(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(_INTERRUPTED)
+        return _INTERRUPTED
     except OrbitReleaseError as error:
-        _show_error(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # whoever read our output has read enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (so that the interpreter's own flush is silent)
-        sys.exit(0)
+        return _failed(error)
     except OSError as error:  # a full disk, a folder without permission: not our bug
-        _show_error(UnavailableError(str(error), "check the disk and the permissions; -v shows what was tried."))
-        sys.exit(UnavailableError.exit_code)
+        return _failed(UnavailableError(str(error), "check the disk and the permissions; -v shows what was tried."))
     except Exception as error:  # noqa: BLE001  (the last resort: a bug is ours, and says so)
-        _show_bug(error)
-        sys.exit(_BUG)
+        return _failed(_bug(error))
+    return 0
 
 
 def _usage_error(error: click.ClickException) -> UsageError:
@@ -420,7 +420,7 @@ def _usage_error(error: click.ClickException) -> UsageError:
     return UsageError(error.format_message(), f"{context.command_path if context else _PROGRAM} --help says more.")
 
 
-def _show_error(error: OrbitReleaseError) -> None:
+def _failed(error: OrbitReleaseError) -> int:
     from orbit_release import output
 
     if _verbose():
@@ -428,12 +428,13 @@ def _show_error(error: OrbitReleaseError) -> None:
 
         traceback.print_exception(error)
     output.show_error(error)
+    return error.exit_code
 
 
-def _show_bug(error: Exception) -> None:
+def _bug(error: Exception) -> OrbitReleaseError:
     what = " ".join(f"{type(error).__name__}: {error}".split())
     hint = "this is a bug of orbit-release; run it again with -v and report what it prints."
-    _show_error(OrbitReleaseError(what, hint).with_traceback(error.__traceback__))
+    return OrbitReleaseError(what, hint).with_traceback(error.__traceback__)
 
 
 def _verbose() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,27 +17,15 @@ if TYPE_CHECKING:
     from orbit_release.core.release import Release
     from orbit_release.flows.build import Result
 
-_COLOURS = {
-    Action.BUILD: "yellow",
-    Action.RELEASE: "cyan",
-    Action.HELD: "magenta",
-    Action.ABSENT: "bright_black",
-}
-
 
 def printable(text: str) -> str:
     """Return foreign text as one line that cannot move the cursor, forge a line or reorder what is around it."""
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs") else "\ufffd" for c in text)
 
 
-def _echo(line: str, *, err: bool = False) -> None:
-    # https://no-color.org; that nobody sees colours in a file or a pipe is known to click
-    click.echo(line, err=err, color=False if os.environ.get("NO_COLOR") else None)
-
-
 def say(line: str) -> None:
     """Tell the person one line of narrative."""
-    _echo(line, err=True)
+    click.echo(line, err=True)
 
 
 def warn(message: str) -> None:
@@ -159,7 +146,7 @@ def coloured_diff(diff: str) -> str:
 def show_diff(diff: str, *, terminal: bool) -> None:
     """Print a diff: as it is for `git apply`; on a terminal, which would obey what is written in it, for reading."""
     if terminal:
-        _echo(coloured_diff(diff))
+        click.echo(coloured_diff(diff))
     else:
         click.echo(diff, nl=False)
 
@@ -256,12 +243,12 @@ def show_error(error: OrbitReleaseError) -> None:
 
 def show_line(line: str) -> None:
     """Print a line that a command printed; the command itself stands out."""
-    _echo(click.style(line, bold=True) if line.startswith("$ ") else line)
+    click.echo(click.style(line, bold=True) if line.startswith("$ ") else line)
 
 
 def show_heading(text: str) -> None:
     """Print what comes next."""
-    _echo(click.style(text, fg="green", bold=True))
+    click.echo(click.style(text, fg="green", bold=True))
 
 
 def show_demo_end(folder: str) -> None:

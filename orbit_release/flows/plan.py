@@ -194,7 +194,7 @@ def _against_deployed(source: Source, head: _Head, registry: Registry | None, ti
 
 
 def _superseded(head: _Head, plans: Iterable[ServicePlan], tip: Tip) -> Plan:
-    reason = f"{head.commit[:7]} is not on {tip.branch}: rewritten, or not merged"
+    reason = f"{head.commit[:7]} is not on {tip.branch}: rewritten, not merged, or to be rebased"
     current = [replace(one, action=Action.CURRENT, reason=reason, files=()) for one in plans]
     return Plan(head.commit, (*_one_per_service(current), *head.absent), superseded=True)
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
@@ -26,7 +27,12 @@ SERVICES = (
     "temporal-worker",
 )
 # What a run must not take from the person's surroundings.
-FOREIGN = {"ORBIT_RELEASE_PLAN_FORMAT": "json", "GITHUB_ACTIONS": "true", "GITHUB_SHA": "0" * 40, "GIT_DIR": "/nowhere"}
+FOREIGN = {
+    "ORBIT_RELEASE_PLAN_FORMAT": "json",
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SHA": "0" * 40,
+    "GIT_DIR": "/dev/null/x",
+}
 MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -64,7 +70,8 @@ def run(*arguments: str, wrap: tuple[str, ...] = (), surroundings: Mapping[str, 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> Sandbox:
     folder = tmp_path_factory.mktemp("demo") / "new"
-    return Sandbox(folder, registry_host, run(str(folder), "--registry", registry_host, surroundings=FOREIGN))
+    registry = f"{registry_host}/{uuid4().hex}"  # another worker's demo must not move our `latest`
+    return Sandbox(folder, registry, run(str(folder), "--registry", registry, surroundings=FOREIGN))
 
 
 def assert_two_lines(ran: Ran, code: int, *words: str) -> None:
@@ -78,7 +85,8 @@ def test_every_deployed_tag_is_in_the_registry(sandbox: Sandbox) -> None:
     for name in SERVICES:
         image = sandbox.image(name)
         repository, tag = image.rsplit(":", 1)
-        url = f"http://{sandbox.registry}/v2/{repository.partition('/')[2]}/manifests"
+        assert repository == f"{sandbox.registry}/orbit/{name}"
+        url = f"http://{repository.replace('/', '/v2/', 1)}/manifests"
         answers = [requests.get(f"{url}/{one}", headers={"Accept": MANIFESTS}, timeout=10) for one in (tag, "latest")]
         assert [answer.status_code for answer in answers] == [200, 200], image
         assert len({answer.headers["Docker-Content-Digest"] for answer in answers}) == 1

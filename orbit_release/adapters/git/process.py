@@ -24,7 +24,8 @@ PLUMBING = (
 )
 _QUESTIONS = ("--is-bare-repository", "--is-shallow-repository", "--git-common-dir", "--show-toplevel")
 _LOCAL_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
-_CREDENTIALS = re.compile(r"(\w+://)[^/@\s]+@")
+# Whatever stands between a colon and an @: a password may hold slashes, and git prints addresses without scheme.
+_CREDENTIALS = re.compile(r"[^\s'\"]*:[^\s'\"]*@")
 _NO_ACCESS = re.compile(r"denied|could not read (Username|Password)|Authentication failed|error: 40[13]|publickey")
 _NOT_THERE = re.compile(r"not found|does not appear to be a git repository|does not exist|No such file")
 
@@ -45,7 +46,9 @@ class Process:
         answers = out.decode("utf-8", "surrogateescape").splitlines()
         is_bare = answers[:1] == ["true"]  # then git has no top level to tell
         if self._asked.returncode and not is_bare:
-            hint = "run it in the monorepo's clone, or name it with -C DIR."
+            foreign = b"dubious ownership" in err
+            trust = f"git config --global --add safe.directory {os.path.abspath(self._directory)}"
+            hint = f"if you trust it: {trust}" if foreign else "run it in the monorepo's clone, or name it with -C DIR."
             raise NotFoundError(f"{self._directory}: {complaint(err)}", hint)
         return is_bare, answers[1] == "true", answers[2], answers[2 if is_bare else 3]
 
@@ -119,7 +122,7 @@ class Process:
 
 def complaint(stderr: bytes) -> str:
     """Return what git complained of, without credentials and control characters."""
-    text = _CREDENTIALS.sub(r"\1***@", stderr.decode("utf-8", "replace"))
+    text = _CREDENTIALS.sub("***@", stderr.decode("utf-8", "replace"))
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
     told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or [s for s in lines if s]
     return "; ".join(told[:3]) or "git gave no reason"
