@@ -369,6 +369,7 @@ def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
 @click.option("--registry", metavar="HOST:PORT", help="A registry on loopback that takes the images.")
 def demo_command(folder: str | None, registry: str | None) -> None:
     """Walk through four releases of a sample monorepo, with the real commands, and leave it to play with."""
+    import shutil
     from pathlib import Path
     from tempfile import mkdtemp
 
@@ -384,7 +385,8 @@ def demo_command(folder: str | None, registry: str | None) -> None:
         pass
     sandbox = Sandbox(Path(folder or mkdtemp(prefix="orbit-release-demo-")).resolve(), os.environ, output.show_line)
     demo(sandbox, registry, output.show_heading)
-    output.show_demo_end(str(sandbox.folder))
+    on_path = shutil.which(_PROGRAM)
+    output.show_demo_end(str(sandbox.folder), _PROGRAM if on_path else os.path.abspath(sys.argv[0]))
 
 
 def main() -> None:

@@ -251,13 +251,12 @@ def show_heading(text: str) -> None:
     click.echo(click.style(text, fg="green", bold=True))
 
 
-def show_demo_end(folder: str) -> None:
+def show_demo_end(folder: str, program: str) -> None:
     """Say where the sandbox is, and what to try there."""
     show_heading(f"\n# The sandbox stays in {folder}. Three things to try in {folder}/orbit:")
     click.echo(
         "git log -p --first-parent origin/main -- infrastructure/k8s    # a release changes tags and nothing else"
     )
-    click.echo("echo '// change' >> services/bifrost/main.go && git commit -am try && orbit-release plan")
-    click.echo(
-        "orbit-release bump bifrost $(git log --format=sha-%h --abbrev=7 -1 -- proto) --no-verify    # never backwards"
-    )
+    click.echo(f"echo '// try' >> services/bifrost/main.go && git commit -qam try && {program} plan    # one service")
+    tag = "sha-$(git log --format=%h --abbrev=7 -1 -- proto)"
+    click.echo(f"{program} bump bifrost {tag} --no-verify    # refused: never backwards")
