@@ -385,8 +385,8 @@ def demo_command(folder: str | None, registry: str | None) -> None:
         pass
     sandbox = Sandbox(Path(folder or mkdtemp(prefix="orbit-release-demo-")).resolve(), os.environ, output.show_line)
     demo(sandbox, registry, output.show_heading)
-    on_path = shutil.which(_PROGRAM)
-    output.show_demo_end(str(sandbox.folder), _PROGRAM if on_path else os.path.abspath(sys.argv[0]))
+    program = _PROGRAM if shutil.which(_PROGRAM) else f"{sys.executable} -m orbit_release"
+    output.show_demo_end(str(sandbox.folder), program)
 
 
 def main() -> None:
