@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from orbit_release.core.image import Repository
 from orbit_release.core.manifest import Edit, NewImage, rewrite
 
-_SCP_ADDRESS = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)")
-_URL = re.compile(r"(?:https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:]+)(?::\d+)?/(?P<path>.+)")
+# No `@` in host and path: credentials that break the rules of addresses must not slip into either.
+_SCP_ADDRESS = re.compile(r"(?:[^@/]+@)?(?P<host>[^@:/]{2,}):(?P<path>[^@/\\][^@]*)")
+_URL = re.compile(r"(?:https?|ssh|git)://(?:[^/]*@)?(?P<host>[^@/:]+)(?::\d+)?/(?P<path>[^@]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,14 @@ def web_address(remote: str) -> str:
 
 
 def _diff(path: str, change: Change) -> str:
-    before, after = (_text(data).splitlines(keepends=True) for data in (change.before, change.after))
+    before, after = (_lines(_text(data)) for data in (change.before, change.after))
     lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    # str.splitlines knows seven more ends of a line than git does
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _text(data: bytes) -> str:
