@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "orbit-release"
 _INTERRUPTED = 130
+_VERBOSE = "orbit_release.verbose"
 # https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
 _ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
 
@@ -46,7 +48,8 @@ class _Session:
         from orbit_release.flows.plan import Source
 
         file = os.path.join(self.directory, self.config_file or os.path.join(git.top, config.FILE_NAME))
-        return Source(git, config.load(_read(file), os.path.relpath(file)), _inside(git.top, file))
+        data = _read(file)
+        return Source(git, config.load(data, os.path.relpath(file)), _inside(git.top, file), data)
 
     def registry(self) -> Registry:
         from pathlib import Path
@@ -94,7 +97,7 @@ def _head() -> str | None:
 
 
 def _complete_service(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
-    options = context.find_root().params
+    options = context.parent.params if context.parent else {}
     session = _Session(options["directory"], options["config"])
     try:
         with context.scope():  # what the session opens is closed with it
@@ -111,10 +114,11 @@ _services = click.argument("names", metavar="[SERVICE]...", nargs=-1, shell_comp
 @click.version_option(__version__, prog_name=_PROGRAM, message="%(prog)s %(version)s")
 @click.option("-C", "directory", type=click.Path(), default=".", help="Run as if started in this folder.")
 @click.option("--config", "config", type=click.Path(), help="Instead of orbit-release.yaml.")
-@click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def cli(context: click.Context, directory: str, config: str | None) -> None:
+def cli(context: click.Context, directory: str, config: str | None, *, verbose: bool) -> None:
     """Release the services of a GitHub monorepo to Kubernetes by GitOps."""
+    context.meta[_VERBOSE] = verbose
     context.obj = _Session(directory, config)
 
 
@@ -245,7 +249,8 @@ def _publisher(git: Clone, *, dry_run: bool, no_push: bool, yes: bool, **_: obje
             output.show_diff(release.diff(), terminal=sys.stdout.isatty())
             return str(tip.commit)
         if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not agreed(release.diff()):
-            raise click.Abort
+            output.say("nothing was published")
+            raise click.exceptions.Exit(_INTERRUPTED)
         return publish_release(git, tip, release.files, message)
 
     return publish
@@ -344,7 +349,8 @@ def _show_release(published: Published | None, shape: str, *, dry_run: bool, **m
         click.echo(output.to_json({**output.release_document(release, commit), **more}))
     elif published:
         click.echo(output.release_table(published.release))
-        output.say(f"published {published.commit[:7]} on {published.tip.branch}")
+        done = "published" if published.tip.remote else "committed"
+        output.say(f"{done} {published.commit[:7]} on {published.tip.branch}")
 
 
 def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
@@ -355,7 +361,7 @@ def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     if result.plan.superseded:
         output.say("nothing to do: this head is not on the release branch any more")
     elif result.published is None and not missing:
-        output.say("nothing to do: every image that was built is deployed")
+        output.say("nothing to release")
     for one in result.plan.with_action(Action.HELD):
         output.say(f"{one.service.name} stays: {output.printable(one.reason)}")
     _show_release(result.published, shape, dry_run=dry_run, missing=missing)
@@ -393,13 +399,14 @@ def main() -> None:
     """Run the command line; every error ends in two lines and the exit code of its kind."""
     # https://no-color.org; that nobody sees colours in a file or a pipe is known to click
     colour = False if os.environ.get("NO_COLOR") else None
-    with click.Context(cli, color=colour):
-        sys.exit(_run(colour=colour))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled workflow leaves nothing running
+    with click.Context(cli, color=colour) as context:
+        sys.exit(_run(context))
 
 
-def _run(*, colour: bool | None) -> int:
+def _run(context: click.Context) -> int:
     try:
-        cli.main(prog_name=_PROGRAM, standalone_mode=False, color=colour)
+        return int(cli.main(prog_name=_PROGRAM, standalone_mode=False, parent=context) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
@@ -414,7 +421,6 @@ def _run(*, colour: bool | None) -> int:
         return _failed(UnavailableError(str(error), "check the disk and the permissions; -v shows what was tried."))
     except Exception as error:  # noqa: BLE001  (the last resort: a bug is ours, and says so)
         return _failed(_bug(error))
-    return 0
 
 
 def _usage_error(error: click.ClickException) -> UsageError:
@@ -425,10 +431,11 @@ def _usage_error(error: click.ClickException) -> UsageError:
 def _failed(error: OrbitReleaseError) -> int:
     from orbit_release import output
 
-    if _verbose():
+    if click.get_current_context().meta.get(_VERBOSE):
         import traceback
 
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            output.say(output.printable(line))
     output.show_error(error)
     return error.exit_code
 
@@ -437,7 +444,3 @@ def _bug(error: Exception) -> OrbitReleaseError:
     what = " ".join(f"{type(error).__name__}: {error}".split())
     hint = "this is a bug of orbit-release; run it again with -v and report what it prints."
     return OrbitReleaseError(what, hint).with_traceback(error.__traceback__)
-
-
-def _verbose() -> bool:
-    return bool({"-v", "--verbose"} & set(sys.argv[1:]))

@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 _BUILD_ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # git check-ref-format(1), the rules that a branch name in this file can break
 _BRANCH = re.compile(r"(?!-|/|.*(?:\.\.|//|@\{|/\.|\.lock(?:/|\Z)))[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")
+_MAX_DEPTH = 200
+_LARGE = 20_000  # bytes; indentation alone cannot nest deeper than 200 levels in less
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -88,7 +90,9 @@ class _Reader:
             return {}
         found: dict[str, yaml.Node] = {}
         for key, value in node.value:
-            name = self.text(key, "a key") or ""
+            name = self.text(key, "a key")
+            if name is None:
+                continue
             if name in found:
                 self.fault(key.start_mark, f"{name!r} is there twice", "remove one of the two.")
             found[name] = value
@@ -98,8 +102,8 @@ class _Reader:
         """Return a mapping of which every key must be one of `keys`."""
         found = self.mapping(node, what)
         for key, _ in node.value if found else ():
-            if key.value not in keys:
-                self.fault(key.start_mark, f"unknown key {key.value!r}", suggestion(str(key.value), keys))
+            if isinstance(key, yaml.ScalarNode) and key.value in found and key.value not in keys:
+                self.fault(key.start_mark, f"unknown key {key.value!r}", suggestion(key.value, keys))
         return found
 
     def text(self, node: yaml.Node, what: str) -> str | None:
@@ -113,6 +117,8 @@ class _Reader:
         if not isinstance(node, yaml.SequenceNode):
             self.fault(node.start_mark, f"{what} must be a list", f"write `{what}: [one, two]`.")
             return ()
+        if not node.value:
+            self.fault(node.start_mark, f"{what} is empty", "write at least one entry, or leave the key out.")
         return tuple(text for item in node.value if (text := self.text(item, f"an entry of {what}")))
 
     def matching(self, node: yaml.Node, what: str, rule: re.Pattern[str], hint: str) -> str | None:
@@ -142,6 +148,7 @@ class _Reader:
 
 def _root(reader: _Reader, data: bytes) -> yaml.Node | None:
     try:
+        _refuse_depth(data)
         root: yaml.Node | None = yaml.compose(data, Loader=_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
@@ -150,6 +157,17 @@ def _root(reader: _Reader, data: bytes) -> yaml.Node | None:
     if root is None:
         reader.fault(None, "the file is empty", "it needs image, branch, manifests and services; see README.md.")
     return root
+
+
+def _refuse_depth(data: bytes) -> None:
+    """Refuse nesting that libyaml would follow by recursion until the stack ends; Python's own limit is not asked."""
+    if len(data) < _LARGE and sum(map(data.count, (b"[", b"{", b"- -", b"? ?", b"-\t-"))) < _MAX_DEPTH:
+        return  # it cannot be that deep, and counting would cost as much as reading
+    depth = 0
+    for event in yaml.parse(data, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=event.start_mark)  # type: ignore[arg-type]  # libyaml's marks have the same fields
 
 
 def _config(reader: _Reader, root: yaml.Node) -> Config:
@@ -161,9 +179,9 @@ def _config(reader: _Reader, root: yaml.Node) -> Config:
         reader.matching(top["branch"], "branch", _BRANCH, "see git check-ref-format.") if "branch" in top else "main"
     )
     manifests = reader.folder(top["manifests"], "manifests") if "manifests" in top else None
-    template = _template(reader, top["image"]) if "image" in top else None
+    template = _template(reader, top["image"]) if "image" in top else ""
     entries = reader.mapping(top["services"], "services") if "services" in top else {}
-    if "services" in top and not top["services"].value:
+    if "services" in top and isinstance(top["services"], yaml.MappingNode) and not top["services"].value:
         reader.fault(top["services"].start_mark, "no service is configured", "add one below `services:`.")
     services = [_service(reader, name, node, template) for name, node in entries.items()]
     _unique_images(reader, entries, services)
@@ -183,6 +201,8 @@ def _service(reader: _Reader, name: str, node: yaml.Node, template: str | None) 
         hint = "use lower-case letters and digits, joined by '-', '.' or '_'."
         reader.fault(node.start_mark, f"service name {name!r} is not valid", hint)
     entry = reader.known(node, f"service {name!r}", _SERVICE_KEYS)
+    if not isinstance(node, yaml.MappingNode):
+        return None
     repository = _repository(reader, name, node, entry.get("image"), template)
     paths = _paths(reader, name, node, entry.get("paths"))
     settings = _settings(reader, entry)
@@ -193,10 +213,10 @@ def _repository(
     reader: _Reader, name: str, node: yaml.Node, own: yaml.Node | None, template: str | None
 ) -> Repository | None:
     text = _template(reader, own) if own else template
-    if text is None:
-        if own is None:
-            hint = "add `image: ghcr.io/<owner>/<repository>/{service}` at the top, or `image:` here."
-            reader.fault(node.start_mark, f"service {name!r} has no image", hint)
+    if text == "":
+        hint = "add `image: ghcr.io/<owner>/<repository>/{service}` at the top, or `image:` here."
+        reader.fault(node.start_mark, f"service {name!r} has no image", hint)
+    if not text:
         return None
     return reader.valid(own or node, lambda: Repository(text.replace("{service}", name)))
 
@@ -208,7 +228,8 @@ def _paths(reader: _Reader, name: str, node: yaml.Node, paths: yaml.Node | None)
     globs = reader.texts(paths, "paths")
     before = len(reader.faults)
     for item in paths.value if globs else ():
-        reader.valid(item, partial(Globs, (str(item.value).removeprefix("!"),)))
+        if item.value in globs:
+            reader.valid(item, partial(Globs, (item.value.removeprefix("!"),)))
     return reader.valid(paths, partial(Globs, globs)) if globs and len(reader.faults) == before else None
 
 

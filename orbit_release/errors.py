@@ -21,7 +21,7 @@ class UsageError(OrbitReleaseError):
 
 
 class ConfigurationError(OrbitReleaseError):
-    """orbit-release.yaml is missing or wrong."""
+    """orbit-release.yaml is missing or wrong, or git lacks a setting."""
 
     exit_code = 3
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def printable(text: str) -> str:
     """Return foreign text as one line that cannot move the cursor, forge a line or reorder what is around it."""
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs") else "\ufffd" for c in text)
+    hidden = ("Cc", "Cf", "Zl", "Zp", "Cs")
+    return "".join("\ufffd" if unicodedata.category(c) in hidden else c for c in text)
 
 
 def say(line: str) -> None:
@@ -140,7 +141,7 @@ def _write_outputs(outputs: Mapping[str, str], file: str | None) -> None:
 def coloured_diff(diff: str) -> str:
     """Return a diff with its changed lines in colour; click strips the colour where nobody sees it."""
     colours = {"+": "green", "-": "red", "@": "cyan"}
-    return "\n".join(click.style(printable(line), fg=colours.get(line[:1])) for line in diff.splitlines())
+    return "\n".join(click.style(printable(line.expandtabs(4)), fg=colours.get(line[:1])) for line in diff.splitlines())
 
 
 def show_diff(diff: str, *, terminal: bool) -> None:
@@ -148,7 +149,7 @@ def show_diff(diff: str, *, terminal: bool) -> None:
     if terminal:
         click.echo(coloured_diff(diff))
     else:
-        click.echo(diff, nl=False)
+        click.echo(diff.encode("utf-8", "surrogateescape"), nl=False)
 
 
 def release_document(release: Release | None, commit: str | None) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def release_table(release: Release) -> str:
 
 
 def _suffix(reference: ImageReference) -> str:
-    return reference.suffix.lstrip(":") or "untagged"
+    return reference.suffix.lstrip(":@") or "untagged"
 
 
 def show_builds(results: Sequence[Result], shape: str) -> None:
@@ -217,7 +218,7 @@ def builds_table(results: Sequence[Result]) -> str:
 def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
     """Give a callable that shows a service's newest line: one live line each on a terminal, else prefixed lines."""
     if not terminal:
-        yield lambda service, line: say(f"{service} | {printable(line)}")
+        yield lambda service, line: say(f"{service} | {printable(line.expandtabs(4))}")
         return
     from rich.console import Console  # noqa: PLC0415  (25 ms that only builds pay for)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -235,7 +236,8 @@ def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
 
 def show_error(error: OrbitReleaseError) -> None:
     """Tell what happened and what to do about it."""
-    lines = [printable(line) for line in error.message.splitlines()] or [""]
+    # A second line must not be a command to GitHub Actions, which looks for them at the start of a line.
+    lines = [" " * line.startswith("::") + printable(line) for line in error.message.splitlines()] or [""]
     say(f"{click.style('error:', fg='red', bold=True)} " + "\n".join(lines))
     if error.hint:
         say(f"{click.style('hint:', fg='cyan')} {printable(error.hint)}")

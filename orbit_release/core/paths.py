@@ -25,7 +25,7 @@ _POSIX_CLASSES = {
     b"lower": rb"a-z",
     b"print": rb" -~",
     b"punct": rb"!-/:-@\[-`{-~",
-    b"space": rb" \t-\r",
+    b"space": rb" \t\n\r",  # as git has it: without form feed and vertical tab
     b"upper": rb"A-Z",
     b"xdigit": rb"0-9A-Fa-f",
 }

@@ -52,6 +52,11 @@ class Deployment:
     def tag(self) -> Tag | None:
         return self.reference.tag
 
+    @property
+    def name(self) -> str:
+        """What people call it: the tag, or the digest of an image that is deployed without one."""
+        return self.reference.suffix.lstrip(":@") or "no tag"
+
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
@@ -67,6 +72,7 @@ class ServicePlan:
     files: tuple[ChangedFile, ...] = ()
     target: str | None = None
     warning: str | None = None
+    is_newer: bool = False  # what is deployed is newer than the target
 
     @property
     def tag(self) -> Tag | None:
@@ -126,15 +132,15 @@ def assess(
         return replace(plan, reason=f"no manifest names {service.repository}")
     if deployed.hold is not None:
         return replace(plan, action=Action.HELD, reason=f"held: {deployed.hold or 'no reason given'}", files=())
-    if deployed.tag is None or deployed.tag == LATEST:
-        return replace(plan, reason=f"never released: deployed is {deployed.tag or 'no tag'}")
-    if deployed.tag.commit_prefix is None:
+    if deployed.tag == LATEST or not deployed.reference.suffix:
+        return replace(plan, reason=f"never released: deployed is {deployed.name}")
+    if deployed.tag and deployed.tag.commit_prefix is None:
         return replace(plan, action=Action.HELD, reason=f"pinned to {deployed.tag} by hand", files=())
     if deployed.commit is None:
-        return replace(plan, reason=f"{deployed.tag} names no commit that is known here")
+        return replace(plan, reason=f"{deployed.name} names no commit that is known here")
     if files or settings_changed:
-        return replace(plan, reason=describe(files, f"since {deployed.tag}"))
-    return replace(plan, action=Action.CURRENT, reason=f"no input changed since {deployed.tag}")
+        return replace(plan, reason=describe(files, f"since {deployed.name}"))
+    return replace(plan, action=Action.CURRENT, reason=f"no input changed since {deployed.name}")
 
 
 def describe(files: Sequence[ChangedFile], since: str) -> str:
@@ -152,10 +158,14 @@ def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
     if deployed is None or deployed.commit is None:
         same = deployed is not None and deployed.tag == aimed.tag
         return _current(aimed, f"{aimed.tag} is deployed") if same else aimed
-    if history.is_ancestor(target, deployed.commit):
-        return _current(aimed, f"{deployed.tag} is newer than {aimed.tag}")
+    if target != deployed.commit and history.is_ancestor(target, deployed.commit):
+        return replace(_current(aimed, f"{deployed.name} is newer than {aimed.tag}"), is_newer=True)
+    if plan.action is not Action.BUILD:
+        return plan
+    if target == deployed.commit:
+        return _current(aimed, f"{deployed.name} is deployed")
     if not history.is_ancestor(deployed.commit, target):
-        return replace(aimed, warning=f"{deployed.tag} is not an ancestor of {aimed.tag}: was history rewritten?")
+        return replace(aimed, warning=f"{deployed.name} is not an ancestor of {aimed.tag}: was history rewritten?")
     return aimed
 
 
@@ -176,7 +186,8 @@ def absent(service: Service, where: str) -> ServicePlan:
 def most_urgent(plans: Sequence[ServicePlan]) -> ServicePlan:
     """Return the plan that stands for a service whose manifests carry different references."""
     order = (Action.HELD, Action.BUILD, Action.RELEASE, Action.CURRENT)
-    return min(plans, key=lambda plan: order.index(plan.action))
+    # A release sets all of the references, so the newest of them has a veto.
+    return min(plans, key=lambda plan: (not plan.is_newer, order.index(plan.action)))
 
 
 def _current(plan: ServicePlan, reason: str) -> ServicePlan:

@@ -6,13 +6,15 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from orbit_release.core.image import Repository
 from orbit_release.core.manifest import Edit, NewImage, rewrite
 
 # No `@` in host and path: credentials that break the rules of addresses must not slip into either.
-_SCP_ADDRESS = re.compile(r"(?:[^@/]+@)?(?P<host>[^@:/]{2,}):(?P<path>[^@/\\][^@]*)")
-_URL = re.compile(r"(?:https?|ssh|git)://(?:[^/]*@)?(?P<host>[^@/:]+)(?::\d+)?/(?P<path>[^@]+)")
+_SCP_ADDRESS = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[\w.-]+/.*)")
+_WEB_SCHEMES = ("https", "http", "ssh", "git")
+_PLAIN = re.compile(r"[\w.~-]+(?:/[\w.~-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,18 @@ def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str
 
 
 def web_address(remote: str) -> str:
-    """Return a repository's https address, without credentials, or "" for a remote that has none (a path)."""
-    match = _URL.fullmatch(remote) or _SCP_ADDRESS.fullmatch(remote)
-    return f"https://{match['host']}/{match['path'].removesuffix('/').removesuffix('.git')}" if match else ""
+    """Return a repository's https address, or "" for a remote that has none that is surely free of credentials."""
+    scp = _SCP_ADDRESS.fullmatch(remote)
+    try:
+        url = urlsplit(f"ssh://{scp['host']}/{scp['path']}" if scp else remote)
+        port = url.port
+    except ValueError:  # brackets or digits where none belong
+        return ""
+    path = url.path.removesuffix("/").removesuffix(".git")
+    if url.scheme not in _WEB_SCHEMES or url.query or url.fragment or not _PLAIN.fullmatch(f"{url.hostname}{path}"):
+        return ""
+    is_web_port = url.scheme == "https" and port not in (None, 443)
+    return f"https://{url.hostname}{f':{port}' if is_web_port else ''}{path}"
 
 
 def _diff(path: str, change: Change) -> str:

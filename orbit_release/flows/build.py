@@ -63,12 +63,14 @@ def build(
 ) -> list[Result]:
     """Build what the plan asks for at head, or exactly the named services; one failure stops no other build."""
     wanted = _named(building, services, head) if named else _planned(building, services, head)
+    # Asked before anything is built: an answer that fails to come must not cost the results.
+    tip = _fresh_tip(building) if building.registry and wanted else None
     there = {one.service.name for one in wanted if _is_there(building, one)}
     skipped = [Result(one, "skipped") for one in wanted if one.service.name in there]
     todo = [one for one in wanted if one.service.name not in there]
     results = [*skipped, *(_run(building, todo, builder, progress) if todo else ())]
-    if building.registry and results:
-        results = _move_latest(building, building.registry, results)
+    if building.registry and tip:
+        results = _move_latest(building, building.registry, tip, results)
     names = [service.name for service in services]
     return sorted(results, key=lambda result: names.index(result.plan.service.name))
 
@@ -85,7 +87,18 @@ def _named(building: Building, services: Sequence[Service], head: str) -> list[S
         if service.name not in found:
             hint = f"plan {service.name} says what is missing."
             raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
-    return [ServicePlan(service, Action.BUILD, "named", target=found[service.name]) for service in services]
+    return [_named_plan(building.source, service, found[service.name]) for service in services]
+
+
+def _named_plan(source: Source, service: Service, target: str) -> ServicePlan:
+    return ServicePlan(source.service_at(service, target), Action.BUILD, "named", target=target)
+
+
+def _fresh_tip(building: Building) -> Tip:
+    git = building.source.git
+    if git.is_shallow:
+        git.deepen()
+    return git.tip(building.source.config.branch, fetch=True)
 
 
 def _is_there(building: Building, one: ServicePlan) -> bool:
@@ -97,11 +110,12 @@ def _run(
     building: Building, todo: Sequence[ServicePlan], builder: Callable[[], Builder], progress: Progress
 ) -> Iterator[Result]:
     with ExitStack() as stack:
-        trees = {one.target: _tree(building.source, one.target or "", stack) for one in todo}
+        commits = {one.target for one in todo if one.target}
+        trees = {commit: _tree(building.source, commit, stack) for commit in commits}
         pool = stack.enter_context(ThreadPoolExecutor(building.jobs))
         engine = builder()
         stack.enter_context(engine)
-        futures = [pool.submit(_one, building, engine, one, trees[one.target], progress) for one in todo]
+        futures = [pool.submit(_one, building, engine, one, trees[one.target or ""], progress) for one in todo]
         yield from (future.result() for future in as_completed(futures))
 
 
@@ -121,7 +135,7 @@ def _one(building: Building, engine: Builder, one: ServicePlan, tree: Path, prog
     try:
         digest = engine.build(_request(building, one, tree), push=building.registry is not None, progress=told)
     except OrbitReleaseError as error:
-        progress(one.service.name, f"failed: {error.message}")
+        progress(one.service.name, f"failed: {error.message.splitlines()[0]}")
         return Result(one, "failed", error=error, log=tuple(log))
     progress(one.service.name, f"{'pushed' if digest else 'built'} {one.image}")
     return Result(one, "built", digest)
@@ -141,12 +155,8 @@ def _request(building: Building, one: ServicePlan, tree: Path) -> BuildRequest:
     )
 
 
-def _move_latest(building: Building, registry: Registry, results: Sequence[Result]) -> list[Result]:
+def _move_latest(building: Building, registry: Registry, tip: Tip, results: Sequence[Result]) -> list[Result]:
     """Point `latest` at each image that is on the release branch and newer than what `latest` is now."""
-    git = building.source.git
-    if git.is_shallow:
-        git.deepen()
-    tip = git.tip(building.source.config.branch, fetch=True)
     return [result if result.error else _moved(building.source, registry, tip, result) for result in results]
 
 

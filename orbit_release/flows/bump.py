@@ -14,7 +14,7 @@ from orbit_release.core.manifest import Edit, FoundImage, NewImage
 from orbit_release.core.plan import Action, History, Plan
 from orbit_release.core.release import Release, Step, commit_message, plan_release, steps_of
 from orbit_release.core.service import Service
-from orbit_release.errors import ConflictError, HeldError, NotFoundError
+from orbit_release.errors import ConflictError, HeldError, InvalidError, NotFoundError
 from orbit_release.flows.plan import Source, commit_of, manifests, plan
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Built:
 
 def attempts(git: Clone, branch: str, *, local: bool, sleep: Callable[[float], None] = time.sleep) -> Iterator[Tip]:
     """Yield a fresh tip each time somebody was faster; ConflictError when that never ends."""
+    if git.is_shallow:  # there, no question about ancestors has an answer
+        git.deepen()
     for attempt in range(_ATTEMPTS):
         if attempt:
             sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))  # noqa: S311  (jitter, not a secret)
@@ -85,12 +87,9 @@ def bump(
     address: str = "",
 ) -> Published | None:
     """Set the services' tags as a person asked, publish the release and return it (None: nothing to do)."""
-    if source.git.is_shallow:
-        source.git.deepen()
     images = [_verified(registry, change) for change in changes]
-    commits = {change.service.name: commit_of(source.git, change.image, registry) for change in changes}
     for tip in attempts(source.git, source.config.branch, local=local):
-        _check(source, tip, changes, commits, confirm_unmerged)
+        _check(source, tip, changes, registry, confirm_unmerged)
         published, done = _release(source, tip, images, publish, address, subject)
         if done:
             return published
@@ -147,13 +146,14 @@ def _check(
     source: Source,
     tip: Tip,
     changes: Sequence[Change],
-    commits: Mapping[str, str | None],
+    registry: Registry | None,
     confirm_unmerged: Callable[[str], bool],
 ) -> None:
     """Refuse what must not be published on this tip: held, unknown, unmerged or older than what is deployed."""
     found = source.deployed(tip)
+    commits = {change.service.name: commit_of(source.git, change.image, registry) for change in changes}
     deployed = {
-        image.reference: commit_of(source.git, image.reference, None)
+        image.reference: commit_of(source.git, image.reference, registry)
         for change in changes
         for image in found[change.service.repository]
     }
@@ -161,7 +161,7 @@ def _check(
     history = source.git.history([tip.commit, *known])
     for change in changes:
         images = found[change.service.repository]
-        _check_manifests(change, images, source.config.manifests)
+        _check_manifests(change, images, source.config.manifests, verified=registry is not None)
         if change.tag.commit_prefix:
             target = commits[change.service.name]
             running = {image.reference.tag: deployed[image.reference] for image in images}
@@ -170,14 +170,17 @@ def _check(
                 _check_merged(change, tip, confirm_unmerged)
 
 
-def _check_manifests(change: Change, images: Sequence[FoundImage], folder: str) -> None:
+def _check_manifests(change: Change, images: Sequence[FoundImage], folder: str, *, verified: bool) -> None:
     if not images:
-        hint = f"name it in a workload or a kustomization under {folder}, on the release branch."
+        hint = f"name it, with a plain tag, in a workload or kustomization under {folder} on the release branch."
         raise NotFoundError(f"no manifest names {change.service.repository}", hint)
     for image in images:
         if image.hold is not None:
             message = f"{change.service.name} is held: {image.hold or 'no reason given'}"
             raise HeldError(message, f"remove the comment `# held` at {image.path}:{image.line} first.")
+        if image.reference.digest and not change.digest and not verified:
+            message = f"{image.path}:{image.line}: {change.service.name} is pinned to a digest"
+            raise InvalidError(message, f"name the new one, {change.tag}@sha256:…, or leave out --no-verify.")
 
 
 def _check_order(
@@ -203,7 +206,7 @@ def _message(source: Source, release: Release, address: str, subject: str) -> st
 
 
 def _step(git: Clone, name: str, edit: Edit) -> Step:
-    before, after = (reference.suffix.lstrip(":") or "untagged" for reference in (edit.before, edit.after))
+    before, after = (reference.suffix.lstrip(":@") or "untagged" for reference in (edit.before, edit.after))
     base, head = commit_of(git, edit.before, None), commit_of(git, edit.after, None)
     commits = git.count(base, head) if base and head else None
     return Step(name, before, after, base, head, commits)

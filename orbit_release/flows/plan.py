@@ -14,6 +14,7 @@ from orbit_release.core.plan import (
     Action,
     ChangedFile,
     Deployment,
+    History,
     Plan,
     ServicePlan,
     absent,
@@ -24,7 +25,7 @@ from orbit_release.core.plan import (
     most_urgent,
 )
 from orbit_release.core.service import BuildSettings, Service
-from orbit_release.errors import ConfigurationError, ConflictError, NotFoundError
+from orbit_release.errors import ConfigurationError, ConflictError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -41,15 +42,21 @@ class Source:
     git: Clone
     config: Config
     config_path: str | None
+    config_data: bytes
 
     def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
         """Return the build settings by service at a commit; None if it has no valid configuration."""
         data = self.git.file(commit, self.config_path) if commit and self.config_path else None
         try:
-            found = configuration.load(data, "") if data else None
+            found = self.config if data == self.config_data else configuration.load(data, "") if data else None
         except ConfigurationError:
             return None
         return {service.name: service.settings for service in found.services} if found else None
+
+    def service_at(self, service: Service, commit: str) -> Service:
+        """Return a service with the build settings of a commit, which its image is built with."""
+        settings = (self.settings(commit) or {}).get(service.name, service.settings)
+        return service if settings == service.settings else replace(service, settings=settings)
 
     def deployed(self, tip: Tip) -> dict[Repository, list[FoundImage]]:
         """Return the references that the manifests at the tip carry, by repository."""
@@ -131,9 +138,9 @@ def _commit(git: Clone, revision: str) -> str:
 
 def _look(source: Source, head: str, services: Iterable[Service]) -> _Head:
     git = source.git
-    present = [service for service in services if git.file(head, service.settings.dockerfile) is not None]
+    present = [service for service in services if git.has_file(head, service.settings.dockerfile)]
     missing = [service for service in services if service not in present]
-    own = (service.name for service in present if git.file(head, service.settings.own_ignore_file) is not None)
+    own = (service.name for service in present if git.has_file(head, service.settings.own_ignore_file))
     return _Head(head, tuple(present), tuple(absent(service, f"at {head[:7]}") for service in missing), frozenset(own))
 
 
@@ -144,11 +151,17 @@ def _compare(source: Source, head: _Head, base: str, registry: Registry | None) 
         plans = _compare_trees(source, head, start, base)
         stale = [one.service for one in plans if one.action is Action.BUILD]
         targets = _walk(source, head, stale, commits)
-    if git.is_shallow and len(targets) < len(stale):
-        git.deepen()
+    if len(targets) < len(stale):
+        if git.is_shallow:
+            git.deepen()
         targets = _targets(source, head, stale)
-    plans = [replace(one, target=targets.get(one.service.name)) for one in plans]
+    plans = [_with_target(source, one, targets) for one in plans]
     return Plan(head.commit, (*_ask(registry, plans), *head.absent), start or "the empty tree")
+
+
+def _with_target(source: Source, plan: ServicePlan, targets: Mapping[str, str]) -> ServicePlan:
+    target = targets.get(plan.service.name)
+    return replace(plan, target=target, service=source.service_at(plan.service, target)) if target else plan
 
 
 def _compare_trees(source: Source, head: _Head, start: str | None, base: str) -> list[ServicePlan]:
@@ -183,14 +196,25 @@ def _against_deployed(source: Source, head: _Head, registry: Registry | None, ti
     tip = tip or git.tip(source.config.branch, fetch=False)
     deployments = _deployments(source, tip, head.present, registry)
     plans = _assess(source, head, deployments)
-    stale = [one for one in plans if one.action is Action.BUILD]
-    targets = _targets(source, head, [one.service for one in stale])
-    running = [one.deployed.commit for one in stale if one.deployed and one.deployed.commit]
+    targets = _targets(source, head, list({one.service.name: one.service for one in plans if _is_stale(one)}.values()))
+    aimed = [one for one in plans if one.service.name in targets]
+    running = [one.deployed.commit for one in aimed if one.deployed and one.deployed.commit]
     history = git.history([tip.commit, head.commit, *targets.values(), *running])
     if not history.is_ancestor(head.commit, tip.commit) and not history.is_ancestor(tip.commit, head.commit):
         return _superseded(head, plans, tip)
-    plans = [aim(one, targets[one.service.name], history) if one.action is Action.BUILD else one for one in plans]
+    plans = [_aim(source, one, targets, history) for one in plans]
     return Plan(head.commit, (*_one_per_service(_ask(registry, plans)), *head.absent))
+
+
+def _is_stale(plan: ServicePlan) -> bool:
+    return plan.action is Action.BUILD
+
+
+def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history: History) -> ServicePlan:
+    target = targets.get(plan.service.name)
+    if target is None or plan.action is Action.HELD:
+        return plan
+    return aim(replace(plan, service=source.service_at(plan.service, target)), target, history)
 
 
 def _superseded(head: _Head, plans: Iterable[ServicePlan], tip: Tip) -> Plan:
@@ -215,14 +239,16 @@ def _deployment(git: Clone, image: FoundImage, registry: Registry | None) -> Dep
 
 
 def commit_of(git: Clone, reference: ImageReference, registry: Registry | None) -> str | None:
-    """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown."""
+    """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown.
+
+    An image that is deployed by its digest alone can only be asked for its label.
+    """
     prefix = reference.tag.commit_prefix if reference.tag else None
-    if prefix is None or reference.tag is None:
-        return None
-    commit = git.commit_of_prefix(prefix)
-    if commit or registry is None:
+    named = reference.tag if prefix else reference.digest if reference.tag is None else None
+    commit = git.commit_of_prefix(prefix) if prefix else None
+    if commit or registry is None or named is None:
         return commit
-    image = registry.image(reference.repository, reference.tag)
+    image = registry.image(reference.repository, named)
     return git.fetch_commit(image.revision) if image and image.revision else None
 
 
@@ -250,7 +276,11 @@ def _targets(source: Source, head: _Head, services: Sequence[Service]) -> dict[s
     if not services:
         return {}
     with source.git.first_parents(head.commit) as commits:
-        return _walk(source, head, services, commits)
+        found = _walk(source, head, services, commits)
+    if missing := [service.name for service in services if service.name not in found]:
+        message = f"no commit up to {head.commit[:7]} changed the inputs of {', '.join(missing)}"
+        raise UnavailableError(message, "see what `git fsck` says of this clone.")
+    return found
 
 
 def _walk(
@@ -261,12 +291,16 @@ def _walk(
 ) -> dict[str, str]:
     left = {service.name: service for service in services}
     targets: dict[str, str] = {}
+    settings, since = source.settings(head.commit) if left else None, head.commit
     for commit, files in commits if left else ():
-        configured = any(file.path == (source.config_path or "").encode() for file in files)
-        old, new = (source.settings(f"{commit}^"), source.settings(commit)) if configured else (None, None)
+        old = None
+        if any(file.path == (source.config_path or "").encode() for file in files):
+            since = commit if source.settings(commit) else since  # an invalid version in between says nothing
+            old = source.settings(f"{commit}^")
         for name, service in tuple(left.items()):
-            if head.inputs(service, files) or _settings_differ(old, new, service):
-                targets[name] = commit
+            differ = _settings_differ(old, settings, service)
+            if differ or head.inputs(service, files):
+                targets[name] = since if differ else commit
                 del left[name]
         if not left:
             break

@@ -48,8 +48,6 @@ EFFECTS = {"os", "pathlib", "subprocess", "socket", "time", "random", "io", "tem
 EFFECTS |= {"datetime", "secrets", "http", "asyncio", "signal", "glob"} | set(ONLY_IN)
 CORE_MAY = {("core.build", "pathlib")}  # for `Path` as a type
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
-# What other modules than cli may read. https://no-color.org is no setting of ours: it is read where colours are made.
-READS = {("output", "os.environ.get('NO_COLOR')")}
 
 
 def faults(package: Path) -> list[str]:
@@ -122,16 +120,11 @@ def foreign_faults(module: str, name: str) -> Iterator[str]:
 def environment_faults(module: str, tree: ast.Module) -> Iterator[str]:
     if module == "cli":
         return
-    allowed = {id(part) for node in ast.walk(tree) if is_allowed(module, node) for part in ast.walk(node)}
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) and node.module == "os" else []
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os" and id(node) not in allowed:
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os":
             names.append(node.attr)
         yield from (f"os.{name} is for cli only" for name in names if name in ENVIRONMENT)
-
-
-def is_allowed(module: str, node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and (module, ast.unparse(node)) in READS
 
 
 def test_the_package_keeps_its_layers() -> None:

@@ -146,18 +146,16 @@ def test_a_service_in_several_manifests_has_one_step() -> None:
     assert steps_of(edits, {API: "api", WEB: "web"}) == {"api": edits[0]}
 
 
+SEPARATORS = "# a\u2028b\u2029c\x85d\n".encode()
 CASES = {
     "plain": (manifest(API), manifest(API, NEW)),
     "no final newline": (manifest(API, end=""), manifest(API, NEW, end="")),
     "final newline added": (b"a: 1", b"a: 2\n"),
     "CRLF": (manifest(API).replace(b"\n", b"\r\n"), manifest(API, NEW).replace(b"\n", b"\r\n")),
     "BOM": (codecs.BOM_UTF8 + manifest(API), codecs.BOM_UTF8 + manifest(API, NEW)),
-    "a lone CR and a form feed in a line": (b"# a\rb\x0cc\n" + manifest(API), b"# a\rb\x0cc\n" + manifest(API, NEW)),
-    "line separators of Unicode": (
-        "# \u2028\x85\n".encode() + manifest(API),
-        "# \u2028\x85\n".encode() + manifest(API, NEW),
-    ),
-    "not ASCII": ("# größer\n".encode() + manifest(API), "# größer\n".encode() + manifest(API, NEW)),
+    "a lone CR and a form feed in a line": (manifest(API) + b"# a\rb\x0cc\n", manifest(API, NEW) + b"# a\rb\x0cc\n"),
+    "line separators of Unicode": (manifest(API) + SEPARATORS, manifest(API, NEW) + SEPARATORS),
+    "not ASCII": (manifest(API) + "# größer".encode(), manifest(API, NEW) + "# größer".encode()),
 }
 
 

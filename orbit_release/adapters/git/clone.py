@@ -2,25 +2,36 @@
 
 Reading is plain `git` with NUL-separated output and full object names, a constant number of processes however
 many files and services there are; revisions that a person typed go through `cat-file --batch`'s standard input,
-where none of them can be an option. Nothing here touches the working tree, the index or the hooks of the clone.
+where none of them can be an option. Nothing here touches the working tree, the index or the hooks of the clone;
+only completing a shallow clone changes more of it than its store of objects.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import takewhile
 from types import TracebackType
 from typing import Self
 
 from orbit_release.adapters.git.process import Process, remote_error
-from orbit_release.adapters.git.raw import RAW, TreeFile, changes_by_trees, commits, tokens, tree_files
+from orbit_release.adapters.git.raw import (
+    RAW,
+    TreeFile,
+    changes_by_trees,
+    commits,
+    file_names,
+    remote_branch,
+    tokens,
+    tree_files,
+)
 from orbit_release.core.plan import ChangedFile, History
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 
 _FIRST_PARENTS = ("--first-parent", "--diff-merges=first-parent", *RAW, "--no-color", "--format=%H")
+_ALONE = ("--no-recurse-submodules",)
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FOUND = re.compile(rb"([0-9a-f]+) ([a-z]+) ([0-9]+)\n")
 # The tree without files, by the length of object names (SHA-1, SHA-256).
@@ -39,6 +50,13 @@ class Tip:
     remote: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Object:
+    name: str
+    kind: str
+    data: bytes
+
+
 class Clone:
     """One clone; use as a context manager, which ends the reading process."""
 
@@ -47,7 +65,7 @@ class Clone:
         self._reader = self.process.start("cat-file", "--batch")
         self._deepened = False
         self._remotes: dict[str, str] | None = None
-        self._read: dict[str, tuple[str, bytes] | None] = {}
+        self._read: dict[str, _Object] = {}
 
     @property
     def is_shallow(self) -> bool:
@@ -72,22 +90,24 @@ class Clone:
     def commit(self, revision: str) -> str | None:
         """Return the full name of a commit; None if the revision names none, or several."""
         found = self._object(f"{revision}^{{commit}}")
-        return found[0] if found else None
+        return found.name if found else None
 
     def commit_of_prefix(self, prefix: str) -> str | None:
         """Return the only commit whose name starts with these digits, or None; a branch of that name is not it."""
-        found = self.commit(prefix)
+        # As `git describe` writes it, a name is looked up among the commits, not among the branches and tags.
+        found = self.commit(f"orbit-release-0-g{prefix}")
         return found if found and found.startswith(prefix) else None
-
-    def subject(self, commit: str) -> str:
-        """Return the first line of a commit's message."""
-        _, _, message = self._require(commit)[1].partition(b"\n\n")
-        return message.partition(b"\n")[0].decode("utf-8", "replace")
 
     def file(self, commit: str, path: str) -> bytes | None:
         """Return the bytes of a file at a commit, or None."""
         found = self._object(f"{commit}:{path}")
-        return found[1] if found else None
+        return found.data if found and found.kind == "blob" else None
+
+    def has_file(self, commit: str, path: str) -> bool:
+        """Whether a commit has a file at a path; its bytes need not be here, in a clone without blobs."""
+        folder, _, name = path.rpartition("/")
+        found = self._object(f"{commit}:{folder}")
+        return found is not None and found.kind == "tree" and name.encode() in file_names(found.data, len(commit) // 2)
 
     def tree_files(self, commit: str, folder: str) -> tuple[TreeFile, ...]:
         """Return the files below a folder at a commit, submodules left out."""
@@ -96,7 +116,7 @@ class Clone:
 
     def blob(self, name: str) -> bytes:
         """Return the bytes of a blob by its full name."""
-        return self._require(name)[1]
+        return self._require(name).data
 
     def changes(self, bases: Iterable[str | None], head: str) -> dict[str | None, tuple[ChangedFile, ...]]:
         """Return, by base commit, the files that differ between it and head; base None is the empty tree."""
@@ -116,7 +136,7 @@ class Clone:
         process = self.process.start("log", *_FIRST_PARENTS, head, "--")
         boundary = self._shallow_commits()
         try:
-            yield takewhile(lambda found: found[0] not in boundary, commits(tokens(process.stdout)))
+            yield _whole_history(process, boundary)
         finally:
             process.kill()
             process.communicate()
@@ -166,7 +186,6 @@ class Clone:
         if found or remote is None or not _OBJECT_NAME.fullmatch(name):
             return found
         self.process.run(*self._fetch(remote), name)
-        self._read.clear()
         return self.commit(name)
 
     def deepen(self) -> None:
@@ -174,27 +193,26 @@ class Clone:
         remote = self._remote("")
         if remote is None:
             raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
-        if self.process.run("fetch", "--no-tags", "--unshallow", "--filter=blob:none", remote).returncode:
-            self.process.talk(remote, "fetch", "--no-tags", "--unshallow", remote)
+        if self.process.run("fetch", "--no-tags", "--unshallow", "--filter=blob:none", *_ALONE, remote).returncode:
+            self.process.talk(remote, "fetch", "--no-tags", "--unshallow", *_ALONE, remote)
         self._deepened = True
-        self._read.clear()
+        self.__exit__(None, None, None)  # the reader remembers where the history ended
+        self._reader = self.process.start("cat-file", "--batch")
 
     def _fetch_branch(self, remote: str, branch: str) -> str:
-        listing = self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}").decode()
-        if not listing:
+        commit = remote_branch(self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}"), branch)
+        if commit is None:
             hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
             raise NotFoundError(f"{remote} has no branch {branch}", hint)
-        commit = listing.split()[0]
         # That the commit is here would not do: a fetch beside us may still be writing its trees.
         if self.commit(f"refs/remotes/{remote}/{branch}") != commit:
             self.process.talk(remote, *self._fetch(remote), f"refs/heads/{branch}")
-            self._read.clear()
         return self._branch_commit(commit, remote)
 
     @staticmethod
     def _fetch(remote: str) -> tuple[str, ...]:
         # No reference of the clone moves: several of us may work in it side by side.
-        return ("fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", remote)
+        return ("fetch", "--no-tags", "--no-write-fetch-head", *_ALONE, "--refmap=", remote)
 
     def _branch_commit(self, revision: str, where: str) -> str:
         commit = self.commit(revision)
@@ -221,23 +239,24 @@ class Clone:
             return frozenset(file.read().split())
 
     def _tree(self, commit: str) -> str:
-        return self._require(f"{commit}^{{commit}}")[1].split(b"\n", 1)[0].removeprefix(b"tree ").decode()
+        return self._require(f"{commit}^{{commit}}").data.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
 
-    def _require(self, name: str) -> tuple[str, bytes]:
+    def _require(self, name: str) -> _Object:
         found = self._object(name)
         if found is None:
             raise NotFoundError(f"{name} is not in this clone", "fetch it with `git fetch --all`.")
         return found
 
-    def _object(self, name: str) -> tuple[str, bytes] | None:
+    def _object(self, name: str) -> _Object | None:
         """Return an object's full name and bytes; None if there is none, or the name is ambiguous."""
         if "\n" in name:
             raise UsageError(f"{name!r} is not a revision", "write a branch, a tag or a commit's name.")
-        if name not in self._read:
-            self._read[name] = self._ask(name)
-        return self._read[name]
+        found = self._read.get(name) or self._ask(name)
+        if found and _OBJECT_NAME.match(name):  # what begins with a full name never changes
+            self._read[name] = found
+        return found
 
-    def _ask(self, name: str) -> tuple[str, bytes] | None:
+    def _ask(self, name: str) -> _Object | None:
         reader = self._reader
         assert reader.stdin and reader.stdout  # noqa: S101, PT018  (both are pipes)
         with suppress(BrokenPipeError):  # then there is no answer either
@@ -247,8 +266,21 @@ class Clone:
         if not header:
             raise self._reader_died(name)
         found = _FOUND.fullmatch(header)
-        return (found[1].decode(), reader.stdout.read(int(found[3]) + 1)[:-1]) if found else None
+        if found is None:
+            return None
+        return _Object(found[1].decode(), found[2].decode(), reader.stdout.read(int(found[3]) + 1)[:-1])
 
     def _reader_died(self, name: str) -> OrbitReleaseError:
         _, told = self._reader.communicate()
         return remote_error(told, f"reading {name}")
+
+
+def _whole_history(
+    process: subprocess.Popen[bytes], boundary: frozenset[str]
+) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
+    for commit, files in commits(tokens(process.stdout)):
+        if commit in boundary:
+            return
+        yield commit, files
+    if process.wait() and process.stderr:  # the end of what git could read is not the end of the history
+        raise remote_error(process.stderr.read(), "the history")

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 
-# Nothing that a person or a clone has configured may change what we read, or run a program of theirs.
+# What a person has configured must not change what we read or push, nor run a hook of theirs.
 PLUMBING = (
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.quotePath=false"),
@@ -19,13 +19,22 @@ PLUMBING = (
     *("-c", "log.showSignature=false"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "diff.relative=false"),
+    *("-c", "submodule.recurse=false"),
+    *("-c", "push.recurseSubmodules=no"),
+    *("-c", "push.followTags=false"),
     *("-c", "http.lowSpeedLimit=1000"),
     *("-c", "http.lowSpeedTime=60"),
 )
 _QUESTIONS = ("--is-bare-repository", "--is-shallow-repository", "--git-common-dir", "--show-toplevel")
-_LOCAL_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
-# Whatever stands between a colon and an @: a password may hold slashes, and git prints addresses without scheme.
-_CREDENTIALS = re.compile(r"[^\s'\"]*:[^\s'\"]*@")
+# Out of `git rev-parse --local-env-vars`: they belong to the hook or the alias that started us.
+_LOCAL_VARIABLES = (
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_DIR", "GIT_GRAFT_FILE"),
+    *("GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"),
+    *("GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE"),
+)
+_LONGEST_COMPLAINT = 4000
 _NO_ACCESS = re.compile(r"denied|could not read (Username|Password)|Authentication failed|error: 40[13]|publickey")
 _NOT_THERE = re.compile(r"not found|does not appear to be a git repository|does not exist|No such file")
 
@@ -122,10 +131,16 @@ class Process:
 
 def complaint(stderr: bytes) -> str:
     """Return what git complained of, without credentials and control characters."""
-    text = _CREDENTIALS.sub("***@", stderr.decode("utf-8", "replace"))
+    text = re.sub(r"\S+", _without_credentials, stderr[-_LONGEST_COMPLAINT:].decode("utf-8", "replace"))
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
     told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or [s for s in lines if s]
     return "; ".join(told[:3]) or "git gave no reason"
+
+
+def _without_credentials(word: re.Match[str]) -> str:
+    """Drop what stands before an @ if it holds a colon: a password may hold slashes, an address lack its scheme."""
+    before, _, behind = word[0].rpartition("@")
+    return f"***@{behind}" if ":" in before else word[0]
 
 
 def remote_error(stderr: bytes, remote: str) -> OrbitReleaseError:

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.adapters.git.process import PLUMBING, Process, complaint, remote_error
-from orbit_release.errors import AccessError, ConflictError, UnavailableError
+from orbit_release.adapters.git.raw import remote_branch
+from orbit_release.errors import AccessError, ConfigurationError, ConflictError, UnavailableError
 
 _LOST_RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old")
 _REJECTED = re.compile(r"(?m)^!\t[^\t]*\t(.*)$")
@@ -33,7 +34,7 @@ def check_out(clone: Clone, commit: str, folder: Path) -> None:
     """Write a commit's files into an empty folder, with the filters and line ends of a real checkout."""
     with _private_index() as index:
         everything = ("-c", "core.sparseCheckout=false", f"--work-tree={folder}")
-        clone.process.talk("git", *everything, "read-tree", "--reset", "-u", commit, environment=index)
+        clone.process.out(*everything, "read-tree", "--reset", "-u", commit, environment=index)
 
 
 @contextmanager
@@ -60,7 +61,8 @@ def _commit_tree(git: Process, *arguments: str, message: str) -> str:
         told = complaint(result.stderr)
         nameless = b"tell me who you are" in result.stderr or b"ident name" in result.stderr
         hint = 'git config user.name "…" and git config user.email "…"' if nameless else "see what git said."
-        raise UnavailableError(f"git cannot make the release commit: {told}", hint)
+        kind = ConfigurationError if nameless else UnavailableError
+        raise kind(f"git cannot make the release commit: {told}", hint)
     return result.stdout.decode().strip()
 
 
@@ -76,6 +78,11 @@ def _move_branch(git: Process, tip: Tip, commit: str, files: Collection[str]) ->
     branch = f"refs/heads/{tip.branch}"
     current = git.run("symbolic-ref", "--quiet", "HEAD").stdout.decode().strip()
     checked_out = current == branch and not git.is_bare
+    if not checked_out and f"branch {branch}" in git.out("worktree", "list", "--porcelain").decode().splitlines():
+        message = f"{tip.branch} is checked out in another worktree"
+        raise ConflictError(message, "run it there, or leave out --no-push: its files would look changed.")
+    if checked_out:
+        git.run("update-index", "-q", "--refresh")  # a file that was only touched is not changed
     if checked_out and git.run("diff-index", "--quiet", tip.commit, "--", *files).returncode:
         hint = "commit or stash your changes to the manifests first."
         raise ConflictError(f"{tip.branch} is checked out with changes to {', '.join(files)}", hint)
@@ -103,7 +110,7 @@ def _push(process: Process, tip: Tip, remote: str, commit: str) -> bool:
             with_extended_output=True,
             with_exceptions=False,
         )
-    if status == 0 or _arrived(process, remote, branch, commit):
+    if status == 0 or _arrived(process, remote, tip.branch, commit):
         return True
     rejected = _REJECTED.search(told)
     if rejected and _LOST_RACE.search(rejected[1]):
@@ -113,7 +120,8 @@ def _push(process: Process, tip: Tip, remote: str, commit: str) -> bool:
 
 def _arrived(git: Process, remote: str, branch: str, commit: str) -> bool:
     """Whether the push succeeded although its answer was lost on the way."""
-    return git.run("ls-remote", remote, branch).stdout.startswith(commit.encode())
+    listing = git.run("ls-remote", remote, f"refs/heads/{branch}").stdout
+    return remote_branch(listing, branch) == commit
 
 
 def _refused(reason: str, stderr: str, tip: Tip) -> AccessError:

@@ -13,6 +13,7 @@ from orbit_release.core.plan import ChangedFile
 RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--ignore-submodules=none")
 _PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
 _BLOCK = 65536
+_NO_FILES = (b"40000", b"160000")  # folders and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
 
@@ -81,3 +82,21 @@ def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, .
             commit, files = text.decode(), []
     if commit:
         yield commit, tuple(files)
+
+
+def file_names(tree: bytes, digest_size: int) -> set[bytes]:
+    """Read the names of the files in a tree object: `mode name NUL digest`, over and over."""
+    names, position = set(), 0
+    while position < len(tree):
+        end = tree.index(b"\0", position)
+        mode, _, name = tree[position:end].partition(b" ")
+        if mode not in _NO_FILES:
+            names.add(name)
+        position = end + 1 + digest_size
+    return names
+
+
+def remote_branch(listing: bytes, branch: str) -> str | None:
+    """Return a branch's commit out of what `ls-remote` prints; it lists longer names that end alike as well."""
+    lines = (line.split("\t") for line in listing.decode("utf-8", "surrogateescape").splitlines())
+    return next((commit for commit, name in lines if name == f"refs/heads/{branch}"), None)
