@@ -149,7 +149,7 @@ def plan_command(
 ) -> None:
     """Show which services need a build or a release, and why."""
     from orbit_release import output
-    from orbit_release.flows.plan import plan
+    from orbit_release.flows.plan import plan, refuse_clashes
 
     source = session.source()
     services = source.config.select(names)
@@ -168,6 +168,7 @@ def plan_command(
         session.address(source.git) if format in ("matrix", "github") else "",
         os.environ.get("GITHUB_OUTPUT"),
     )
+    refuse_clashes(found.services)
 
 
 @cli.command("bump")
@@ -316,9 +317,9 @@ def build_command(
 
 
 def _raise_failed(results: Sequence[Result]) -> None:
-    """End with exit code 7 if a build failed, after its last log lines; with 8 if access was all that lacked."""
+    """End with exit code 7 if a build failed, after its last log lines; with 6 or 8 if that was all that failed."""
     from orbit_release import output
-    from orbit_release.errors import AccessError, BuildError
+    from orbit_release.errors import AccessError, BuildError, ConflictError
 
     failed = [result for result in results if result.error]
     for name, line in ((result.plan.service.name, line) for result in failed for line in result.log):
@@ -326,7 +327,8 @@ def _raise_failed(results: Sequence[Result]) -> None:
     messages = "\n".join(f"{result.plan.service.name}: {result.error.message}" for result in failed if result.error)
     hint = next((result.error.hint for result in failed if result.error and result.error.hint), "")
     if failed:
-        kind = AccessError if all(isinstance(result.error, AccessError) for result in failed) else BuildError
+        kinds = {type(result.error) for result in failed if result.error}
+        kind = kinds.pop() if kinds in ({AccessError}, {ConflictError}) else BuildError
         raise kind(messages, hint or "mend it and run build again: what was pushed is not built twice.")
 
 
@@ -356,15 +358,17 @@ def _show_release(published: Published | None, shape: str, *, dry_run: bool, **m
 def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     from orbit_release import output
     from orbit_release.core.plan import Action
+    from orbit_release.flows.plan import refuse_clashes
 
     missing = [str(image) for image in result.missing]
     if result.plan.superseded:
         output.say("nothing to do: this head is not on the release branch any more")
     elif result.published is None and not missing:
-        output.say("nothing to release")
+        output.say("nothing to do: no image waits for its release")
     for one in result.plan.with_action(Action.HELD):
         output.say(f"{one.service.name} stays: {output.printable(one.reason)}")
     _show_release(result.published, shape, dry_run=dry_run, missing=missing)
+    refuse_clashes(result.plan.services)
     if missing:
         hint = "their builds failed or did not run: run `orbit-release build`, then this again."
         raise NotFoundError("not in the registry: " + ", ".join(missing), hint)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -21,9 +19,11 @@ from orbit_release.core.build import (
     EngineError,
     Progress,
     Sleep,
+    failed,
     interrupted,
     plain,
     pushed,
+    unreadable,
     within,
 )
 from orbit_release.core.image import Digest
@@ -35,10 +35,6 @@ _REMOTE = "orbit-release"
 _BUILDER = re.compile(r"tcp://[\w.:\[\]-]+|[A-Za-z0-9][\w.-]*", re.ASCII)
 _PUSHING = re.compile(r"ERROR: .*failed to push| > pushing ")
 _ENGINE_HINT = "See docker buildx ls. Start Docker or set DOCKER_HOST; scripts/demo sets up an engine of its own."
-
-
-def _pause(seconds: float) -> None:
-    time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
 
 
 def is_installed(environ: Mapping[str, str]) -> bool:
@@ -74,7 +70,7 @@ class BuildxBuilder:
     pool. Credentials are Docker's own (`docker login`).
     """
 
-    def __init__(self, builder: str | None, environ: Mapping[str, str], *, sleep: Sleep = _pause) -> None:
+    def __init__(self, builder: str | None, environ: Mapping[str, str], *, sleep: Sleep) -> None:
         if builder is not None and not _BUILDER.fullmatch(builder):
             raise UsageError(
                 f"--builder {builder!r} is no builder", "Give a name of docker buildx ls, or tcp://HOST:PORT."
@@ -116,11 +112,16 @@ class BuildxBuilder:
     def build(self, request: BuildRequest, *, push: bool, progress: Progress) -> Digest | None:
         """Build and name an image, or push its first name; return the digest in the registry (None: no push)."""
         first = request.tags[0]
-        if push:
-            return pushed(first, lambda: self._pushed(request, progress), self._sleep)
-        # Engines hold one platform of an image: several are only tried out.
-        output = "--output=type=cacheonly" if len(request.platforms) > 1 else "--load"
-        self._built(request, [output, *(f"--tag={image}" for image in request.tags)], progress)
+        try:
+            if push:
+                return pushed(first, lambda: self._pushed(request, progress), self._sleep)
+            # Engines hold one platform of an image: several are only tried out.
+            output = "--output=type=cacheonly" if len(request.platforms) > 1 else "--load"
+            self._built(request, [output, *(f"--tag={image}" for image in request.tags)], progress)
+        except EngineError as error:  # a RUN step may sound like a push
+            raise failed(str(error)) from error
+        except OSError as error:
+            raise unreadable(error) from error
         return None
 
     def _pushed(self, request: BuildRequest, progress: Progress) -> Digest:
@@ -128,7 +129,7 @@ class BuildxBuilder:
             metadata = Path(folder, "metadata.json")
             output = ["--push", f"--tag={request.tags[0]}", f"--metadata-file={metadata}"]
             self._built(request, output, progress)
-            return Digest(json.loads(metadata.read_bytes())["containerimage.digest"])
+            return _digest(metadata.read_bytes())
 
     def _built(self, request: BuildRequest, output: list[str], progress: Progress) -> None:
         status, lines = self._run(["build", "--progress=plain", *output, *self._options(request)], progress)
@@ -137,7 +138,7 @@ class BuildxBuilder:
 
     def _options(self, request: BuildRequest) -> Iterator[str]:
         """Yield `--name=value` options, so that no value is taken for one, and the context."""
-        tree = request.tree.resolve()
+        tree = Path(os.path.realpath(request.tree))  # unlike Path.resolve it stands loops of links
         # With provenance the image would be wrapped in an index whose digest changes on every build.
         yield "--provenance=false"
         if self._builder:
@@ -147,9 +148,9 @@ class BuildxBuilder:
         yield from (f"--build-arg={name}={value}" for name, value in request.build_args.items())
         yield from (f"--label={name}={value}" for name, value in request.labels.items())
         # The Dockerfile's own name, not what it links to: its ignore file is named after it.
-        within(tree, (tree / request.dockerfile).resolve())
+        within(tree, Path(os.path.realpath(tree / request.dockerfile)))
         yield f"--file={tree / request.dockerfile}"
-        yield str(within(tree, (tree / request.context).resolve()))
+        yield str(within(tree, Path(os.path.realpath(tree / request.context))))
 
     def _run(self, arguments: list[str], progress: Progress = lambda _: None) -> tuple[int, list[str]]:
         """Run buildx to its end; return its status and the last lines that it wrote."""
@@ -189,8 +190,15 @@ class BuildxBuilder:
                     self._running.discard(process)
 
 
+def _digest(metadata: bytes) -> Digest:
+    try:
+        return Digest(json.loads(metadata)["containerimage.digest"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BuildError("docker buildx pushed the image but names no digest", "Update docker buildx.") from error
+
+
 def _failure(lines: list[str]) -> BuildError | EngineError:
     """Tell a push that failed, which may be tried again, from a build that did."""
     if any(_PUSHING.match(line) for line in lines):
         return EngineError(_complaint(lines))
-    return BuildError(_complaint(lines), "The lines above it in the build's output say more.")
+    return failed(_complaint(lines))

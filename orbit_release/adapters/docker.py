@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import random
 import tarfile
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,11 +23,13 @@ from orbit_release.core.build import (
     EngineError,
     Progress,
     Sleep,
+    failed,
     interrupted,
     plain,
     pushed,
     require_no_buildkit,
     told,
+    unreadable,
     within,
 )
 from orbit_release.core.dockerfile import ignore_rules, is_ignored
@@ -39,15 +39,14 @@ from orbit_release.errors import BuildError, UnavailableError
 _GITHUB_REGISTRY = "ghcr.io"
 _DOCKERFILE = ".orbit-release.dockerfile"
 _ENGINE_HINT = "Start Docker or set DOCKER_HOST; scripts/demo sets up an engine of its own."
-_FAULTS = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
-
-
-def _pause(seconds: float) -> None:
-    time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+_BROKEN_OFF = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
+_FAULTS = (docker.errors.DockerException, *_BROKEN_OFF)
 
 
 def _find(request: BuildRequest, name: str) -> Path:
-    return within(request.tree.resolve(), (request.tree / name).resolve())
+    # Unlike Path.resolve it stands loops of links: nothing is there, then.
+    tree = Path(os.path.realpath(request.tree))
+    return within(tree, Path(os.path.realpath(tree / name)))
 
 
 def _sources(request: BuildRequest) -> tuple[Path, Path]:
@@ -98,7 +97,9 @@ def _pack(request: BuildRequest, archive: tarfile.TarFile) -> str:
     name = dockerfile.relative_to(context).as_posix() if dockerfile.is_relative_to(context) else ""
     if name not in names:
         # It travels along without being part of the context: the engine drops what `.dockerignore` names.
-        ignore = (context / ".dockerignore").read_bytes() if ".dockerignore" in names else b".dockerignore"
+        ignore = b".dockerignore"
+        if ".dockerignore" in names:
+            ignore = _find(request, f"{request.context}/.dockerignore").read_bytes()
         names = [other for other in names if other != ".dockerignore"]
         name = _DOCKERFILE
         _add_bytes(archive, name, dockerfile.read_bytes())
@@ -121,7 +122,7 @@ class SdkBuilder:
     """
 
     def __init__(
-        self, connect: Callable[[], docker.APIClient], *, github_token: str | None = None, sleep: Sleep = _pause
+        self, connect: Callable[[], docker.APIClient], *, github_token: str | None = None, sleep: Sleep
     ) -> None:
         self._connect, self._token, self._sleep = connect, github_token, sleep
         self._lock, self._streams, self._stopped = threading.Lock(), set[requests.Response](), False
@@ -179,12 +180,12 @@ class SdkBuilder:
         opened: list[requests.Response] = []
         try:
             client = self._connect()
-        except (*_FAULTS, ValueError) as error:  # ValueError: DOCKER_HOST is no address
+        except (*_FAULTS, OSError, ValueError) as error:  # unreadable certificates; DOCKER_HOST is no address
             raise UnavailableError(f"no Docker Engine answers: {_words(error)}", _ENGINE_HINT) from error
         client.hooks["response"].append(lambda response, **_: self._watch(response, opened))
         try:
             yield client
-        except (*_FAULTS, EngineError) as error:
+        except (*_FAULTS, OSError, EngineError) as error:
             self._require_running()
             raise _translated(error) from error
         finally:
@@ -205,10 +206,12 @@ def _words(error: Exception) -> str:
     return plain(getattr(error, "explanation", None) or str(error))
 
 
-def _translated(error: Exception) -> BuildError | UnavailableError:
-    if isinstance(error, (EngineError, docker.errors.DockerException)):
-        return BuildError(_words(error), "The lines above it in the build's output say more.")
-    return UnavailableError(f"the Docker Engine broke off: {_words(error)}", _ENGINE_HINT)
+def _translated(error: EngineError | docker.errors.DockerException | OSError) -> BuildError | UnavailableError:
+    if isinstance(error, (EngineError, docker.errors.DockerException)):  # some of the latter are OSErrors as well
+        return failed(_words(error))
+    if isinstance(error, _BROKEN_OFF):
+        return UnavailableError(f"the Docker Engine broke off: {_words(error)}", _ENGINE_HINT)
+    return unreadable(error)
 
 
 def _built(client: docker.APIClient, request: BuildRequest, progress: Progress) -> str:

@@ -1,4 +1,4 @@
-"""OCI registries: which image a tag names, which tags there are, and one more tag for an image.
+"""OCI registries: which image a tag names, and one more tag for an image.
 
 Only 404 means absent. Whatever passes (429, 5xx, lost connections) is tried again, within a budget of time.
 """
@@ -16,7 +16,6 @@ from random import random as fraction
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from orbit_release.core import distribution
@@ -41,6 +40,7 @@ _REDIRECTS, _MOST_REDIRECTS = frozenset({301, 302, 303, 307, 308}), 5
 # Registries may refuse OCI manifests that are larger, and configurations are far smaller.
 _MOST_BYTES, _CHUNK_BYTES = 4 * 1024 * 1024, 64 * 1024
 _TAGS_SHOWN = 5
+_HEADERS = {"User-Agent": "orbit-release", "Accept-Encoding": "identity"}
 _RETRY_HINT = "Check the network, the proxy and the registry's status page, then run this again."
 _ODD_HINT = "Is this the address of a registry? If so, tell its operator."
 _OWN_HINT = "Make the file readable for the user who runs this."
@@ -67,11 +67,11 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    url: str
     origin: Origin
     status: int
     headers: Mapping[str, str]
     body: bytes
+    next_page: str
 
     @property
     def digest(self) -> Digest | None:
@@ -109,18 +109,6 @@ class _Call:
         return urljoin(f"{self.origin}/v2/{distribution.remote_path(self.repository)}/", what)
 
 
-class _Authorization(AuthBase):
-    """Sets the header, or nothing: given always, it keeps requests from taking passwords out of ~/.netrc."""
-
-    def __init__(self, value: str | None) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value:
-            request.headers["Authorization"] = self._value
-        return request
-
-
 class _Local(threading.local):
     """A session for each thread: requests does not promise that threads can share one."""
 
@@ -132,7 +120,6 @@ class _Local(threading.local):
 class _Transport:
     """Sends requests until an answer comes that is worth reading, within tries and time."""
 
-    user_agent: str
     sleep: Callable[[float], None]
     clock: Callable[[], float]
     random: Callable[[], float]
@@ -173,14 +160,15 @@ class _Transport:
             request.method,
             request.url,
             data=request.body,
-            headers={"User-Agent": self.user_agent, "Accept-Encoding": "identity", **request.headers},
-            auth=_Authorization(authorization),
+            headers={**_HEADERS, **request.headers, "Authorization": authorization},
+            auth=lambda prepared: prepared,  # given, it keeps requests from taking passwords out of ~/.netrc
             timeout=(min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left)),
             allow_redirects=False,
             stream=True,
         ) as response:
             body = self._body(response, origin, deadline)
-            return _Answer(request.url, origin, response.status_code, response.headers, body)
+            next_page = response.links.get("next", {}).get("url", "")
+            return _Answer(origin, response.status_code, response.headers, body, next_page)
 
     def _body(self, response: requests.Response, origin: Origin, deadline: float) -> bytes:
         """Read what comes as it comes: a server that drips must not outlive the deadline."""
@@ -218,7 +206,6 @@ class Registry:
         *,
         github_token: str | None = None,
         docker_config: Path | None = None,
-        user_agent: str = "orbit-release",
         budget: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -226,15 +213,11 @@ class Registry:
     ) -> None:
         """Know the credentials in Docker's folder and a token for ghcr.io; `budget`: seconds for a call."""
         self._github_token, self._docker_config, self._budget = github_token, docker_config, budget
-        self._transport = _Transport(user_agent, sleep, clock, random)
+        self._transport = _Transport(sleep, clock, random)
         self._lock = threading.Lock()
         self._known: dict[str, Credentials | None] = {}
-        self._challenges: dict[Origin, Challenge] = {}
+        self._challenges: dict[Origin, Challenge | None] = {}
         self._tokens: dict[tuple[str, str, str], str] = {}
-
-    def digest(self, repository: Repository, tag: Tag | Digest) -> Digest | None:
-        """Return the digest that a tag names; None when there is no such tag."""
-        return self._digest(self._call(repository), tag)
 
     def image(self, repository: Repository, tag: Tag) -> RemoteImage | None:
         """Return what a tag names; None when there is no such tag."""
@@ -243,10 +226,6 @@ class Registry:
         if manifest is None:
             return None
         return RemoteImage(_verified(manifest, manifest.digest), self._revision(call, manifest.body))
-
-    def tags(self, repository: Repository) -> tuple[Tag, ...]:
-        """Return all tags, in the registry's order; none for a repository that it does not know."""
-        return self._tags(self._call(repository))
 
     def copy_tag(self, repository: Repository, source: Digest, tag: Tag) -> None:
         """Point a tag at an image that is in the repository already; the digest stays."""
@@ -261,9 +240,10 @@ class Registry:
     def require(self, repository: Repository, tag: Tag, digest: Digest | None = None) -> Digest:
         """Return the digest of a tag that must exist, and must name `digest` where one is given."""
         call = self._call(repository)
-        found = self._digest(call, tag)
-        if found is None:
+        manifest = self._ask(call, "GET", f"manifests/{tag}")
+        if manifest is None:
             raise NotFoundError(f"{repository} has no tag {tag}", self._tags_hint(call))
+        found = _verified(manifest, manifest.digest)
         if digest not in {None, found}:
             raise ConflictError(f"{repository}:{tag} is {found}, not {digest}", _MOVED_HINT)
         return found
@@ -272,17 +252,9 @@ class Registry:
         deadline = self._transport.clock() + self._budget
         return _Call(repository, Origin.of_registry(repository), pushes, deadline)
 
-    def _digest(self, call: _Call, tag: Tag | Digest) -> Digest | None:
-        answer = self._ask(call, "HEAD", f"manifests/{tag}")
-        if answer is None or answer.digest:
-            return answer.digest if answer else None
-        whole = self._ask(call, "GET", f"manifests/{tag}")
-        return _verified(whole, whole.digest) if whole else None
-
     def _revision(self, call: _Call, manifest: bytes) -> str | None:
-        if distribution.is_index(manifest):
-            platform = distribution.first_platform(manifest)
-            manifest = self._part(call, "manifests", platform) if platform else b""
+        if platform := distribution.first_platform(manifest):
+            manifest = self._part(call, "manifests", platform)
         config = distribution.config_of(manifest)
         return distribution.revision_of(self._part(call, "blobs", config)) if config else None
 
@@ -293,20 +265,13 @@ class Registry:
         _verified(answer, digest)
         return answer.body
 
-    def _tags(self, call: _Call) -> tuple[Tag, ...]:
-        found: list[Tag] = []
-        what: str | None = "tags/list?n=1000"
-        while what and (page := self._ask(call, "GET", what)):
-            tags = distribution.parse_tags(page.body)
-            if tags is None:
-                raise _odd(page.origin, "answers with something that is no list of tags")
-            found += tags
-            what = _next_page(call, page)
-        return tuple(found)
-
     def _tags_hint(self, call: _Call) -> str:
+        tags: list[str] = []
+        query = "n=1000"
         try:
-            tags = [str(tag) for tag in self._tags(call) if tag.commit_prefix]
+            while query and (page := self._ask(call, "GET", f"tags/list?{query}")):
+                tags += distribution.commit_tags(page.body)
+                query = page.next_page.partition("?")[2]  # the rest could lead to another host
         except OrbitReleaseError:
             return _PUSHED_HINT
         there = ", ".join(tags[: -_TAGS_SHOWN - 1 : -1]) or "no sha- tag yet"
@@ -321,7 +286,8 @@ class Registry:
         sent = self._authorization(call, refused=None)
         answer = self._follow(call, request, sent)
         if answer.status == HTTPStatus.UNAUTHORIZED and answer.origin == call.origin:
-            self._note_challenge(answer)
+            challenge = Challenge.parse(answer.headers.get("WWW-Authenticate", ""))
+            self._challenges[call.origin] = challenge or self._challenges.get(call.origin)
             if (renewed := self._authorization(call, refused=sent)) != sent:
                 answer = self._follow(call, request, renewed)
         if answer.status == HTTPStatus.NOT_FOUND:
@@ -353,10 +319,6 @@ class Registry:
             raise AccessError(f"{call.host} is read-only ({what})", hint)
         raise UnavailableError(f"{call.repository}: unexpected answer ({what})", _ODD_HINT)
 
-    def _note_challenge(self, answer: _Answer) -> None:
-        if challenge := Challenge.parse(answer.headers.get("WWW-Authenticate", "")):
-            self._challenges[answer.origin] = challenge
-
     def _authorization(self, call: _Call, *, refused: str | None) -> str | None:
         """Return what the registry's last challenge asks for; a token that was refused is replaced."""
         challenge = self._challenges.get(call.origin)
@@ -374,9 +336,9 @@ class Registry:
     def _token(self, call: _Call, challenge: Challenge) -> str:
         if not challenge.is_trusted(call.origin):
             raise AccessError(f"{call.host} names a token server that it must not", _ODD_HINT)
-        wanted = challenge.token_request(call.scope, self._credentials(call))
-        request = _Request("POST" if wanted.form else "GET", wanted.url, body=wanted.form)
-        answer = self._transport.send(request, wanted.authorization, call.deadline)
+        url, authorization, form = challenge.token_request(call.scope, self._credentials(call))
+        request = _Request("POST" if form else "GET", url, body=form)
+        answer = self._transport.send(request, authorization, call.deadline)
         token = parse_token(self._accepted(call, answer).body)
         if token is None:
             raise _odd(answer.origin, "answers with something that is no token")
@@ -411,17 +373,6 @@ def _verified(answer: _Answer, expected: Digest | None) -> Digest:
     return found
 
 
-def _next_page(call: _Call, page: _Answer) -> str | None:
-    links = requests.utils.parse_header_links(page.headers.get("Link", ""))
-    for link in links:
-        if link.get("rel") == "next":
-            url = urljoin(page.url, link["url"])
-            if Origin.parse(url) != call.origin:
-                raise _odd(call.origin, "continues its list of tags on another host")
-            return url
-    return None
-
-
 def _login_hint(call: _Call) -> str:
     if call.origin != GHCR:
         allowed = "push to" if call.pushes else "pull from"
@@ -441,19 +392,16 @@ def _read_config(folder: Path | None) -> DockerConfig:
 
 def _run_helper(program: str, host: str, seconds: float) -> Credentials | None:
     """Ask a credential helper; what it prints is never shown, it may be a secret."""
-    hint = f"Docker's config.json names it for {host}; try:  echo {server_name(host)} | {program} get"
+    asked = server_name(host)
     try:
-        done = subprocess.run(
-            [program, "get"],
-            input=server_name(host).encode(),
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
+        done = subprocess.run([program, "get"], input=asked.encode(), capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        raise AccessError(f"{program} does not answer within {seconds:.0f} s", hint) from None
+        fault = f"does not answer within {seconds:.0f} s"
     except OSError as error:
-        raise AccessError(f"{program} cannot be run: {error.strerror}", hint) from error
-    if done.returncode == 0 or b"credentials not found" in done.stdout:
-        return parse_helper_answer(done.stdout)
-    raise AccessError(f"{program} failed with exit code {done.returncode}", hint)
+        fault = f"cannot be run: {error.strerror}"
+    else:
+        if done.returncode == 0 or b"credentials not found" in done.stdout:
+            return parse_helper_answer(done.stdout)
+        fault = f"failed with exit code {done.returncode}"
+    hint = f"Docker's config.json names it for {host}; try:  echo {asked} | {program} get"
+    raise AccessError(f"{program} {fault}", hint)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -62,32 +61,31 @@ class EngineError(Exception):
     """An engine's or a registry's own words on why a build or a push failed."""
 
 
-class _Fault(Enum):
-    DENIED = "once more: registries deny by mistake too"
-    FLAKY = "again"
-    FINAL = "nothing"
+def failed(words: str) -> BuildError:
+    """Return the error of a build that its builder gave up."""
+    return BuildError(words, "The lines above it in the build's output say more.")
 
-    @classmethod
-    def of(cls, message: str) -> _Fault:
-        if _DENIED.search(message):
-            return cls.DENIED
-        return cls.FLAKY if _FLAKY.search(message) else cls.FINAL
+
+def unreadable(error: OSError) -> BuildError:
+    """Return the error of a build that a file or a program of this machine made fail."""
+    return BuildError(f"the build failed on this machine: {plain(str(error))}", "Can it be read, and is the disk full?")
 
 
 def pushed(image: ImageReference, push: Callable[[], Digest], sleep: Sleep) -> Digest:
     """Push, and again after an EngineError where that can help; a registry that denies twice means it."""
-    faults: list[_Fault] = []
+    denied = 0
     for seconds in (*_RETRY_SECONDS, 0):
         try:
             return push()
         except EngineError as error:
-            message = f"{image} was not pushed: {error}"
-            faults.append(_Fault.of(str(error)))
-        if faults.count(_Fault.DENIED) > 1:
+            said = str(error)
+        message = f"{image} was not pushed: {said}"
+        denied += bool(_DENIED.search(said))
+        if denied > 1:
             raise AccessError(message, f"docker login {image.repository.host}".rstrip())
-        if _READ_ONLY.search(message):
+        if _READ_ONLY.search(said):
             raise AccessError(message, "The registry is read-only: a mirror, or under maintenance? Ask its operator.")
-        if faults[-1] is _Fault.FINAL or not seconds:
+        if not seconds or not (_FLAKY.search(said) or _DENIED.search(said)):
             break
         sleep(seconds)
     raise BuildError(message, "Does the registry answer, and does it accept pushes?")

@@ -5,25 +5,15 @@ https://distribution.github.io/distribution/spec/auth/
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from orbit_release.core.credentials import Credentials
-from orbit_release.core.distribution import GHCR, Origin
+from orbit_release.core.distribution import GHCR, Origin, read
 
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _ITEM = re.compile(r'(?P<name>[\w-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,]+))|(?P<scheme>[\w-]+)')
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
-    """What to send to a token server: a form where there is one, else just the URL."""
-
-    url: str
-    authorization: str | None
-    form: dict[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +44,21 @@ class Challenge:
         realm = Origin.parse(self.realm)
         return registry.allows(realm) and (registry != GHCR or realm == GHCR)
 
-    def token_request(self, scope: str, credentials: Credentials | None) -> TokenRequest:
-        """Return what obtains a token; an identity token is traded in, a password goes along as Basic."""
+    def token_request(
+        self, scope: str, credentials: Credentials | None
+    ) -> tuple[str, str | None, dict[str, str] | None]:
+        """Return the URL, `Authorization` and form that obtain a token; an identity token is traded in by the form."""
         wanted = {"service": self.service, "scope": scope}
         if credentials and credentials.is_identity_token:
             grant = {"grant_type": "refresh_token", "client_id": "orbit-release"}
-            return TokenRequest(self.realm, None, wanted | grant | {"refresh_token": credentials.secret})
+            return self.realm, None, wanted | grant | {"refresh_token": credentials.secret}
         url = f"{self.realm}{'&' if '?' in self.realm else '?'}{urlencode(wanted)}"
-        return TokenRequest(url, credentials.basic if credentials else None, None)
+        return url, credentials.basic if credentials else None, None
 
 
 def parse_token(content: bytes) -> str | None:
     """Read a token server's answer; None unless it holds something that can travel in a header."""
-    try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    match answer:
+    match read(content):
         case {"token": str(token)} | {"access_token": str(token)} if _TOKEN.fullmatch(token):
             return token
     return None

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orbit_release.core.distribution import DOCKER_HUB, read
 from orbit_release.errors import ConfigurationError
 
 # What credential helpers call the user of an identity token.
 _IDENTITY_TOKEN = "<token>"  # noqa: S105
-_DOCKER_HUB_SERVER = "https://index.docker.io/v1/"
-_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 
@@ -38,16 +37,12 @@ class Credentials:
 
 def server_name(host: str) -> str:
     """Return what credential helpers call a registry."""
-    return _DOCKER_HUB_SERVER if host in _DOCKER_HUB else host
+    return "https://index.docker.io/v1/" if host in DOCKER_HUB else host
 
 
 def parse_helper_answer(text: bytes) -> Credentials | None:
     """Read what `docker-credential-… get` prints; None when it is something else."""
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return None
-    match answer:
+    match read(text):
         case {"Username": str(username), "Secret": str(secret)} if secret:
             return Credentials(username, secret)
     return None
@@ -57,7 +52,7 @@ def parse_helper_answer(text: bytes) -> Credentials | None:
 class DockerConfig:
     """The part of Docker's `config.json` that is about credentials, by host."""
 
-    stored: Mapping[str, Credentials] = field(default_factory=dict)
+    stored: Mapping[str, Credentials | None] = field(default_factory=dict)
     helpers: Mapping[str, str] = field(default_factory=dict)
     store: str | None = None
 
@@ -75,32 +70,22 @@ class DockerConfig:
         """Read `config.json`; ConfigurationError says what is wrong, never what the file holds."""
         try:
             document = json.loads(text)
-            auths, helpers = document.get("auths") or {}, document.get("credHelpers") or {}
-            found = {_host(server): _entry(entry or {}) for server, entry in auths.items()}
-            stored = {host: credentials for host, credentials in found.items() if credentials}
-            named = {_host(server): _helper(name) for server, name in helpers.items()}
-            return cls(stored, named, _helper(document.get("credsStore") or "") or None)
+            stored = {_host(server): _entry(entry or {}) for server, entry in (document.get("auths") or {}).items()}
+            helpers = {_host(server): name for server, name in (document.get("credHelpers") or {}).items()}
+            store = document.get("credsStore")
+            if all(_HELPER.fullmatch(name) for name in [*helpers.values(), store] if name):
+                return cls(stored, helpers, store)
         except (ValueError, AttributeError, TypeError):
-            # Without the cause: its text quotes the file.
-            raise _malformed() from None
-
-
-def _malformed() -> ConfigurationError:
-    hint = "Correct it, or move it away and run `docker login` again."
-    return ConfigurationError("Docker's config.json is malformed", hint)
+            pass  # and is not told as the cause: its text quotes the file
+        hint = "Correct it, or move it away and run `docker login` again."
+        raise ConfigurationError("Docker's config.json is malformed", hint)
 
 
 def _host(server: str) -> str:
     """Reduce a key, `https://ghcr.io/v2/` or `ghcr.io`, to its host; all names of Docker Hub are one."""
     host = server.partition("://")[2] or server
     host = host.partition("/")[0].lower()
-    return "docker.io" if host in _DOCKER_HUB else host
-
-
-def _helper(name: str) -> str:
-    if name and not _HELPER.fullmatch(name):
-        raise ValueError
-    return name
+    return "docker.io" if host in DOCKER_HUB else host
 
 
 def _entry(entry: Mapping[str, Any]) -> Credentials | None:

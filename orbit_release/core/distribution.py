@@ -25,16 +25,9 @@ ACCEPT = (
     "application/vnd.docker.distribution.manifest.v2+json"
 )
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-_DOCKER_HUB = frozenset({"", "docker.io", "index.docker.io", "registry-1.docker.io"})
+DOCKER_HUB = frozenset({"", "docker.io", "index.docker.io", "registry-1.docker.io"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _LONGEST_TEXT = 200
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,11 @@ class Origin:
     @property
     def is_loopback(self) -> bool:
         """Whether it is on this machine, where http is as good as https."""
-        return _is_loopback(urlsplit(str(self)).hostname or "")
+        host = urlsplit(str(self)).hostname or ""
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     def allows(self, target: Origin | None) -> bool:
         """Whether a registry here may send its client on to `target`: https, or loopback from loopback."""
@@ -75,7 +72,7 @@ class Origin:
     @classmethod
     def of_registry(cls, repository: Repository) -> Origin:
         """Return where a repository's registry answers: by https, except on loopback."""
-        if repository.host in _DOCKER_HUB:
+        if repository.host in DOCKER_HUB:
             return cls("https", "registry-1.docker.io")
         plain = cls.parse(f"http://{repository.host}")
         if plain and plain.is_loopback:
@@ -88,7 +85,7 @@ GHCR = Origin("https", "ghcr.io")
 
 def remote_path(repository: Repository) -> str:
     """Return the name that the registry knows: Docker Hub keeps `redis` as `library/redis`."""
-    official = repository.host in _DOCKER_HUB and "/" not in repository.path
+    official = repository.host in DOCKER_HUB and "/" not in repository.path
     return f"library/{repository.path}" if official else repository.path
 
 
@@ -109,7 +106,8 @@ def digest_of(content: bytes, like: Digest | None = None) -> Digest:
     return Digest(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
 
 
-def _read(content: bytes) -> Any:
+def read(content: bytes) -> Any:
+    """Read JSON that somebody else wrote; None when it is none."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -124,30 +122,19 @@ def parse_digest(text: object) -> Digest | None:
         return None
 
 
-def parse_tags(content: bytes) -> tuple[Tag, ...] | None:
-    """Read one page of a tag list; None when it is not one."""
-    match _read(content):
-        case {"tags": None}:
-            return ()
+def commit_tags(content: bytes) -> list[str]:
+    """Return the tags of one page of a tag list that name commits; InvalidError when it is no such list."""
+    match read(content):
         case {"tags": [*names]} if all(isinstance(name, str) for name in names):
-            try:
-                return tuple(map(Tag, names))
-            except InvalidError:
-                return None
-    return None
-
-
-def is_index(content: bytes) -> bool:
-    """Whether these are the bytes of an index, which lists one OCI manifest for each platform."""
-    match _read(content):
-        case {"manifests": [*_]}:
-            return True
-    return False
+            return [name for name in names if Tag(name).commit_prefix]
+        case {"tags": None}:
+            return []
+    raise InvalidError("no list of tags")
 
 
 def first_platform(index: bytes) -> Digest | None:
     """Return the first OCI manifest of an index that is an image: attestations come as entries, too."""
-    match _read(index):
+    match read(index):
         case {"manifests": [*entries]}:
             return next((parse_digest(entry.get("digest")) for entry in entries if _is_image(entry)), None)
     return None
@@ -164,7 +151,7 @@ def _is_image(entry: object) -> bool:
 
 def config_of(manifest: bytes) -> Digest | None:
     """Return the digest of an OCI manifest's configuration."""
-    match _read(manifest):
+    match read(manifest):
         case {"config": {"digest": digest}}:
             return parse_digest(digest)
     return None
@@ -172,7 +159,7 @@ def config_of(manifest: bytes) -> Digest | None:
 
 def revision_of(config: bytes) -> str | None:
     """Return the commit (its full name) that an image's label says it was built from."""
-    match _read(config):
+    match read(config):
         case {"config": {"Labels": {"org.opencontainers.image.revision": str(revision)}}}:
             return revision if _COMMIT.fullmatch(revision) else None
     return None
@@ -180,7 +167,7 @@ def revision_of(config: bytes) -> str | None:
 
 def complaint(content: bytes, secrets: Iterable[str] = ()) -> str:
     """Return the first error that a registry reports, `DENIED: requested access …`, as one plain line."""
-    match _read(content):
+    match read(content):
         case {"errors": [{"code": str(code), "message": str(message)}, *_]}:
             text = f"{code}: {message}"
         case {"errors": [{"code": str(text)}, *_]} | {"details": str(text)} | {"message": str(text)}:

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
 
 _DIRECTIVE = re.compile(r"#[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+)")
 _DEFAULT_FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
-_HEREDOC = re.compile(r"\d*<<(-?)([^<]+)")
-_GIT_SOURCE = re.compile(r"(?:git@|git://|ssh://).*|https?://[^#?]+\.git(?:[#?].*)?")
-_PLATFORM_ARGUMENT = re.compile(r"(?:BUILD|TARGET)(?:PLATFORM|OS|ARCH|VARIANT)")
+_COMMENT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
+_HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)([\"']?)([^<\s\"']+)\2(?!\S)")
 
-# What the engine's own builder knows; every other flag came with BuildKit.
-_CLASSIC_FLAGS: Mapping[str, tuple[str, ...]] = {
-    "FROM": ("--platform",),
-    "COPY": ("--from", "--chown"),
-    "ADD": ("--chown",),
-    "HEALTHCHECK": ("--interval", "--timeout", "--start-period", "--retries"),
-}
+# What the engine's own builder refuses, or silently takes for something else, in statements with single spaces.
+_BUILDKIT_ONLY = tuple(
+    re.compile(rule)
+    for rule in (
+        r"(RUN) (--[\w-]+)",
+        r"(FROM)(?: --\S+)*? (--(?!platform=)[\w-]+|--platform=\S*\$\S*)",
+        r"(COPY)(?: --\S+)*? (--(?!from=|chown=)[\w-]+)",
+        r"(ADD)(?: --\S+)*? (--(?!chown=)[\w-]+)",
+        r"(HEALTHCHECK)(?: --\S+)*? (--(?!interval=|timeout=|start-period=|retries=)[\w-]+)",
+        r"(ADD) (?:.*?[ \"'\[,])??((?:git@|git://|ssh://)[^\s\"',]+|https?://[^\s#?]+\.git(?:[#?][^\s\"',]*)?)(?![^\s\"',])",
+        r"(ARG) (?:.* )?((?:BUILD|TARGET)(?:PLATFORM|OS|ARCH|VARIANT))(?!\S)",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +41,10 @@ class BuildKitNeed:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Instruction:
-    line: int
-    name: str
-    words: tuple[str, ...]
-    heredoc: str = ""  # the marker as written, where its end is there too
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        ends = (i for i, word in enumerate(self.words) if not word.startswith("--"))
-        return self.words[: next(ends, len(self.words))]
-
-
-def _directives(lines: list[str]) -> dict[str, str]:
+def _directives(text: str) -> dict[str, str]:
     """Return the directives above everything else, by lower-case name."""
     found: dict[str, str] = {}
-    for line in lines:
+    for line in text.split("\n"):
         match = _DIRECTIVE.fullmatch(line.strip())
         if not match:
             break
@@ -60,86 +52,44 @@ def _directives(lines: list[str]) -> dict[str, str]:
     return found
 
 
-def _is_comment(line: str) -> bool:
-    return line.lstrip().startswith("#")
-
-
-def _statement(lines: list[str], at: int, escape: str) -> tuple[str, int]:
-    """Join the lines that the escape character continues; return the text and the index behind it."""
-    continued = re.compile(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*$")
-    text = ""
-    while at < len(lines):
-        line, at = lines[at], at + 1
-        # Comments and empty lines inside a statement do not end it.
-        if _is_comment(line) or (text and not line.strip()):
-            continue
-        text += continued.sub("", line)
-        if not continued.search(line):
-            break
-    return text, at
-
-
-def _words(text: str, escape: str) -> tuple[str, ...]:
-    """Split at white space outside quotes; the quotes stay, so that a quoted `<<EOF` is seen to be text."""
+def _statements(text: str, escape: str) -> Iterator[tuple[int, str, str]]:
+    """Yield each statement's line, its words with the name in capitals, and its first here-document's marker."""
     mark = re.escape(escape)
-    part = rf"""[^\s"'{mark}]|{mark}.|"(?:{mark}.|[^"{mark}])*"|'[^']*'|["'{mark}]"""
-    return tuple(re.findall(rf"(?:{part})+", text))
-
-
-def _heredoc(words: tuple[str, ...], lines: list[str], at: int) -> tuple[str, int]:
-    """Return the first marker and the index behind all bodies; `1 <<2` has no end below and is no marker."""
-    first = ""
-    for word in words:
-        match = _HEREDOC.fullmatch(word)
-        strip, end = (match[1], re.sub(r"[\"'\\]", "", match[2])) if match else ("", "")
-        body = [line.lstrip("\t") if strip else line for line in lines[at:]]
-        if match and end in body:
-            first, at = first or word, at + body.index(end) + 1
-    return first, at
-
-
-def _instructions(lines: list[str], escape: str) -> Iterator[_Instruction]:
+    continued = rf"(?<!{mark}){mark}[ \t]*\n(?:[ \t]*\n)*"
+    statement = re.compile(rf"\S(?:.*{continued})*.*")
     at = 0
-    while at < len(lines):
-        first = at
-        if not lines[at].strip() or _is_comment(lines[at]):
-            at += 1
-            continue
-        text, at = _statement(lines, at, escape)
-        name, *words = _words(text, escape) or ("",)
+    while match := statement.search(text, at):
+        name, *words = re.sub(continued, "", match[0]).split()
         while name.upper() == "ONBUILD" and words:
             name, *words = words
-        heredoc = ""
-        if name.upper() in {"RUN", "COPY", "ADD"}:
-            heredoc, at = _heredoc(tuple(words), lines, at)
-        yield _Instruction(first + 1, name.upper(), tuple(words), heredoc)
+        joined = " ".join([name.upper(), *words])
+        marker, at = _heredoc(joined, text, match.end())
+        yield text.count("\n", 0, match.start()) + 1, joined, marker
 
 
-def _needs(instruction: _Instruction) -> Iterator[str]:
-    name, words = instruction.name, instruction.words
-    flags = [flag.partition("=") for flag in instruction.flags]
-    known = _CLASSIC_FLAGS.get(name, ())
-    yield from (f"{name} {flag}" for flag, _, _ in flags if flag not in known)
-    if instruction.heredoc:
-        yield f"{name} {instruction.heredoc}"
-    if name == "FROM":
-        yield from (f"FROM {flag}={value}" for flag, _, value in flags if "$" in value)
-    if name == "ADD":
-        yield from (f"ADD {word}" for word in words if _GIT_SOURCE.fullmatch(word.strip("\"',[]")))
-    if name == "ARG":
-        # Only BuildKit fills them in; elsewhere they are silently empty.
-        yield from (f"ARG {word}" for word in words if _PLATFORM_ARGUMENT.fullmatch(word))
+def _heredoc(statement: str, text: str, at: int) -> tuple[str, int]:
+    """Return the first marker and the index behind all bodies; `1 <<2` has no end below and is no marker."""
+    first = ""
+    for marker in _HEREDOC.finditer(statement) if statement.startswith(("RUN ", "COPY ", "ADD ")) else ():
+        tabs = "\t*" if marker[1] else ""
+        end = re.compile(rf"^{tabs}{re.escape(marker[3])}$", re.MULTILINE).search(text, at)
+        if end:
+            first, at = first or marker[0], end.end()
+    return first, at
 
 
 def buildkit_needs(text: str) -> tuple[BuildKitNeed, ...]:
     """Return what in a Dockerfile the engine's own builder refuses or, worse, misunderstands."""
-    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
-    directives = _directives(lines)
-    escape = "`" if directives.get("escape") == "`" else "\\"
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    directives = _directives(text)
     frontend = directives.get("syntax", "docker/dockerfile")
     found = [] if _DEFAULT_FRONTEND.fullmatch(frontend) else [BuildKitNeed(1, f"syntax={frontend}")]
-    for instruction in _instructions(lines, escape):
-        found += (BuildKitNeed(instruction.line, what) for what in _needs(instruction))
+    escape = "`" if directives.get("escape") == "`" else "\\"
+    for line, statement, marker in _statements(_COMMENT.sub("", text), escape):
+        matches = filter(None, (rule.match(statement) for rule in _BUILDKIT_ONLY))
+        found += (BuildKitNeed(line, f"{match[1]} {match[2]}") for match in matches)
+        if marker:
+            found.append(BuildKitNeed(line, f"{statement.split()[0]} {marker}"))
     return tuple(found)
 
 

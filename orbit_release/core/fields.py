@@ -66,6 +66,7 @@ class KustomizeImage:
     digest: ScalarEvent | None
     repeated: ScalarEvent | None
     others: frozenset[str]  # the names of other images that take their tag from the same scalar
+    names: tuple[ScalarEvent, ...] = ()  # the fields that say which image it is
 
     @property
     def repository(self) -> Repository:
@@ -166,6 +167,7 @@ class _Entry:
     tag: ScalarEvent | None
     digest: ScalarEvent | None
     repeated: ScalarEvent | None
+    fields: tuple[ScalarEvent, ...]
 
     @classmethod
     def read(cls, node: Node, repeated: ScalarEvent | None) -> _Entry:
@@ -175,7 +177,8 @@ class _Entry:
         scalars = ([value for value, _ in found[key] if isinstance(value, ScalarEvent)] for key in fields[2:])
         tag, digest = (values[-1] if values else None for values in scalars)
         again = (twice for values in found.values() for _, twice in values if twice)
-        return cls(frozenset(next(filter(None, texts), ())), tag, digest, next(again, None))
+        named = tuple(one for key in fields[:2] for one, _ in found[key] if isinstance(one, ScalarEvent))
+        return cls(frozenset(next(filter(None, texts), ())), tag, digest, next(again, None), named)
 
 
 def _kustomize_entries(root: Node) -> Iterator[_Reached]:
@@ -198,7 +201,7 @@ def _kustomize_spot(entry: _Entry, repository: Repository, others: frozenset[str
     except InvalidError:
         yield Placeholder(repository, field, entry.repeated)
     else:
-        yield KustomizeImage(reference, entry.tag, entry.digest, entry.repeated, others)
+        yield KustomizeImage(reference, entry.tag, entry.digest, entry.repeated, others, entry.fields)
 
 
 def _follow(node: Node, path: tuple[str, ...], repeated: ScalarEvent | None = None) -> Iterator[_Reached]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _HELD = re.compile(rf"(?<=[ \t])#[ \t]*held:(?=([^{BREAKS}]*))")
+_BLOCKS = ("|", ">")
 _LINE_REST = re.compile(rf"[^{BREAKS}]*")
 
 
@@ -179,12 +180,20 @@ def _once(spots: Iterable[Spot]) -> list[Spot]:
 def _hold(text: str, spot: Container | KustomizeImage) -> str | None:
     if "held:" not in text:
         return None
-    reasons = (_hold_beside(text, scalar) for scalar in spot.scalars)
+    names = spot.names if isinstance(spot, KustomizeImage) else ()
+    reasons = (_hold_of(text, scalar) for scalar in (*spot.scalars, *names))
     return next((reason for reason in reasons if reason is not None), None)
 
 
-def _hold_beside(text: str, scalar: ScalarEvent) -> str | None:
-    end = end_of(scalar)
+def _hold_of(text: str, scalar: ScalarEvent) -> str | None:
+    """Look beside a value, beside the header of a block, and beside the aliases that stand for it."""
+    reason = _hold_beside(text, start_of(scalar) if scalar.style in _BLOCKS else end_of(scalar))
+    aliases = re.finditer(rf"\*{re.escape(scalar.anchor)}(?=[ \t])", text) if scalar.anchor else ()
+    beside = (_hold_beside(text, alias.end()) for alias in aliases)
+    return reason if reason is not None else next((one for one in beside if one is not None), None)
+
+
+def _hold_beside(text: str, end: int) -> str | None:
     rest = _LINE_REST.match(text, end)
     comments = _HELD.finditer(text, end, rest.end() if rest else end)
     return next((one[1].strip() for one in comments if not _is_quoted(text, end, one.start())), None)

@@ -73,6 +73,7 @@ class ServicePlan:
     target: str | None = None
     warning: str | None = None
     is_newer: bool = False  # what is deployed is newer than the target
+    clash: bool = False  # the registry has the target's tag for another commit
 
     @property
     def tag(self) -> Tag | None:
@@ -176,6 +177,12 @@ def find_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
     if plan.deployed is None:
         return _current(plan, f"{plan.tag} is in the registry, and {plan.reason}")
     return replace(plan, action=Action.RELEASE)
+
+
+def clashing(plan: ServicePlan, revision: str) -> ServicePlan:
+    """Leave a service alone whose tag belongs to the image of another commit: nothing is ever overwritten."""
+    reason = f"{plan.image} was built from {revision}, not from {plan.target}"
+    return replace(plan, action=Action.HELD, reason=reason, clash=True)
 
 
 def absent(service: Service, where: str) -> ServicePlan:

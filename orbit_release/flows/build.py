@@ -16,10 +16,10 @@ from orbit_release.adapters.git.publish import check_out
 from orbit_release.core.build import BuildRequest
 from orbit_release.core.image import LATEST, Digest, ImageReference
 from orbit_release.core.matrix import labels
-from orbit_release.core.plan import Action, ServicePlan
+from orbit_release.core.plan import Action, Deployment, ServicePlan
 from orbit_release.core.service import Service
-from orbit_release.errors import NotFoundError, OrbitReleaseError
-from orbit_release.flows.plan import Source, has_image, plan, targets
+from orbit_release.errors import ConflictError, NotFoundError, OrbitReleaseError
+from orbit_release.flows.plan import Source, ask, plan, refuse_clashes, targets
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -65,10 +65,9 @@ def build(
     wanted = _named(building, services, head) if named else _planned(building, services, head)
     # Asked before anything is built: an answer that fails to come must not cost the results.
     tip = _fresh_tip(building) if building.registry and wanted else None
-    there = {one.service.name for one in wanted if _is_there(building, one)}
-    skipped = [Result(one, "skipped") for one in wanted if one.service.name in there]
-    todo = [one for one in wanted if one.service.name not in there]
-    results = [*skipped, *(_run(building, todo, builder, progress) if todo else ())]
+    skipped = [Result(one, "skipped") for one in wanted if one.action is Action.RELEASE and not building.force]
+    todo = [one for one in wanted if one.action is Action.BUILD or (one.action is Action.RELEASE and building.force)]
+    results = [*_refused(wanted), *skipped, *(_run(building, todo, builder, progress) if todo else ())]
     if building.registry and tip:
         results = _move_latest(building, building.registry, tip, results)
     names = [service.name for service in services]
@@ -78,7 +77,7 @@ def build(
 def _planned(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
     found = plan(building.source, services, head=head, registry=building.registry)
     # `release` images exist: looking at them again moves a `latest` that an interrupted run left behind.
-    return [one for one in found.with_action(Action.BUILD, Action.RELEASE) if one.target]
+    return [one for one in found.services if one.target or one.clash]
 
 
 def _named(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
@@ -87,11 +86,21 @@ def _named(building: Building, services: Sequence[Service], head: str) -> list[S
         if service.name not in found:
             hint = f"plan {service.name} says what is missing."
             raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
-    return [_named_plan(building.source, service, found[service.name]) for service in services]
+    plans = [_named_plan(building.source, service, found[service.name]) for service in services]
+    return [ask(building.registry, one) for one in plans] if building.registry else plans
 
 
 def _named_plan(source: Source, service: Service, target: str) -> ServicePlan:
-    return ServicePlan(source.service_at(service, target), Action.BUILD, "named", target=target)
+    deployed = Deployment(ImageReference(service.repository))  # whatever it is, the person wants this image
+    return ServicePlan(source.service_at(service, target), Action.BUILD, "named", deployed, target=target)
+
+
+def _refused(plans: Sequence[ServicePlan]) -> Iterator[Result]:
+    for one in plans:
+        try:
+            refuse_clashes([one])
+        except ConflictError as error:
+            yield Result(one, "failed", error=error)
 
 
 def _fresh_tip(building: Building) -> Tip:
@@ -99,11 +108,6 @@ def _fresh_tip(building: Building) -> Tip:
     if git.is_shallow:
         git.deepen()
     return git.tip(building.source.config.branch, fetch=True)
-
-
-def _is_there(building: Building, one: ServicePlan) -> bool:
-    there = one.action is Action.RELEASE or (building.registry is not None and has_image(building.registry, one))
-    return there and not building.force
 
 
 def _run(

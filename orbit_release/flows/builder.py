@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     Builder = SdkBuilder | buildx.BuildxBuilder
 
 
+def _pause(seconds: float) -> None:
+    time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+
+
 def choose_builder(builder: str | None, *, environ: Mapping[str, str], github_token: str | None = None) -> Builder:
     """Return `docker buildx` where it is installed, else the engine's own builder; enter it to connect.
 
@@ -21,11 +27,11 @@ def choose_builder(builder: str | None, *, environ: Mapping[str, str], github_to
     """
     environ = dict(environ)
     if buildx.is_installed(environ):
-        return buildx.BuildxBuilder(builder, environ)
+        return buildx.BuildxBuilder(builder, environ, sleep=_pause)
     if builder is not None:
         hint = "Install it (https://docs.docker.com/go/buildx/), or leave --builder out."
         raise UsageError("--builder needs docker buildx, which is not installed", hint)
     # The SDK takes a fifth of a second to import.
     from orbit_release.adapters.docker import SdkBuilder, connect  # noqa: PLC0415
 
-    return SdkBuilder(lambda: connect(environ), github_token=github_token)
+    return SdkBuilder(lambda: connect(environ), github_token=github_token, sleep=_pause)

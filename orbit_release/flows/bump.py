@@ -88,6 +88,8 @@ def bump(
 ) -> Published | None:
     """Set the services' tags as a person asked, publish the release and return it (None: nothing to do)."""
     images = [_verified(registry, change) for change in changes]
+    for change in changes:
+        _check_label(registry, change)
     for tip in attempts(source.git, source.config.branch, local=local):
         _check(source, tip, changes, registry, confirm_unmerged)
         published, done = _release(source, tip, images, publish, address, subject)
@@ -142,6 +144,14 @@ def _verified(registry: Registry | None, change: Change) -> NewImage:
     return NewImage(repository, change.tag, digest=change.digest, refresh=there)
 
 
+def _check_label(registry: Registry | None, change: Change) -> None:
+    image = registry.image(change.service.repository, change.tag) if registry else None
+    prefix = change.tag.commit_prefix
+    if image and image.revision and prefix and not image.revision.startswith(prefix):
+        message = f"{change.image} was built from {image.revision}, which its tag does not say"
+        raise ConflictError(message, "somebody pushed it under a wrong tag: build the right image, and bump to that.")
+
+
 def _check(
     source: Source,
     tip: Tip,
@@ -161,7 +171,9 @@ def _check(
     history = source.git.history([tip.commit, *known])
     for change in changes:
         images = found[change.service.repository]
-        _check_manifests(change, images, source.config.manifests, verified=registry is not None)
+        if not images:
+            raise _not_named(source, tip, change)
+        _check_manifests(change, images, verified=registry is not None)
         if change.tag.commit_prefix:
             target = commits[change.service.name]
             running = {image.reference.tag: deployed[image.reference] for image in images}
@@ -170,10 +182,14 @@ def _check(
                 _check_merged(change, tip, confirm_unmerged)
 
 
-def _check_manifests(change: Change, images: Sequence[FoundImage], folder: str, *, verified: bool) -> None:
-    if not images:
-        hint = f"name it, with a plain tag, in a workload or kustomization under {folder} on the release branch."
-        raise NotFoundError(f"no manifest names {change.service.repository}", hint)
+def _not_named(source: Source, tip: Tip, change: Change) -> NotFoundError:
+    folder = source.config.manifests
+    release = plan_release(manifests(source.git, tip, folder), [NewImage(change.service.repository, change.tag)])
+    hint = f"name it in a workload or a kustomization under {folder}, on the release branch."
+    return NotFoundError(f"no manifest names {change.service.repository}", "; ".join(release.warnings) or hint)
+
+
+def _check_manifests(change: Change, images: Sequence[FoundImage], *, verified: bool) -> None:
     for image in images:
         if image.hold is not None:
             message = f"{change.service.name} is held: {image.hold or 'no reason given'}"

@@ -20,6 +20,7 @@ from orbit_release.core.plan import (
     absent,
     aim,
     assess,
+    clashing,
     describe,
     find_image,
     most_urgent,
@@ -313,18 +314,24 @@ def _ask(registry: Registry | None, plans: Iterable[ServicePlan]) -> list[Servic
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (4 ms that only this pays for)
 
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
-        return list(pool.map(lambda one: find_image(one, there=has_image(registry, one)), plans))
+        return list(pool.map(lambda one: ask(registry, one), plans))
 
 
-def has_image(registry: Registry, plan: ServicePlan) -> bool:
-    """Whether the registry has the target's image; ConflictError if its tag belongs to another commit's."""
+def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
+    """Take into account what the registry has under the target's tag."""
     if plan.action is not Action.BUILD or plan.tag is None:
-        return False
+        return plan
     image = registry.image(plan.service.repository, plan.tag)
     if image and image.revision and image.revision != plan.target:
-        message = f"{plan.image} was built from {image.revision}, not from {plan.target}"
-        raise ConflictError(message, "nothing is overwritten: delete that image, or push one more commit.")
-    return image is not None
+        return clashing(plan, image.revision)
+    return find_image(plan, there=image is not None)
+
+
+def refuse_clashes(plans: Iterable[ServicePlan]) -> None:
+    """Raise ConflictError if the registry has a target's tag for another commit."""
+    if reasons := [one.reason for one in plans if one.clash]:
+        hint = "nothing is overwritten: delete that image, or push one more commit to the service."
+        raise ConflictError("\n".join(reasons), hint)
 
 
 def _one_per_service(plans: Iterable[ServicePlan]) -> list[ServicePlan]:

@@ -398,6 +398,43 @@ def test_a_symbolic_link_out_of_the_repository_is_refused(
         builder.build(outside, push=False, progress=silent)
 
 
+@pytest.mark.parametrize("own_ignore_file", ["Dockerfile.dockerignore", "other"])
+def test_an_ignore_file_that_links_out_of_the_repository_is_refused(
+    engine: SdkBuilder, wanted: BuildRequest, tmp_path: Path, own_ignore_file: str
+) -> None:
+    write(tmp_path, {"private/key": "secret\n", f"tree/{own_ignore_file}": "", "tree/app/main": "1"})
+    (wanted.tree / "app/.dockerignore").symlink_to(tmp_path / "private/key")
+    with engine, pytest.raises(BuildError, match="outside the repository"):
+        engine.build(replace(wanted, context="app"), push=False, progress=silent)
+
+
+def test_an_ignore_file_may_be_a_symbolic_link_within_the_repository(
+    builder: SdkBuilder | BuildxBuilder, wanted: BuildRequest, repository: Repository
+) -> None:
+    write(wanted.tree, {"ignored": "secret\n.dockerignore\n", "app/secret": "s", "app/main": "1"})
+    (wanted.tree / "app/.dockerignore").symlink_to("../ignored")
+    digest = builder.build(replace(wanted, context="app"), push=True, progress=silent)
+    assert files(repository, digest) == {"main"}
+
+
+@pytest.mark.parametrize("name", ["dockerfile", "context"])
+def test_a_loop_of_symbolic_links_is_a_failed_build_with_a_hint(
+    builder: SdkBuilder | BuildxBuilder, wanted: BuildRequest, name: str
+) -> None:
+    (wanted.tree / "loop").symlink_to("loop")
+    looping = replace(wanted, dockerfile="loop") if name == "dockerfile" else replace(wanted, context="loop")
+    with pytest.raises(BuildError, match="loop") as caught:
+        builder.build(looping, push=False, progress=silent)
+    assert caught.value.hint
+
+
+def test_a_file_that_cannot_be_read_is_a_failed_build_with_a_hint(engine: SdkBuilder, wanted: BuildRequest) -> None:
+    name = "d" * 300  # longer than a file's name may be
+    with engine, pytest.raises(BuildError, match="name too long") as caught:
+        engine.build(replace(wanted, dockerfile=name), push=False, progress=silent)
+    assert caught.value.hint
+
+
 def test_one_builder_builds_in_parallel(
     builder: SdkBuilder | BuildxBuilder, wanted: BuildRequest, registry_host: str
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from orbit_release.adapters.registry import Registry, RemoteImage
 from orbit_release.core.image import Digest, Repository, Tag
-from orbit_release.errors import AccessError, ConfigurationError, OrbitReleaseError, UnavailableError
+from orbit_release.errors import AccessError, ConfigurationError, NotFoundError, OrbitReleaseError, UnavailableError
 from tests.servers.registry import RegistryServer, Reply, TlsProxy, running
 
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f80912345678"
@@ -114,7 +114,7 @@ def test_a_password_is_traded_for_a_token(
     server.scheme, server.passwords = "Bearer", {LOGIN}
     registry = Registry(docker_config=logged_in(tmp_path, f"https://{server.host}/v2/"))
     registry.copy_tag(bifrost, pushed, Tag("next"))
-    assert registry.digest(bifrost, Tag("next")) == pushed
+    assert registry.require(bifrost, Tag("next")) == pushed
 
 
 def test_an_identity_token_is_traded_for_a_token(
@@ -122,7 +122,7 @@ def test_an_identity_token_is_traded_for_a_token(
 ) -> None:
     server.scheme, server.passwords, server.identity_tokens = "Bearer", {LOGIN}, {"refresh me"}
     config = docker_config(tmp_path, auths={server.host: {"auth": "", "identitytoken": "refresh me"}})
-    assert Registry(docker_config=config).digest(bifrost, LATEST) == pushed
+    assert Registry(docker_config=config).require(bifrost, LATEST) == pushed
 
 
 def test_reading_never_obtains_the_right_to_push(
@@ -145,9 +145,9 @@ def test_an_expired_token_is_replaced(
     server: RegistryServer, bifrost: Repository, registry: Registry, pushed: Digest
 ) -> None:
     server.scheme = "Bearer"
-    registry.digest(bifrost, LATEST)
+    registry.require(bifrost, LATEST)
     server.valid = {"of somebody else": ""}
-    assert registry.digest(bifrost, LATEST) == pushed
+    assert registry.require(bifrost, LATEST) == pushed
 
 
 def test_threads_share_a_client(server: RegistryServer, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_threads_share_a_client(server: RegistryServer, tmp_path: Path) -> None:
     digests = [Digest(server.add_image(name, "latest", {"name": name})) for name in names]
     registry = Registry(docker_config=logged_in(tmp_path, server.host))
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda name: registry.digest(Repository(f"{server.host}/{name}"), LATEST), names))
+        found = list(pool.map(lambda name: registry.require(Repository(f"{server.host}/{name}"), LATEST), names))
     assert found == digests
 
 
@@ -177,7 +177,7 @@ def test_a_credential_helper_is_asked(
     script = (
         f'read host; [ "$1 $host" = "get {server.host}" ] && echo \'{{"Username":"orbit","Secret":"correct horse"}}\''
     )
-    assert Registry(docker_config=helper(tmp_path, monkeypatch, script)).digest(bifrost, LATEST) == pushed
+    assert Registry(docker_config=helper(tmp_path, monkeypatch, script)).require(bifrost, LATEST) == pushed
 
 
 def test_a_credential_helpers_identity_token_is_traded_in(
@@ -185,7 +185,7 @@ def test_a_credential_helpers_identity_token_is_traded_in(
 ) -> None:
     server.scheme, server.passwords, server.identity_tokens = "Bearer", {LOGIN}, {"refresh me"}
     config = helper(tmp_path, monkeypatch, 'echo \'{"Username":"<token>","Secret":"refresh me"}\'')
-    assert Registry(docker_config=config).digest(bifrost, LATEST) == pushed
+    assert Registry(docker_config=config).require(bifrost, LATEST) == pushed
 
 
 def test_a_credential_helper_that_knows_nothing_leaves_a_stranger(
@@ -193,7 +193,7 @@ def test_a_credential_helper_that_knows_nothing_leaves_a_stranger(
 ) -> None:
     server.scheme = "Bearer"
     config = helper(tmp_path, monkeypatch, "echo credentials not found in native keychain; exit 1")
-    assert Registry(docker_config=config).digest(bifrost, LATEST) == pushed
+    assert Registry(docker_config=config).require(bifrost, LATEST) == pushed
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_credential_helper_that_fails_is_named(
 ) -> None:
     server.scheme = "Basic"
     with pytest.raises(AccessError, match=complaint) as caught:
-        Registry(docker_config=helper(tmp_path, monkeypatch, script), budget=0.3).digest(bifrost, LATEST)
+        Registry(docker_config=helper(tmp_path, monkeypatch, script), budget=0.3).require(bifrost, LATEST)
     assert f"echo {server.host} | docker-credential-test get" in caught.value.hint
     assert "hush" not in str(caught.value)
 
@@ -221,7 +221,7 @@ def test_a_credential_helper_that_is_missing_is_named(
     server.scheme = "Basic"
     config = docker_config(tmp_path, credHelpers={server.host: "is-not-there"})
     with pytest.raises(AccessError, match="docker-credential-is-not-there cannot be run: No such file"):
-        Registry(docker_config=config).digest(bifrost, LATEST)
+        Registry(docker_config=config).require(bifrost, LATEST)
 
 
 def test_a_malformed_docker_config_is_a_configuration_error(
@@ -230,7 +230,7 @@ def test_a_malformed_docker_config_is_a_configuration_error(
     server.scheme = "Basic"
     (tmp_path / "config.json").write_text('{"auths": {"x": {"auth": "secret"')
     with pytest.raises(ConfigurationError, match=r"config\.json is malformed"):
-        Registry(docker_config=tmp_path).digest(bifrost, LATEST)
+        Registry(docker_config=tmp_path).require(bifrost, LATEST)
 
 
 def test_a_docker_config_that_cannot_be_read_is_a_configuration_error(
@@ -239,7 +239,7 @@ def test_a_docker_config_that_cannot_be_read_is_a_configuration_error(
     server.scheme = "Basic"
     (tmp_path / "config.json").mkdir()
     with pytest.raises(ConfigurationError, match="cannot read"):
-        Registry(docker_config=tmp_path).digest(bifrost, LATEST)
+        Registry(docker_config=tmp_path).require(bifrost, LATEST)
 
 
 # Where credentials must not go
@@ -248,7 +248,7 @@ def test_a_docker_config_that_cannot_be_read_is_a_configuration_error(
 def test_githubs_token_goes_to_no_other_registry(server: RegistryServer, bifrost: Repository) -> None:
     server.scheme, server.passwords = "Basic", {LOGIN}
     with pytest.raises(AccessError):
-        Registry(github_token="ghs_secret").digest(bifrost, LATEST)  # noqa: S106
+        Registry(github_token="ghs_secret").require(bifrost, LATEST)  # noqa: S106
     assert server.heard == set()
 
 
@@ -258,7 +258,7 @@ def test_loopback_is_never_reached_through_a_proxy(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    assert Registry().digest(bifrost, LATEST) == pushed
+    assert Registry().require(bifrost, LATEST) == pushed
 
 
 @pytest.mark.parametrize("realm", ["http://auth.example.com/token", "https://user@auth.example.com", "", "file:///etc"])
@@ -267,7 +267,7 @@ def test_a_token_server_without_https_is_refused(
 ) -> None:
     server.scheme, server.realm = "Bearer", realm
     with pytest.raises(AccessError, match="token server"):
-        registry.digest(bifrost, LATEST)
+        registry.require(bifrost, LATEST)
 
 
 def test_blobs_are_fetched_from_storage_without_credentials(
@@ -301,24 +301,26 @@ def test_a_redirect_to_storage_without_https_is_refused(
 def test_redirects_in_a_circle_end(server: RegistryServer, bifrost: Repository, registry: Registry) -> None:
     server.script.extend([Reply(302, {"Location": "/v2/bifrost/manifests/latest"})] * 20)
     with pytest.raises(UnavailableError, match="redirects more than 5 times"):
-        registry.digest(bifrost, LATEST)
+        registry.require(bifrost, LATEST)
 
 
 def test_all_pages_of_the_tags_are_read(server: RegistryServer, bifrost: Repository, registry: Registry) -> None:
     for number in range(6):
         server.add_image("bifrost", f"sha-000{number}")
     server.page_size = 3
-    assert len(registry.tags(bifrost)) == 7
+    with pytest.raises(NotFoundError) as caught:
+        registry.require(bifrost, Tag("sha-1a2b3c4"))
+    assert caught.value.hint.startswith("Tags there: sha-0005, sha-0004, sha-0003, sha-0002, sha-0001.")
 
 
-def test_a_page_of_tags_on_another_host_is_refused(
+def test_a_page_of_tags_on_another_host_is_asked_of_the_registry_itself(
     server: RegistryServer, storage: RegistryServer, bifrost: Repository, tmp_path: Path
 ) -> None:
     server.scheme, server.passwords = "Basic", {LOGIN}
     server.add_image("bifrost", "sha-0001")
     server.page_size, server.next_host = 1, f"http://{storage.host}"
-    with pytest.raises(UnavailableError, match="on another host"):
-        Registry(docker_config=logged_in(tmp_path, server.host)).tags(bifrost)
+    with pytest.raises(NotFoundError, match="has no tag"):
+        Registry(docker_config=logged_in(tmp_path, server.host)).require(bifrost, Tag("sha-1a2b3c4"))
     assert storage.heard == set()
 
 
@@ -375,13 +377,13 @@ def test_githubs_token_opens_ghcr(ghcr: RegistryServer, pushed: Digest) -> None:
 def test_dockers_config_goes_before_githubs_token(ghcr: RegistryServer, pushed: Digest, tmp_path: Path) -> None:
     ghcr.passwords = {LOGIN}
     registry = Registry(github_token="ghs_secret", docker_config=logged_in(tmp_path, "ghcr.io"))  # noqa: S106
-    assert registry.digest(Repository("ghcr.io/bifrost"), LATEST) == pushed
+    assert registry.require(Repository("ghcr.io/bifrost"), LATEST) == pushed
 
 
 def test_githubs_token_does_not_follow_a_forged_realm(ghcr: RegistryServer) -> None:
     ghcr.realm = "https://ghcr.io.example.com/token"
     with pytest.raises(AccessError, match=r"ghcr\.io names a token server that it must not"):
-        Registry(github_token="ghs_secret").digest(Repository("ghcr.io/bifrost"), LATEST)  # noqa: S106
+        Registry(github_token="ghs_secret").require(Repository("ghcr.io/bifrost"), LATEST)  # noqa: S106
     assert ghcr.heard == set()
 
 
@@ -392,13 +394,13 @@ def test_passwords_in_netrc_stay_there(
     (tmp_path / "netrc").write_text("machine ghcr.io login orbit password correct\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with pytest.raises(AccessError):
-        registry.digest(Repository("ghcr.io/bifrost"), LATEST)
+        registry.require(Repository("ghcr.io/bifrost"), LATEST)
     assert ghcr.heard == set()
 
 
 def test_ghcr_denying_access_says_what_the_token_needs(ghcr: RegistryServer) -> None:
     with pytest.raises(AccessError) as caught:
-        Registry(github_token="ghs_wrong").digest(Repository("ghcr.io/bifrost"), LATEST)  # noqa: S106
+        Registry(github_token="ghs_wrong").require(Repository("ghcr.io/bifrost"), LATEST)  # noqa: S106
     assert "read:packages" in caught.value.hint
     assert "a missing one is denied, too" in caught.value.hint
 
@@ -409,7 +411,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     with pytest.raises(UnavailableError, match=r"(?i)certificate.verify.failed"):
-        registry.digest(Repository("ghcr.io/bifrost"), LATEST)
+        registry.require(Repository("ghcr.io/bifrost"), LATEST)
     assert ghcr.heard == set()
 
 
@@ -417,20 +419,21 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 405, 409, 418, 429, 500, 503])
-@pytest.mark.parametrize("ask", [Registry.digest, Registry.image])
 def test_only_404_means_absent(
     server: RegistryServer,
     bifrost: Repository,
     registry: Registry,
     status: int,
-    ask: Callable[[Registry, Repository, Tag], object],
 ) -> None:
     server.script.extend([Reply(status)] * 20)
-    with pytest.raises(OrbitReleaseError):
-        ask(registry, bifrost, LATEST)
+    for ask in (registry.require, registry.image):
+        with pytest.raises((AccessError, UnavailableError)):
+            ask(bifrost, LATEST)
     server.script.clear()
-    server.script.append(Reply(404))
-    assert ask(registry, bifrost, LATEST) is None
+    server.script.extend([Reply(404), Reply(404)])
+    assert registry.image(bifrost, LATEST) is None
+    with pytest.raises(NotFoundError):
+        registry.require(bifrost, LATEST)
 
 
 def test_a_denial_is_quoted_without_control_characters_and_secrets(
@@ -452,7 +455,7 @@ def test_a_passing_fault_is_waited_out(
     server: RegistryServer, bifrost: Repository, registry: Registry, pushed: Digest, clock: Clock, status: int
 ) -> None:
     server.script.extend([Reply(status)] * 3)
-    assert registry.digest(bifrost, LATEST) == pushed
+    assert registry.require(bifrost, LATEST) == pushed
     assert clock.now == 0.5 + 1 + 2
 
 
@@ -480,7 +483,7 @@ def test_retry_after_in_seconds_is_respected(
     server: RegistryServer, bifrost: Repository, registry: Registry, pushed: Digest, clock: Clock
 ) -> None:
     server.script.append(Reply(429, {"Retry-After": "7"}))
-    assert registry.digest(bifrost, LATEST) == pushed
+    assert registry.require(bifrost, LATEST) == pushed
     assert clock.now == 7
 
 
@@ -489,7 +492,7 @@ def test_retry_after_as_a_date_is_respected(
 ) -> None:
     then = datetime.now(UTC) + timedelta(seconds=30)
     server.script.append(Reply(503, {"Retry-After": format_datetime(then, usegmt=True)}))
-    assert registry.digest(bifrost, LATEST) == pushed
+    assert registry.require(bifrost, LATEST) == pushed
     assert 25 < clock.now <= 30
 
 
@@ -498,7 +501,7 @@ def test_a_pause_beyond_the_budget_fails_at_once(
 ) -> None:
     server.script.append(Reply(429, {"Retry-After": "3600"}))
     with pytest.raises(UnavailableError, match="HTTP 429, asking to wait 3600 s"):
-        registry.digest(bifrost, LATEST)
+        registry.require(bifrost, LATEST)
     assert clock.now == 0
 
 
@@ -514,7 +517,7 @@ def test_an_answer_that_is_not_http_is_quoted_without_control_characters(
 ) -> None:
     server.script.extend([Reply(raw=b"SSH-2.0 \x1b[31mred\r\n")] * 20)
     with pytest.raises(UnavailableError) as caught:
-        registry.digest(bifrost, LATEST)
+        registry.require(bifrost, LATEST)
     assert caught.value.message.isprintable()
 
 
@@ -524,13 +527,13 @@ def test_a_put_that_was_interrupted_is_repeated(
     found = server.contents["bifrost/manifests/latest"]
     server.script.extend([Reply(200, {"Content-Type": "application/x"}, found), Reply(502)])
     registry.copy_tag(bifrost, pushed, Tag("next"))
-    assert registry.digest(bifrost, Tag("next")) == pushed
+    assert registry.require(bifrost, Tag("next")) == pushed
 
 
 def test_a_server_that_hangs_is_left_within_the_budget(server: RegistryServer, bifrost: Repository) -> None:
     server.script.extend([Reply(hangs=True)] * 9)
     with pytest.raises(UnavailableError, match="timed out"):
-        Registry(budget=0.2).digest(bifrost, LATEST)
+        Registry(budget=0.2).require(bifrost, LATEST)
 
 
 def test_a_server_that_drips_is_left_within_the_budget(server: RegistryServer, bifrost: Repository) -> None:
@@ -547,13 +550,13 @@ def test_a_server_that_floods_is_left(server: RegistryServer, bifrost: Repositor
 
 def test_nobody_listening_is_told_soon(registry: Registry, clock: Clock) -> None:
     with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:9 does not answer: Connection refused"):
-        registry.digest(Repository("127.0.0.1:9/bifrost"), LATEST)
+        registry.require(Repository("127.0.0.1:9/bifrost"), LATEST)
     assert clock.now < 2
 
 
 def test_an_address_that_cannot_be_is_told_at_once(registry: Registry, clock: Clock) -> None:
     with pytest.raises(UnavailableError, match="no registry has the address"):
-        registry.digest(Repository("127.0.0.1:99999999/bifrost"), LATEST)
+        registry.require(Repository("127.0.0.1:99999999/bifrost"), LATEST)
     assert clock.now == 0
 
 
@@ -562,7 +565,7 @@ def test_a_fault_of_the_token_server_is_waited_out(
 ) -> None:
     server.scheme = "Bearer"
     server.token_script.append(Reply(503))
-    assert registry.digest(bifrost, LATEST) == pushed
+    assert registry.require(bifrost, LATEST) == pushed
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'{"token": 1}', b'{"token": "a\\r\\nHost: b"}'])
@@ -572,7 +575,7 @@ def test_a_token_server_that_answers_no_token_is_named(
     server.scheme = "Bearer"
     server.token_script.append(Reply(body=answer))
     with pytest.raises(UnavailableError, match=f"{server.host} answers with something that is no token"):
-        registry.digest(bifrost, LATEST)
+        registry.require(bifrost, LATEST)
 
 
 # Contents that do not fit
@@ -583,7 +586,7 @@ def test_a_digest_that_the_registry_does_not_tell_is_computed(
     server: RegistryServer, bifrost: Repository, registry: Registry, pushed: Digest, header: str
 ) -> None:
     server.digest_header = header
-    assert registry.digest(bifrost, LATEST) == pushed
+    assert registry.require(bifrost, LATEST) == pushed
     assert registry.image(bifrost, LATEST) == RemoteImage(pushed, COMMIT)
 
 
@@ -618,12 +621,13 @@ def test_an_image_that_lost_a_part_says_so(server: RegistryServer, bifrost: Repo
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"{}", b'{"tags": [1]}', b'{"tags": ["a b"]}', b"[" * 100_000])
-def test_a_tag_list_that_is_none_is_refused(
+def test_a_tag_list_that_is_none_is_not_quoted(
     server: RegistryServer, bifrost: Repository, registry: Registry, answer: bytes
 ) -> None:
-    server.script.append(Reply(body=answer))
-    with pytest.raises(UnavailableError, match="no list of tags"):
-        registry.tags(bifrost)
+    server.script.extend([Reply(404), Reply(body=answer)])
+    with pytest.raises(NotFoundError, match="has no tag sha-1a2b3c4") as caught:
+        registry.require(bifrost, Tag("sha-1a2b3c4"))
+    assert caught.value.hint.startswith("Was the build pushed?")
 
 
 def test_a_missing_tag_is_reported_even_when_the_tags_cannot_be_listed(

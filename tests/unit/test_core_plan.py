@@ -161,6 +161,16 @@ def test_the_most_urgent_of_several_references_stands_for_the_service() -> None:
         assert most_urgent([ServicePlan(API, action, "") for action in some]).action is min(some, key=order.index)
 
 
+def test_a_reference_that_is_newer_than_the_target_has_a_veto() -> None:
+    newer = aim(to_build(), NEW, BACKWARD)
+    for others in (
+        [to_build()],
+        [ServicePlan(API, Action.HELD, "")],
+        [to_build(), ServicePlan(API, Action.RELEASE, "")],
+    ):
+        assert most_urgent([*others, newer]) == newer
+
+
 def test_a_plan_gives_the_services_that_need_an_action_in_its_order() -> None:
     plans = tuple(ServicePlan(API, action, "") for action in Action)
     assert [one.action for one in Plan(NEW, plans).with_action(*PENDING)] == [Action.RELEASE, Action.BUILD]

@@ -106,6 +106,13 @@ def tidy(glob: str) -> bool:
     return {"", ".", ".."}.isdisjoint(glob.removesuffix("/").split("/"))
 
 
+def folder_of(glob: str) -> str:
+    """Return what stands before `/**`, whose slash may be quoted as well."""
+    folder = glob.removesuffix("/**")
+    quotes = len(folder) - len(folder.rstrip("\\"))
+    return folder[: len(folder) - quotes % 2]
+
+
 def check(git: Git, names: Collection[bytes], glob: str) -> None:
     asked = "\\" + glob if glob.startswith("!") else glob  # a leading `!` is ours
     expected = git.select(asked)
@@ -115,10 +122,8 @@ def check(git: Git, names: Collection[bytes], glob: str) -> None:
         literal = asked.encode("utf-8", "surrogateescape").removesuffix(b"/")
         assert all(name == literal or name.startswith(literal + b"/") for name in expected)
         return
-    if asked.endswith("/**"):  # ours too: the folder itself
-        folder = asked.removesuffix("/**")
-        quotes = len(folder) - len(folder.rstrip("\\"))
-        expected |= git.select(folder[:-1] if quotes % 2 else folder)  # the slash itself may be quoted
+    if asked.endswith("/**") and folder_of(asked):  # ours too: the folder itself
+        expected |= git.select(folder_of(asked))
     assert found == expected
 
 
