@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def printable(text: str) -> str:
     """Return foreign text as one line that cannot move the cursor, forge a line or reorder what is around it."""
     hidden = ("Cc", "Cf", "Zl", "Zp", "Cs")
-    return "".join("\ufffd" if unicodedata.category(c) in hidden else c for c in text.expandtabs(4))
+    return "".join("\ufffd" if unicodedata.category(c) in hidden else c for c in text)
 
 
 def say(line: str) -> None:
@@ -141,7 +141,7 @@ def _write_outputs(outputs: Mapping[str, str], file: str | None) -> None:
 def coloured_diff(diff: str) -> str:
     """Return a diff with its changed lines in colour; click strips the colour where nobody sees it."""
     colours = {"+": "green", "-": "red", "@": "cyan"}
-    return "\n".join(click.style(printable(line), fg=colours.get(line[:1])) for line in diff.splitlines())
+    return "\n".join(click.style(printable(line.expandtabs(4)), fg=colours.get(line[:1])) for line in diff.splitlines())
 
 
 def show_diff(diff: str, *, terminal: bool) -> None:
@@ -218,7 +218,7 @@ def builds_table(results: Sequence[Result]) -> str:
 def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
     """Give a callable that shows a service's newest line: one live line each on a terminal, else prefixed lines."""
     if not terminal:
-        yield lambda service, line: say(f"{service} | {printable(line)}")
+        yield lambda service, line: say(f"{service} | {printable(line.expandtabs(4))}")
         return
     from rich.console import Console  # noqa: PLC0415  (25 ms that only builds pay for)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415

@@ -129,7 +129,7 @@ class BuildxBuilder:
             metadata = Path(folder, "metadata.json")
             output = ["--push", f"--tag={request.tags[0]}", f"--metadata-file={metadata}"]
             self._built(request, output, progress)
-            return _digest(metadata.read_bytes())
+            return _digest(metadata)
 
     def _built(self, request: BuildRequest, output: list[str], progress: Progress) -> None:
         status, lines = self._run(["build", "--progress=plain", *output, *self._options(request)], progress)
@@ -190,10 +190,10 @@ class BuildxBuilder:
                     self._running.discard(process)
 
 
-def _digest(metadata: bytes) -> Digest:
+def _digest(metadata: Path) -> Digest:
     try:
-        return Digest(json.loads(metadata)["containerimage.digest"])
-    except (KeyError, TypeError, ValueError) as error:
+        return Digest(json.loads(metadata.read_bytes())["containerimage.digest"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise BuildError("docker buildx pushed the image but names no digest", "Update docker buildx.") from error
 
 

@@ -206,7 +206,7 @@ def _words(error: Exception) -> str:
     return plain(getattr(error, "explanation", None) or str(error))
 
 
-def _translated(error: EngineError | docker.errors.DockerException | OSError) -> BuildError | UnavailableError:
+def _translated(error: Exception) -> BuildError | UnavailableError:
     if isinstance(error, (EngineError, docker.errors.DockerException)):  # some of the latter are OSErrors as well
         return failed(_words(error))
     if isinstance(error, _BROKEN_OFF):

@@ -141,7 +141,7 @@ class _Transport:
     def _try(self, request: _Request, authorization: str | None, deadline: float) -> _Answer | _Fault:
         try:
             answer = self._once(request, authorization, deadline)
-        except (requests.RequestException, HTTPError) as error:
+        except (requests.RequestException, HTTPError, ValueError) as error:  # ValueError: a redirect to no address
             unconnected = bool(error.args) and isinstance(error.args[0], MaxRetryError)
             return _Fault(_reason(error), _TRIES_TO_CONNECT if unconnected else _TRIES)
         if answer.status not in _PASSING:

@@ -66,9 +66,11 @@ def failed(words: str) -> BuildError:
     return BuildError(words, "The lines above it in the build's output say more.")
 
 
-def unreadable(error: OSError) -> BuildError:
+def unreadable(error: Exception) -> BuildError:
     """Return the error of a build that a file or a program of this machine made fail."""
-    return BuildError(f"the build failed on this machine: {plain(str(error))}", "Can it be read, and is the disk full?")
+    return BuildError(
+        f"the build failed on this machine: {plain(str(error))}", "Can that file be used? Is the disk full?"
+    )
 
 
 def pushed(image: ImageReference, push: Callable[[], Digest], sleep: Sleep) -> Digest:

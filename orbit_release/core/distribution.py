@@ -25,7 +25,7 @@ ACCEPT = (
     "application/vnd.docker.distribution.manifest.v2+json"
 )
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-DOCKER_HUB = frozenset({"", "docker.io", "index.docker.io", "registry-1.docker.io"})
+DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _LONGEST_TEXT = 200
 
@@ -72,7 +72,7 @@ class Origin:
     @classmethod
     def of_registry(cls, repository: Repository) -> Origin:
         """Return where a repository's registry answers: by https, except on loopback."""
-        if repository.host in DOCKER_HUB:
+        if (repository.host or "docker.io") in DOCKER_HUB:
             return cls("https", "registry-1.docker.io")
         plain = cls.parse(f"http://{repository.host}")
         if plain and plain.is_loopback:
@@ -85,7 +85,7 @@ GHCR = Origin("https", "ghcr.io")
 
 def remote_path(repository: Repository) -> str:
     """Return the name that the registry knows: Docker Hub keeps `redis` as `library/redis`."""
-    official = repository.host in DOCKER_HUB and "/" not in repository.path
+    official = (repository.host or "docker.io") in DOCKER_HUB and "/" not in repository.path
     return f"library/{repository.path}" if official else repository.path
 
 

@@ -27,7 +27,7 @@ _BUILDKIT_ONLY = tuple(
         r"(COPY)(?: --\S+)*? (--(?!from=|chown=)[\w-]+)",
         r"(ADD)(?: --\S+)*? (--(?!chown=)[\w-]+)",
         r"(HEALTHCHECK)(?: --\S+)*? (--(?!interval=|timeout=|start-period=|retries=)[\w-]+)",
-        r"(ADD) (?:.*?[ \"'\[,])??((?:git@|git://|ssh://)[^\s\"',]+|https?://[^\s#?]+\.git(?:[#?][^\s\"',]*)?)(?![^\s\"',])",
+        r"(ADD) .*?(?<![^ \"'[,])((?:git@|git://|ssh://)[^ \"',]+|https?://[^ #?]+\.git(?:[#?][^ \"',]*)?)(?![^ \"',])",
         r"(ARG) (?:.* )?((?:BUILD|TARGET)(?:PLATFORM|OS|ARCH|VARIANT))(?!\S)",
     )
 )
@@ -56,10 +56,10 @@ def _statements(text: str, escape: str) -> Iterator[tuple[int, str, str]]:
     """Yield each statement's line, its words with the name in capitals, and its first here-document's marker."""
     mark = re.escape(escape)
     continued = rf"(?<!{mark}){mark}[ \t]*\n(?:[ \t]*\n)*"
-    statement = re.compile(rf"\S(?:.*{continued})*.*")
+    statement = re.compile(rf"(?=\S)(?:.*{continued})*.*")
     at = 0
     while match := statement.search(text, at):
-        name, *words = re.sub(continued, "", match[0]).split()
+        name, *words = re.sub(continued, "", match[0]).split() or [""]
         while name.upper() == "ONBUILD" and words:
             name, *words = words
         joined = " ".join([name.upper(), *words])

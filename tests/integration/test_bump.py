@@ -454,3 +454,113 @@ def test_the_outputs_of_the_plan_step(monorepo: Monorepo, tmp_path: Path) -> Non
     assert (values["any"], values["pending"]) == ("true", "true")
     assert json.loads(values["services"]) == ["web", "api", "worker"]
     assert [job["service"] for job in json.loads(values["matrix"])["include"]] == ["api", "worker"]
+
+
+def test_a_service_in_two_manifests_never_goes_backwards_in_one_of_them(monorepo: Monorepo) -> None:
+    first = tip(monorepo)
+    canary = monorepo.at_origin(f"{FOLDER}/api.yaml")
+    middle = monorepo.push("api", {"services/api/a": "1"})
+    newest = monorepo.push("api again", {"services/api/a": "2"})
+    for commit in (first, middle, newest):
+        built(monorepo, "api", commit)
+    monorepo.deploy(api=sha(newest))
+    before = monorepo.push("canary", {f"{FOLDER}/canary.yaml": canary.replace(":latest", f":{sha(first)}")})
+    ran = monorepo.run("bump", "--built", "api", "--head", middle)
+    assert (ran.code, tip(monorepo)) == (0, before)
+    assert monorepo.run("bump", "--built", "api").code == 0
+    assert sha(newest) in monorepo.at_origin(f"{FOLDER}/canary.yaml")
+
+
+def test_a_tag_that_is_called_like_a_commit_does_not_open_the_way_back(offline: Monorepo) -> None:
+    old = tip(offline)
+    new = offline.push("api", {"services/api/a": "1"})
+    offline.run("bump", "api", sha(new), "--no-verify")
+    offline.git("tag", new[:7], old)
+    assert offline.run("bump", "api", sha(old), "--no-verify").code == 6
+
+
+def test_a_stale_clone_knows_that_a_commit_was_merged_meanwhile(offline: Monorepo, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(offline.origin), "stale")
+    new = offline.push("api", {"services/api/a": "1"})
+    assert offline.run("bump", "api", sha(new), "--no-verify", directory=tmp_path / "stale").code == 0
+
+
+def test_built_in_a_shallow_clone_knows_that_an_older_head_is_on_the_branch(monorepo: Monorepo, tmp_path: Path) -> None:
+    head = tip(monorepo)
+    built(monorepo, "web", head)
+    monorepo.push("docs", {"README.md": "x"})
+    git(monorepo.origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{monorepo.origin}", "other")
+    assert monorepo.run("bump", "--built", "web", "--head", head, directory=tmp_path / "other").code == 0
+    assert monorepo.deployed()["web"] == sha(head)
+
+
+def test_an_image_that_is_deployed_by_its_digest_alone_goes_forward_and_not_back(monorepo: Monorepo) -> None:
+    old = tip(monorepo)
+    new = monorepo.push("api", {"services/api/a": "1"})
+    digest = built(monorepo, "api", new)
+    built(monorepo, "api", old)
+    entry = f"images:\n  - name: {monorepo.host}/orbit/api\n    digest: {digest}\n"
+    before = monorepo.push("pin", {f"{FOLDER}/api.yaml": None, f"{FOLDER}/kustomization.yaml": entry})
+    ran = monorepo.run("plan", "api", "--registry", "--format", "json")
+    assert json.loads(ran.out)["services"][0]["action"] == "current"
+    assert monorepo.run("bump", "--built", "api", "--head", old).code == 0
+    assert tip(monorepo) == before
+
+
+def test_a_persons_own_tags_are_not_published_with_a_release(offline: Monorepo) -> None:
+    offline.git("config", "push.followTags", "true")
+    offline.git("tag", "-a", "-m", "mine", "mine")
+    assert offline.run("bump", "api", sha(tip(offline)), "--no-verify").code == 0
+    assert git(offline.origin, "tag") == ""
+
+
+def test_several_writers_of_a_local_branch_lose_nothing(offline: Monorepo) -> None:
+    offline.git("remote", "remove", "origin")
+    offline.git("checkout", "-q", "--detach")
+    tag = sha(offline.git("rev-parse", "HEAD"))
+    with ThreadPoolExecutor(3) as pool:
+        runs = list(pool.map(lambda name: offline.run("bump", name, tag, "--no-verify"), SERVICES))
+    assert [ran.err for ran in runs if ran.code] == []
+    assert offline.git("grep", "-c", tag, "main", "--", FOLDER).count(":1") == 3
+
+
+def test_a_manifest_that_was_only_touched_is_no_obstacle(offline: Monorepo) -> None:
+    (offline.clone / FOLDER / "api.yaml").touch()
+    assert offline.run("bump", "api", sha(tip(offline)), "--no-verify", "--no-push").code == 0
+
+
+def test_a_branch_that_another_worktree_has_checked_out_is_not_moved(offline: Monorepo, tmp_path: Path) -> None:
+    commit = tip(offline)
+    offline.git("worktree", "add", "-q", "-b", "feature", str(tmp_path / "tree"))
+    ran = offline.run("bump", "api", sha(commit), "--no-verify", "--no-push", directory=tmp_path / "tree")
+    assert (ran.code, offline.git("rev-parse", "main")) == (6, commit)
+
+
+def test_a_pinned_digest_is_never_dropped_without_a_word(offline: Monorepo) -> None:
+    offline.deploy(api=f"latest@sha256:{'1' * 64}")
+    ran = offline.run("bump", "api", sha(tip(offline)), "--no-verify")
+    assert (ran.code, "is pinned to a digest" in ran.err) == (4, True)
+
+
+def test_a_tag_that_lies_about_its_commit_is_not_deployed(monorepo: Monorepo) -> None:
+    old = tip(monorepo)
+    new = monorepo.push("api", {"services/api/a": "1"})
+    built(monorepo, "api", new, revision=old)
+    ran = monorepo.run("bump", "api", sha(new))
+    assert (ran.code, f"was built from {old}" in ran.err) == (6, True)
+
+
+def test_a_clash_concerns_its_own_service_only(monorepo: Monorepo) -> None:
+    commit = tip(monorepo)
+    built(monorepo, "web", commit, revision=commit[:7] + "0" * 33)
+    built(monorepo, "api", commit)
+    ran = monorepo.run("bump", "--built", "web", "api")
+    assert (ran.code, monorepo.deployed()["api"]) == (6, sha(commit))
+    assert "was built from" in ran.err
+
+
+def test_a_placeholder_in_place_of_a_tag_is_named(offline: Monorepo) -> None:
+    offline.deploy(api="${TAG}")
+    ran = offline.run("bump", "api", sha(tip(offline)), "--no-verify")
+    assert (ran.code, f"{FOLDER}/api.yaml:" in ran.err.splitlines()[1]) == (5, True)

@@ -398,3 +398,51 @@ def test_a_short_tag_that_several_commits_share_is_not_guessed(released: Monorep
     assert planned(released)["web"]["reason"] == f"sha-{commit[:4]} names no commit that is known here"
     released.deploy(web=f"sha-{commit[:12]}")
     assert planned(released)["web"]["action"] == "current"
+
+
+@pytest.mark.parametrize("setting", ["diff.relative", "submodule.recurse", "log.showSignature", "core.quotePath"])
+def test_a_persons_git_settings_change_nothing(released: Monorepo, setting: str) -> None:
+    target = released.push("api", {"services/api/é.go": "1"})
+    released.git("config", setting, "true")
+    plan = planned(released, directory=released.clone / "services")
+    assert (plan["api"]["action"], plan["api"]["target"]) == ("build", target)
+
+
+def test_a_branch_whose_name_only_ends_like_the_release_branch_is_not_it(released: Monorepo) -> None:
+    released.git("push", "-q", "origin", "HEAD~1:refs/heads/a/refs/heads/main")
+    assert names(released, "--fetch") == []
+
+
+def test_history_that_git_cannot_read_to_its_end_is_an_error(released: Monorepo) -> None:
+    lost = released.push("lost", {"README.md": "1"})
+    released.push("kept", {"README.md": "2"})
+    tree = released.git("rev-parse", f"{lost}^{{tree}}")
+    (released.clone / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    ran = released.run("plan", "--base", "0" * 40, "--format", "matrix")
+    assert (ran.code, ran.out) == (9, "")
+
+
+def test_settings_that_are_not_committed_never_reach_an_image(released: Monorepo) -> None:
+    released.push("web", {"web/a": "1"})
+    config = CONFIG.format(host=released.host).replace("context: web,", "context: web, build_args: {A: dirty},")
+    (released.clone / "orbit-release.yaml").write_text(config)
+    matrix = json.loads(released.run("plan", "--format", "matrix").out)
+    assert [(job["service"], job["build_args"]) for job in matrix["include"]] == [("web", "")]
+
+
+def test_settings_that_changed_at_a_shallow_clones_last_commit_are_seen(released: Monorepo, tmp_path: Path) -> None:
+    config = CONFIG.format(host=released.host).replace("context: web,", "context: web, build_args: {A: '1'},")
+    target = released.push("settings", {"orbit-release.yaml": config})
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{released.origin}", "other")
+    assert planned(released, directory=tmp_path / "other")["web"]["target"] == target
+
+
+def test_trees_are_compared_without_blobs_and_without_a_network(released: Monorepo, tmp_path: Path) -> None:
+    git(released.origin, "config", "uploadpack.allowFilter", "true")
+    released.push("api", {"services/api/a.go": "1"})
+    git(tmp_path, "clone", "-q", "--filter=blob:none", "--no-checkout", f"file://{released.origin}", "other")
+    released.origin.rename(released.origin.with_suffix(".moved"))
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG.format(host=released.host))
+    arguments = ("--config", str(config), "plan", "--base", "HEAD~1", "--format", "names")
+    assert released.run(*arguments, directory=tmp_path / "other").out == "api\n"

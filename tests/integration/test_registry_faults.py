@@ -298,6 +298,12 @@ def test_a_redirect_to_storage_without_https_is_refused(
     assert "signature" not in str(caught.value)
 
 
+def test_a_redirect_to_nowhere_is_refused(server: RegistryServer, bifrost: Repository, registry: Registry) -> None:
+    server.script.extend([Reply(302, {"Location": "https://["})] * 8)
+    with pytest.raises(UnavailableError, match="Invalid IPv6 URL"):
+        registry.image(bifrost, LATEST)
+
+
 def test_redirects_in_a_circle_end(server: RegistryServer, bifrost: Repository, registry: Registry) -> None:
     server.script.extend([Reply(302, {"Location": "/v2/bifrost/manifests/latest"})] * 20)
     with pytest.raises(UnavailableError, match="redirects more than 5 times"):

@@ -403,3 +403,15 @@ assert find_images({(POD + "    image: ghcr.io/acme/api:v1").encode()!r}, "p", [
 assert not [name for name in sys.modules if name.startswith("ruamel")]
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: Pod\na: &i r/x:t\nspec:\n  containers:\n  - image: *i # held: why\n",
+        "kind: Pod\nspec:\n  containers:\n  - image: >- # held: why\n      r/x:t\n",
+        "images:\n- name: r/x # held: why\n  newTag: t\n",
+    ],
+)
+def test_a_hold_counts_beside_an_alias_a_block_and_a_name(text: str) -> None:
+    assert [image.hold for image in find_images(text.encode(), "f.yaml", [Repository("r/x")])] == ["why"]
