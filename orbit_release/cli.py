@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -405,7 +405,18 @@ def main() -> None:
     colour = False if os.environ.get("NO_COLOR") else None
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled workflow leaves nothing running
     with click.Context(cli, color=colour) as context:
-        sys.exit(_run(context))
+        code = _run(context)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End without freeing every object first, which would take `plan` another tenth of its time."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
+    os._exit(code)
 
 
 def _run(context: click.Context) -> int:

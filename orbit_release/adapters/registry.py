@@ -219,13 +219,14 @@ class Registry:
         self._challenges: dict[Origin, Challenge | None] = {}
         self._tokens: dict[tuple[str, str, str], str] = {}
 
-    def image(self, repository: Repository, tag: Tag) -> RemoteImage | None:
-        """Return what a tag names; None when there is no such tag."""
+    def image(self, repository: Repository, name: Tag | Digest) -> RemoteImage | None:
+        """Return what a tag or digest names; None when there is no such image."""
         call = self._call(repository)
-        manifest = self._ask(call, "GET", f"manifests/{tag}")
+        manifest = self._ask(call, "GET", f"manifests/{name}")
         if manifest is None:
             return None
-        return RemoteImage(_verified(manifest, manifest.digest), self._revision(call, manifest.body))
+        digest = _verified(manifest, name if isinstance(name, Digest) else manifest.digest)
+        return RemoteImage(digest, self._revision(call, manifest.body))
 
     def copy_tag(self, repository: Repository, source: Digest, tag: Tag) -> None:
         """Point a tag at an image that is in the repository already; the digest stays."""

@@ -17,9 +17,9 @@ _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _IPV6 = r"\[(?:[a-fA-F0-9:]+)\]"
 _DOMAIN = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|{_IPV6})(?::[0-9]+)?", re.ASCII)
 _PATH_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
-_COMMIT_TAG = re.compile(r"sha-([0-9a-f]{4,40})", re.ASCII)
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
+_COMMIT_TAG = r"sha-([0-9a-f]{4,40})"
 _MAX_PATH = 255
 _TAG_DIGITS = 7
 
@@ -74,7 +74,7 @@ class Tag:
     name: str
 
     def __post_init__(self) -> None:
-        if not _TAG.fullmatch(self.name):
+        if not re.fullmatch(_TAG, self.name):
             rule = "A tag is 1 to 128 of A-Z a-z 0-9 _ . - and starts with none of '.' and '-'"
             raise _invalid("tag", self.name, rule)
 
@@ -84,7 +84,7 @@ class Tag:
     @property
     def commit_prefix(self) -> str | None:
         """The 4 to 40 digits of the commit that a `sha-…` tag names; None for any other tag."""
-        match = _COMMIT_TAG.fullmatch(self.name)
+        match = re.fullmatch(_COMMIT_TAG, self.name)
         return match[1] if match else None
 
     @classmethod
@@ -103,7 +103,7 @@ class Digest:
     name: str
 
     def __post_init__(self) -> None:
-        if not _DIGEST.fullmatch(self.name):
+        if not re.fullmatch(_DIGEST, self.name):
             rule = "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits"
             raise _invalid("digest", self.name, rule)
 

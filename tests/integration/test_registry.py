@@ -77,6 +77,11 @@ def test_both_kinds_of_manifest_tell_their_commit(repository: Repository, kind: 
     assert Registry().image(repository, Tag("latest")) == RemoteImage(pushed, COMMIT)
 
 
+def test_an_image_is_found_by_its_digest(repository: Repository) -> None:
+    pushed = push_image(repository, "latest", REVISION)
+    assert Registry().image(repository, pushed) == RemoteImage(pushed, COMMIT)
+
+
 def test_an_index_tells_the_commit_of_its_first_platform_and_passes_over_attestations(repository: Repository) -> None:
     other = push_image(repository, "other", {"org.opencontainers.image.revision": "f" * 40})
     real = push_image(repository, "real", REVISION)

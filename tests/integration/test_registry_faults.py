@@ -604,12 +604,14 @@ def test_a_manifest_that_is_not_what_its_digest_says_is_refused(
         registry.image(bifrost, LATEST)
 
 
-def test_a_forged_manifest_is_not_copied(
+def test_a_forged_manifest_is_neither_copied_nor_read(
     server: RegistryServer, bifrost: Repository, registry: Registry, pushed: Digest
 ) -> None:
     server.contents[f"bifrost/manifests/{pushed}"] = b"{}"
     with pytest.raises(UnavailableError, match=f"not those of {pushed}"):
         registry.copy_tag(bifrost, pushed, Tag("next"))
+    with pytest.raises(UnavailableError, match=f"not those of {pushed}"):
+        registry.image(bifrost, pushed)
     assert server.tags["bifrost"] == ["latest"]
 
 
