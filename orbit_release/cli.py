@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -133,7 +135,7 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
     type=click.Choice(["table", "json", "names", "matrix", "github"]),
     default="table",
     show_default=True,
-    help="github writes to $GITHUB_OUTPUT, and implies --fetch and --registry.",
+    help="github writes to $GITHUB_OUTPUT, asks the registry, and fetches unless --base is given.",
 )
 @click.pass_obj
 def plan_command(
@@ -403,17 +405,27 @@ def main() -> None:
     """Run the command line; every error ends in two lines and the exit code of its kind."""
     # https://no-color.org; that nobody sees colours in a file or a pipe is known to click
     colour = False if os.environ.get("NO_COLOR") else None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled workflow leaves nothing running
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a cancelled workflow leaves nothing running or lying about
+        signal.signal(number, _interrupt)
+    if not isinstance(sys.stdout and sys.stdout.buffer, io.BufferedWriter | None):
+        # PYTHONUNBUFFERED: a write that the system takes only in part would be cut off without a word
+        sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     with click.Context(cli, color=colour) as context:
         code = _run(context)
     _leave(code)
 
 
+def _interrupt(*_: object) -> NoReturn:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the cleaning up short
+    raise KeyboardInterrupt
+
+
 def _leave(code: int) -> NoReturn:
     """End without freeing every object first, which would take `plan` another tenth of its time."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
     except OSError:
         code = code or 1
     os._exit(code)
@@ -446,12 +458,10 @@ def _usage_error(error: click.ClickException) -> UsageError:
 def _failed(error: OrbitReleaseError) -> int:
     from orbit_release import output
 
-    if click.get_current_context().meta.get(_VERBOSE):
-        import traceback
-
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            output.say(output.printable(line))
-    output.show_error(error)
+    with suppress(OSError):  # where nobody can be told, the exit code still says it
+        if click.get_current_context().meta.get(_VERBOSE):
+            output.say_traceback(error)
+        output.show_error(error)
     return error.exit_code
 
 

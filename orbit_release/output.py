@@ -262,3 +262,11 @@ def show_demo_end(folder: str, program: str) -> None:
     click.echo(f"echo '// try' >> services/bifrost/main.go && git commit -qam try && {program} plan    # one service")
     tag = "sha-$(git log --format=%h --abbrev=7 -1 -- proto)"
     click.echo(f"{program} bump bifrost {tag} --no-verify    # refused: never backwards")
+
+
+def say_traceback(error: BaseException) -> None:
+    """Tell where an error comes from; what it quotes may be foreign text."""
+    import traceback  # noqa: PLC0415
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(printable(line))

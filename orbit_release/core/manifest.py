@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from yaml.events import ScalarEvent
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_HELD = re.compile(rf"(?<=[ \t])#[ \t]*held:(?=([^{BREAKS}]*))")
+_HELD = re.compile(rf"(?<=[ \t])#[ \t]*held:(?=([^{BREAKS}]*))", re.IGNORECASE)
+_MAY_HOLD = re.compile(r"held:", re.IGNORECASE)
 _BLOCKS = ("|", ">")
 _LINE_REST = re.compile(rf"[^{BREAKS}]*")
 
@@ -178,7 +179,7 @@ def _once(spots: Iterable[Spot]) -> list[Spot]:
 
 
 def _hold(text: str, spot: Container | KustomizeImage) -> str | None:
-    if "held:" not in text:
+    if not _MAY_HOLD.search(text):
         return None
     names = spot.names if isinstance(spot, KustomizeImage) else ()
     reasons = (_hold_of(text, scalar) for scalar in (*spot.scalars, *names))

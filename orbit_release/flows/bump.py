@@ -176,7 +176,7 @@ def _check(
         _check_manifests(change, images, verified=registry is not None)
         if change.tag.commit_prefix:
             target = commits[change.service.name]
-            running = {image.reference.tag: deployed[image.reference] for image in images}
+            running = {image.reference: deployed[image.reference] for image in images}
             _check_order(change, target, running, history)
             if target is None or not history.is_ancestor(target, tip.commit):
                 _check_merged(change, tip, confirm_unmerged)
@@ -200,11 +200,11 @@ def _check_manifests(change: Change, images: Sequence[FoundImage], *, verified: 
 
 
 def _check_order(
-    change: Change, target: str | None, running: Mapping[Tag | None, str | None], history: History
+    change: Change, target: str | None, running: Mapping[ImageReference, str | None], history: History
 ) -> None:
-    for tag, commit in running.items():
+    for reference, commit in running.items():
         if target and commit and target != commit and history.is_ancestor(target, commit):
-            message = f"{change.service.name} runs {tag}, which is newer than {change.tag}"
+            message = f"{change.service.name} runs {reference.suffix.lstrip(':@')}, which is newer than {change.tag}"
             hint = "a bump never goes back: `git revert` its release, add `# held: why` behind the image, and push."
             raise ConflictError(message, hint)
 

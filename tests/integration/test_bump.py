@@ -564,3 +564,16 @@ def test_a_placeholder_in_place_of_a_tag_is_named(offline: Monorepo) -> None:
     offline.deploy(api="${TAG}")
     ran = offline.run("bump", "api", sha(tip(offline)), "--no-verify")
     assert (ran.code, f"{FOLDER}/api.yaml:" in ran.err.splitlines()[1]) == (5, True)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_the_newest_of_two_digests_has_a_veto_when_a_person_bumps(monorepo: Monorepo, *, newest_first: bool) -> None:
+    commits = [tip(monorepo), *(monorepo.push(f"api {n}", {"services/api/a": str(n)}) for n in range(2))]
+    digests = [built(monorepo, "api", commit) for commit in commits]
+    pins = [digests[-1], digests[0]] if newest_first else [digests[0], digests[-1]]
+    entries = [f"images: [{{name: {monorepo.host}/orbit/api, digest: '{pin}'}}]\n" for pin in pins]
+    files = {f"{FOLDER}/{number}/kustomization.yaml": entry for number, entry in enumerate(entries)}
+    before = monorepo.push("pins", {f"{FOLDER}/api.yaml": None, **files})
+    ran = monorepo.run("bump", "api", sha(commits[1]))
+    assert (ran.code, tip(monorepo)) == (6, before)
+    assert f"api runs {digests[-1]}, which is newer" in ran.err

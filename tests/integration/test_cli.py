@@ -383,3 +383,34 @@ def test_without_a_terminal_nobody_is_asked(offline: Monorepo) -> None:
     ran = offline.run("bump", "api", sha(tip(offline)), "--no-verify")
     assert (ran.code, "?" in ran.err) == (0, False)
     assert f"{FOLDER}/api.yaml:11" in ran.out
+
+
+# Where the output goes
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_a_reader_takes_slowly_is_complete(offline: Monorepo, unbuffered: str) -> None:
+    offline.push("many", {f"web/{number:04}-{'x' * 150}": "" for number in range(600)})
+    command = f"ulimit -f 50; exec {sys.executable} -m orbit_release plan --base HEAD~1 --format json > ../plan.json"
+    ran = subprocess.run(
+        ["bash", "-c", command],
+        cwd=offline.clone,
+        env=environment(PYTHONUNBUFFERED=unbuffered),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0, "a file that may not grow so large must not be taken for the whole output"
+    whole = offline.run("plan", "--base", "HEAD~1", "--format", "json", PYTHONUNBUFFERED=unbuffered)
+    assert whole.out.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"), [(">&-", 0), ("2>&-", 0), ("nosuch 2>&-", 2), ("nosuch 2>/dev/full", 2)]
+)
+def test_a_closed_or_full_stream_changes_no_exit_code(offline: Monorepo, redirection: str, code: int) -> None:
+    command = f"exec {sys.executable} -m orbit_release plan {redirection}"
+    ran = subprocess.run(
+        ["bash", "-c", command], cwd=offline.clone, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, "Traceback" in ran.stderr) == (code, False)
