@@ -251,7 +251,7 @@ def _publisher(git: Clone, *, dry_run: bool, no_push: bool, yes: bool, **_: obje
         if dry_run:
             output.show_diff(release.diff(), terminal=sys.stdout.isatty())
             return str(tip.commit)
-        if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not agreed(release.diff()):
+        if not yes and _is_interactive() and not agreed(release.diff()):
             output.say("nothing was published")
             raise click.exceptions.Exit(_INTERRUPTED)
         return publish_release(git, tip, release.files, message)
@@ -259,10 +259,14 @@ def _publisher(git: Clone, *, dry_run: bool, no_push: bool, yes: bool, **_: obje
     return publish
 
 
+def _is_interactive() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
 def _unmerged(*, allowed: bool) -> Callable[[str], bool]:
     @cache
     def confirm(message: str) -> bool:
-        if allowed or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if allowed or not _is_interactive():
             return allowed
         return click.confirm(f"{message}. Deploy it all the same?", default=False, err=True)
 
