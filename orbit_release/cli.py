@@ -151,7 +151,7 @@ def plan_command(
 ) -> None:
     """Show which services need a build or a release, and why."""
     from orbit_release import output
-    from orbit_release.flows.plan import plan, refuse_clashes
+    from orbit_release.flows.plan import clash_of, plan
 
     source = session.source()
     services = source.config.select(names)
@@ -170,7 +170,8 @@ def plan_command(
         session.address(source.git) if format in ("matrix", "github") else "",
         os.environ.get("GITHUB_OUTPUT"),
     )
-    refuse_clashes(found.services)
+    if clash := clash_of(found.services):
+        raise clash
 
 
 @cli.command("bump")
@@ -364,7 +365,7 @@ def _show_release(published: Published | None, shape: str, *, dry_run: bool, **m
 def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     from orbit_release import output
     from orbit_release.core.plan import Action
-    from orbit_release.flows.plan import refuse_clashes
+    from orbit_release.flows.plan import clash_of
 
     missing = [str(image) for image in result.missing]
     if result.plan.superseded:
@@ -374,7 +375,8 @@ def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     for one in result.plan.with_action(Action.HELD):
         output.say(f"{one.service.name} stays: {output.printable(one.reason)}")
     _show_release(result.published, shape, dry_run=dry_run, missing=missing)
-    refuse_clashes(result.plan.services)
+    if clash := clash_of(result.plan.services):
+        raise clash
     if missing:
         hint = "their builds failed or did not run: run `orbit-release build`, then this again."
         raise NotFoundError("not in the registry: " + ", ".join(missing), hint)

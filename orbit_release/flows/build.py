@@ -18,8 +18,8 @@ from orbit_release.core.image import LATEST, Digest, ImageReference
 from orbit_release.core.matrix import labels
 from orbit_release.core.plan import Action, Deployment, ServicePlan
 from orbit_release.core.service import Service
-from orbit_release.errors import ConflictError, NotFoundError, OrbitReleaseError
-from orbit_release.flows.plan import Source, ask, plan, refuse_clashes, targets
+from orbit_release.errors import NotFoundError, OrbitReleaseError
+from orbit_release.flows.plan import Source, ask, clash_of, plan, targets
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -67,7 +67,8 @@ def build(
     tip = _fresh_tip(building) if building.registry and wanted else None
     skipped = [Result(one, "skipped") for one in wanted if one.action is Action.RELEASE and not building.force]
     todo = [one for one in wanted if one.action is Action.BUILD or (one.action is Action.RELEASE and building.force)]
-    results = [*_refused(wanted), *skipped, *(_run(building, todo, builder, progress) if todo else ())]
+    refused = [Result(one, "failed", error=clash_of([one])) for one in wanted if one.clash]
+    results = [*refused, *skipped, *(_run(building, todo, builder, progress) if todo else ())]
     if building.registry and tip:
         results = _move_latest(building, building.registry, tip, results)
     names = [service.name for service in services]
@@ -95,18 +96,9 @@ def _named_plan(source: Source, service: Service, target: str) -> ServicePlan:
     return ServicePlan(source.service_at(service, target), Action.BUILD, "named", deployed, target=target)
 
 
-def _refused(plans: Sequence[ServicePlan]) -> Iterator[Result]:
-    for one in plans:
-        try:
-            refuse_clashes([one])
-        except ConflictError as error:
-            yield Result(one, "failed", error=error)
-
-
 def _fresh_tip(building: Building) -> Tip:
     git = building.source.git
-    if git.is_shallow:
-        git.deepen()
+    git.deepen()
     return git.tip(building.source.config.branch, fetch=True)
 
 

@@ -65,8 +65,7 @@ class Built:
 
 def attempts(git: Clone, branch: str, *, local: bool, sleep: Callable[[float], None] = time.sleep) -> Iterator[Tip]:
     """Yield a fresh tip each time somebody was faster; ConflictError when that never ends."""
-    if git.is_shallow:  # there, no question about ancestors has an answer
-        git.deepen()
+    git.deepen()  # in a shallow clone no question about ancestors has an answer
     for attempt in range(_ATTEMPTS):
         if attempt:
             sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))  # noqa: S311  (jitter, not a secret)
@@ -121,7 +120,7 @@ def bump_built(
 
 
 def _plan_on(source: Source, services: Sequence[Service], head: str, registry: Registry, tip: Tip) -> Plan:
-    commit = source.git.commit(head) or source.git.fetch_commit(head)
+    commit = source.git.fetch_commit(head)
     if commit and not source.git.history([commit, tip.commit]).is_ancestor(commit, tip.commit):
         return Plan(commit, (), superseded=True)
     return plan(source, services, head=head, registry=registry, tip=tip)

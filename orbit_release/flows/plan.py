@@ -118,8 +118,7 @@ def plan(
 
 def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
     """Return, by service, the newest first-parent commit up to head that changed its inputs; not for absent ones."""
-    if source.git.is_shallow:
-        source.git.deepen()
+    source.git.deepen()
     found = _look(source, _commit(source.git, head), services)
     return _targets(source, found, found.present)
 
@@ -130,7 +129,7 @@ def _ordered(plan: Plan, services: Sequence[Service]) -> Plan:
 
 
 def _commit(git: Clone, revision: str) -> str:
-    commit = git.commit(revision) or git.fetch_commit(revision)
+    commit = git.fetch_commit(revision)
     if commit is None:
         hint = "name a branch, a tag or a commit of this clone, or fetch it first."
         raise NotFoundError(f"{revision} names no commit, or several", hint)
@@ -153,8 +152,7 @@ def _compare(source: Source, head: _Head, base: str, registry: Registry | None) 
         stale = [one.service for one in plans if one.action is Action.BUILD]
         targets = _walk(source, head, stale, commits)
     if len(targets) < len(stale):
-        if git.is_shallow:
-            git.deepen()
+        git.deepen()
         targets = _targets(source, head, stale)
     plans = [_with_target(source, one, targets) for one in plans]
     return Plan(head.commit, (*_ask(registry, plans), *head.absent), start or "the empty tree")
@@ -181,7 +179,7 @@ def _compare_trees(source: Source, head: _Head, start: str | None, base: str) ->
 def _base(git: Clone, base: str) -> str | None:
     if base and not base.strip("0"):  # the state before a branch existed, in GitHub's push event
         return None
-    commit = git.commit(base) or git.fetch_commit(base)
+    commit = git.fetch_commit(base)
     if commit is None:
         hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
         raise NotFoundError(f"base {base} names no commit, or several", hint)
@@ -192,8 +190,7 @@ def _against_deployed(source: Source, head: _Head, registry: Registry | None, ti
     git = source.git
     if not head.present:
         return Plan(head.commit, head.absent)
-    if git.is_shallow:
-        git.deepen()
+    git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
     deployments = _deployments(source, tip, head.present, registry)
     plans = _assess(source, head, deployments)
@@ -231,12 +228,12 @@ def _deployments(
     pairs: list[tuple[Service, Deployment | None]] = []
     for service in services:
         images = {(image.reference, image.hold): image for image in found[service.repository]}
-        pairs += [(service, _deployment(source.git, image, registry)) for image in images.values()] or [(service, None)]
+        for image in images.values():
+            commit = commit_of(source.git, image.reference, registry)
+            pairs.append((service, Deployment(image.reference, image.hold, commit)))
+        if not images:
+            pairs.append((service, None))
     return pairs
-
-
-def _deployment(git: Clone, image: FoundImage, registry: Registry | None) -> Deployment:
-    return Deployment(image.reference, image.hold, commit_of(git, image.reference, registry))
 
 
 def commit_of(git: Clone, reference: ImageReference, registry: Registry | None) -> str | None:
@@ -327,11 +324,11 @@ def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
     return find_image(plan, there=image is not None)
 
 
-def refuse_clashes(plans: Iterable[ServicePlan]) -> None:
-    """Raise ConflictError if the registry has a target's tag for another commit."""
-    if reasons := [one.reason for one in plans if one.clash]:
-        hint = "nothing is overwritten: delete that image, or push one more commit to the service."
-        raise ConflictError("\n".join(reasons), hint)
+def clash_of(plans: Iterable[ServicePlan]) -> ConflictError | None:
+    """Return what to tell about targets whose tag the registry has for another commit; None if there are none."""
+    reasons = [one.reason for one in plans if one.clash]
+    hint = "nothing is overwritten: delete that image, or push one more commit to the service."
+    return ConflictError("\n".join(reasons), hint) if reasons else None
 
 
 def _one_per_service(plans: Iterable[ServicePlan]) -> list[ServicePlan]:

@@ -189,7 +189,9 @@ class Clone:
         return self.commit(name)
 
     def deepen(self) -> None:
-        """Complete the history of a shallow clone, without file contents where the server can leave them out."""
+        """Complete the history if the clone is shallow, without file contents where the server can leave them out."""
+        if not self.is_shallow:
+            return
         remote = self._remote("")
         if remote is None:
             raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
