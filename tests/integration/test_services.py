@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 SERVICES = Path(__file__).parents[2] / "scripts" / "services"
 SECONDS = 60
-# Tells its environment, waits for its exit status on standard input.
-COMMAND = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.exit(int(sys.stdin.read()))"
+# Tells its environment, waits for its exit status on standard input. Ctrl-C ends it by the system's own rule: Python's
+# handler would wait for the read to return if the signal came between the print and the read.
+COMMAND = (
+    "import json, os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "print(json.dumps(dict(os.environ)), flush=True); sys.exit(int(sys.stdin.read()))"
+)
 
 
 @dataclass(frozen=True, slots=True)
