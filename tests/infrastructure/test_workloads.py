@@ -1,0 +1,176 @@
+"""What runs: images, users, resources, ports, probes and security, by workload."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.infrastructure.cluster import Cluster, secrets
+from tests.infrastructure.design import (
+    CUSTOM,
+    ENVIRONMENT,
+    GHCR,
+    PROBES,
+    SECRETS,
+    SLOW_STARTS,
+    TOKEN,
+    UNCONFINED,
+    WORKLOADS,
+    WRITABLE_ROOT,
+)
+
+by_workload = pytest.mark.parametrize("name", WORKLOADS)
+EXACT = re.compile(r"v?\d+\.\d+\.\d+(-rootless|-alpine)?|\d+\.\d+-alpine|RELEASE\.\d{4}-\d\d-\d\dT[\d-]+Z")
+
+
+def test_there_are_no_other_workloads(cluster: Cluster) -> None:
+    kinds = {name: pod.workload["kind"] for name, pod in cluster.running.items()}
+    assert kinds == {name: workload.kind for name, workload in WORKLOADS.items()}
+
+
+@by_workload
+def test_a_workload_runs_its_image_once(cluster: Cluster, name: str) -> None:
+    pod = cluster.running[name]
+    assert pod.main["image"].startswith(WORKLOADS[name].image)
+    assert pod.workload["spec"].get("replicas", 1) == 1
+
+
+@by_workload
+def test_a_workload_has_its_resources(cluster: Cluster, name: str) -> None:
+    resources = cluster.running[name].main["resources"]
+    requests, limits = (f"{resources[kind]['cpu']} {resources[kind]['memory']}" for kind in ("requests", "limits"))
+    assert (requests, limits) == (WORKLOADS[name].requests, WORKLOADS[name].limits)
+
+
+@by_workload
+def test_a_workload_declares_its_ports(cluster: Cluster, name: str) -> None:
+    assert cluster.running[name].ports == WORKLOADS[name].ports
+
+
+@by_workload
+def test_a_workload_has_its_probes(cluster: Cluster, name: str) -> None:
+    assert cluster.running[name].probes() == PROBES[name]
+
+
+@pytest.mark.parametrize(("name", "seconds"), SLOW_STARTS.items())
+def test_a_slow_start_is_waited_for(cluster: Cluster, name: str, seconds: int) -> None:
+    probe = cluster.running[name].main["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= seconds
+
+
+@by_workload
+def test_a_probe_has_time_to_answer(cluster: Cluster, name: str) -> None:
+    main = cluster.running[name].main
+    assert all(main[f"{kind}Probe"]["timeoutSeconds"] >= 5 for kind in PROBES[name])
+
+
+@by_workload
+def test_a_workload_runs_as_its_user(cluster: Cluster, name: str) -> None:
+    pod = cluster.running[name]
+    for container in pod.containers:
+        user, group = (pod.security(container, field) for field in ("runAsUser", "runAsGroup"))
+        assert f"{user}:{group}" == WORKLOADS[name].user
+        assert pod.security(container, "runAsNonRoot") is True
+
+
+@by_workload
+def test_a_workload_is_given_what_it_reads(cluster: Cluster, name: str) -> None:
+    found = cluster.environment(cluster.running[name])
+    wanted = ENVIRONMENT.get(name, {})
+    assert {variable: found.get(variable) for variable in wanted} == wanted
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_pod_is_given_its_secrets_and_no_others(cluster: Cluster, name: str) -> None:
+    assert secrets(cluster.pods[name]) == SECRETS[name]
+
+
+def test_every_pod_is_in_the_table_of_secrets(cluster: Cluster) -> None:
+    assert set(cluster.pods) == set(SECRETS)
+
+
+def test_every_pod_is_as_strict_as_its_program_allows(cluster: Cluster) -> None:
+    for name, pod in cluster.pods.items():
+        profile = pod.spec["securityContext"]["seccompProfile"]["type"]
+        assert (profile == "RuntimeDefault") == (name not in UNCONFINED), name
+        for container in pod.containers:
+            own = container["securityContext"]
+            assert "privileged" not in own, name
+            assert own["allowPrivilegeEscalation"] == (name in UNCONFINED), name
+            assert own.get("capabilities") == (None if name in UNCONFINED else {"drop": ["ALL"]}), name
+            assert own.get("readOnlyRootFilesystem", False) == (name not in WRITABLE_ROOT), name
+
+
+def test_every_pod_has_the_account_and_only_two_its_token(cluster: Cluster) -> None:
+    assert cluster.kind("ServiceAccount")["orbit"]["imagePullSecrets"] == [{"name": "ghcr-pull-secret"}]
+    assert {pod.spec["serviceAccountName"] for pod in cluster.pods.values()} == {"orbit"}
+    assert {name for name, pod in cluster.pods.items() if pod.spec["automountServiceAccountToken"]} == TOKEN
+
+
+def test_no_pod_is_given_the_addresses_of_services_as_variables(cluster: Cluster) -> None:
+    assert {pod.spec["enableServiceLinks"] for pod in cluster.pods.values()} == {False}
+
+
+def test_every_container_has_requests_and_limits(cluster: Cluster) -> None:
+    resources = [container["resources"] for pod in cluster.pods.values() for container in pod.containers]
+    assert all({*each["requests"]} == {*each["limits"]} == {"cpu", "memory"} for each in resources)
+
+
+def test_images_of_others_are_pinned_and_no_image_is_privately_named(cluster: Cluster) -> None:
+    images = {container["image"] for pod in cluster.pods.values() for container in pod.containers}
+    others = {image for image in images if not image.startswith(GHCR)}
+    assert {image for image in others if not EXACT.fullmatch(image.partition(":")[2])} == set()
+    assert {image.removeprefix(GHCR).partition(":")[0] for image in images - others} == set(CUSTOM)
+
+
+def test_images_of_ours_are_always_pulled(cluster: Cluster) -> None:
+    assert {cluster.running[name].main["imagePullPolicy"] for name in CUSTOM} == {"Always"}
+
+
+def test_only_one_temporal_migrates_at_a_time(cluster: Cluster) -> None:
+    assert cluster.running["temporal"].workload["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_dynamic_configuration_of_temporal_is_where_temporal_looks(cluster: Cluster) -> None:
+    pod = cluster.running["temporal"]
+    folder, _, name = ENVIRONMENT["temporal"]["DYNAMIC_CONFIG_FILE_PATH"].rpartition("/")
+    volume = pod.mounts(pod.main)[folder]
+    assert name in cluster.kind("ConfigMap")[volume["configMap"]["name"]]["data"]
+
+
+def test_repository_service_starts_after_temporal_and_with_one_image_of_ours(cluster: Cluster) -> None:
+    waiting, main = cluster.running["repository-service"].containers
+    assert "nc -z -w 2 temporal 7233" in waiting["command"][-1]
+    assert waiting["image"].partition(":")[0] == "alpine"
+    assert main["image"].startswith(GHCR)
+
+
+def test_redpanda_keeps_one_core_and_syncs(cluster: Cluster) -> None:
+    args = cluster.running["redpanda"].main["args"]
+    assert {"--smp=1", "--memory=1G", "--kernel-page-cache=1", "--unsafe-bypass-fsync=false"} <= {*args}
+
+
+def test_minio_and_buildkit_are_started_as_the_design_says(cluster: Cluster) -> None:
+    assert cluster.running["minio"].main["args"] == ["server", "/data", "--console-address", ":9001"]
+    buildkit = cluster.running["buildkit"].main
+    assert {"--addr=tcp://0.0.0.0:1234", "--oci-worker-no-process-sandbox"} <= {*buildkit["args"]}
+    assert buildkit["image"].endswith("-rootless")
+
+
+def test_go_services_and_the_worker_can_write_to_tmp_only(cluster: Cluster) -> None:
+    for name in CUSTOM[1:]:
+        pod = cluster.running[name]
+        assert [path for path, volume in pod.mounts(pod.main).items() if "emptyDir" in volume] == ["/tmp"], name  # noqa: S108
+
+
+def test_every_emptydir_has_a_limit(cluster: Cluster) -> None:
+    volumes = [(name, volume) for name, pod in cluster.pods.items() for volume in pod.volumes.values()]
+    assert [name for name, volume in volumes if not volume.get("emptyDir", {"sizeLimit": 1}).get("sizeLimit")] == []
+
+
+def test_every_configmap_that_is_mounted_is_there_and_every_one_is_used(cluster: Cluster) -> None:
+    volumes = [volume for pod in cluster.pods.values() for volume in pod.volumes.values()]
+    used = {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
+    used |= {source["configMapRef"]["name"] for pod in cluster.pods.values() for source in pod.main.get("envFrom", [])}
+    assert used == set(cluster.kind("ConfigMap"))
