@@ -170,60 +170,147 @@ SECRETS = {
     "buildkit": {},
 }
 
-# What the programs read, under the names and in the forms in which they read it.
+# What the programs read besides secrets, under the names and in the forms in which they read it: this and no more.
 ENVIRONMENT = {
     "orbit-www": {
-        "HOSTNAME": "0.0.0.0",  # noqa: S104 - inside a pod
+        "HOSTNAME": "0.0.0.0",
         "PORT": "3000",
+        "NEXT_TELEMETRY_DISABLED": "1",
         "NEXT_PUBLIC_APP_URL": "https://orbit.hoytlabs.app",
+        "NEXT_PUBLIC_SERVER_URL": "https://orbit.hoytlabs.app",
+        "NEXT_PUBLIC_TEMPORAL_UI_URL": "https://temporal.orbit.hoytlabs.app",
+        "TEMPORAL_UI_ORIGIN": "https://temporal.orbit.hoytlabs.app",
         "TEMPORAL_ADDRESS": "temporal:7233",
+        "TEMPORAL_NAMESPACE": "default",
         "REPOSITORY_SERVICE_URL": "http://repository-service:50051",
         "PLUGINS_SERVICE_URL": "http://plugins-service:50053",
         "BUILD_SERVICE_URL": "http://build-service:50054",
         "KAFKA_SERVICE_URL": "http://kafka-service:50055",
         "BIFROST_ADMIN_URL": "http://bifrost:50060",
+        "BIFROST_ADVERTISED_HOST": "bifrost:9092",
         "ORBIT_REGISTRY_URL": "registry:5050",
+        "RESEND_FROM_EMAIL": "noreply@hoytlabs.app",
     },
-    "repository-service": {"GRPC_PORT": "50051", "HTTP_PORT": "8081", "TEMPORAL_HOST": "temporal:7233"},
+    "repository-service": {
+        "GRPC_PORT": "50051",
+        "HTTP_PORT": "8081",
+        "TEMPORAL_HOST": "temporal:7233",
+        "TEMPORAL_ADDRESS": "temporal:7233",
+        "TEMPORAL_NAMESPACE": "default",
+    },
     "kafka-service": {"GRPC_PORT": "50055", "ENVIRONMENT": "production"},
     "plugins-service": {"GRPC_PORT": "50053", "HTTP_PORT": "8080", "REDIS_URL": "redis://redis:6379"},
     "bifrost": {
         "BIFROST_ADMIN_PORT": "50060",
         "BIFROST_PROXY_PORT": "9092",
         "BIFROST_METRICS_PORT": "8080",
+        "BIFROST_LOG_LEVEL": "info",
         "KAFKA_BOOTSTRAP_SERVERS": "redpanda:9092",
     },
     "build-service": {
         "BUILD_SERVICE_PORT": "50054",
+        "BUILD_WORK_DIR": "/tmp/orbit-builds",
+        "HOME": "/tmp",
         "BUILDKIT_HOST": "tcp://buildkit:1234",
         "ORBIT_REGISTRY_URL": "http://registry:5050",
+        "ORBIT_REGISTRY_USERNAME": "orbit-service",
         "ORBIT_API_URL": "http://orbit-www:3000",
     },
     "temporal-worker": {
         "TEMPORAL_ADDRESS": "temporal:7233",
+        "TEMPORAL_NAMESPACE": "default",
+        "HOME": "/tmp",
+        "GIT_WORK_DIR": "/tmp/orbit-repos",
+        "TEMPLATE_WORK_DIR": "/tmp/orbit-templates",
+        "DEPLOYMENT_WORK_DIR": "/tmp/orbit-deployments",
         "ORBIT_API_URL": "http://orbit-www:3000",
         "BIFROST_ADMIN_URL": "bifrost:50060",
         "BUILD_SERVICE_ADDRESS": "build-service:50054",
         "MINIO_ENDPOINT": "minio:9000",
+        "MINIO_USE_SSL": "false",
+        "MINIO_BUCKET": "orbit-archives",
     },
-    "postgresql": {"PGDATA": "/var/lib/postgresql/data/pgdata"},
+    "mongodb": {},
+    "postgresql": {"PGDATA": "/var/lib/postgresql/data/pgdata", "POSTGRES_INITDB_ARGS": "--data-checksums"},
+    "redis": {},
+    "redpanda": {},
+    "minio": {"HOME": "/tmp"},
+    "minio-bucket": {"MC_CONFIG_DIR": "/tmp/.mc"},
     "temporal": {
         "DB": "postgres12",
         "DB_PORT": "5432",
         "POSTGRES_SEEDS": "postgresql",
+        "ENABLE_ES": "false",
         "NUM_HISTORY_SHARDS": "4",
+        "DEFAULT_NAMESPACE": "default",
         "FRONTEND_HTTP_PORT": "8233",
         "DYNAMIC_CONFIG_FILE_PATH": "/etc/temporal/config/dynamicconfig/development-sql.yaml",
     },
-    "temporal-ui": {"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_UI_PORT": "8080"},
+    "temporal-ui": {
+        "TEMPORAL_ADDRESS": "temporal:7233",
+        "TEMPORAL_UI_PORT": "8080",
+        "TEMPORAL_CORS_ORIGINS": "https://temporal.orbit.hoytlabs.app",
+    },
     "registry": {
         "REGISTRY_HTTP_ADDR": "0.0.0.0:5050",
         "REGISTRY_STORAGE": "s3",
+        "REGISTRY_STORAGE_S3_REGION": "us-east-1",
         "REGISTRY_STORAGE_S3_REGIONENDPOINT": "http://minio:9000",
         "REGISTRY_STORAGE_S3_BUCKET": "orbit-registry",
+        "REGISTRY_STORAGE_S3_SECURE": "false",
         "REGISTRY_STORAGE_REDIRECT_DISABLE": "true",
         "REGISTRY_STORAGE_DELETE_ENABLED": "true",
+        "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": "inmemory",
     },
+    "buildkit": {},
+}
+
+# How containers are started; all others as their images say.
+COMMANDS = {
+    "wait-for-temporal": [
+        "/bin/sh",
+        "-c",
+        'until nc -z -w 2 temporal 7233; do echo "waiting for temporal:7233"; sleep 3; done',
+    ],
+    "mongodb": ["mongod", "--bind_ip_all", "--wiredTigerCacheSizeGB=0.5"],
+    "redis": ["redis-server", "--appendonly", "yes", "--maxmemory", "160mb"],
+    "copy-config": ["/bin/sh", "-c", "cp /config/redpanda.yaml /etc/redpanda/redpanda.yaml"],
+    "redpanda": [
+        "redpanda",
+        "start",
+        "--config=/etc/redpanda/redpanda.yaml",
+        "--smp=1",
+        "--memory=1G",
+        "--reserve-memory=0M",
+        "--overprovisioned",
+        "--kernel-page-cache=1",
+        "--unsafe-bypass-fsync=false",
+        "--default-log-level=info",
+    ],
+    "minio": ["server", "/data", "--console-address", ":9001"],
+    "mc": [
+        "/bin/sh",
+        "-ec",
+        """\
+mc alias set orbit http://minio:9000 "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD"
+mc mb --ignore-existing orbit/orbit-registry
+""",
+    ],
+    "buildkit": [
+        "--addr=unix:///run/user/1000/buildkit/buildkitd.sock",
+        "--addr=tcp://0.0.0.0:1234",
+        "--oci-worker-no-process-sandbox",
+    ],
+}
+BROKER = {
+    "data_directory": "/var/lib/redpanda/data",
+    "developer_mode": False,
+    "seed_servers": [],
+    "rpc_server": {"address": "0.0.0.0", "port": 33145},
+    "advertised_rpc_api": {"address": "redpanda", "port": 33145},
+    "kafka_api": [{"name": "internal", "address": "0.0.0.0", "port": 9092}],
+    "advertised_kafka_api": [{"name": "internal", "address": "redpanda", "port": 9092}],
+    "admin": [{"address": "0.0.0.0", "port": 9644}],
 }
 
 

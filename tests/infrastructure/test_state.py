@@ -89,7 +89,6 @@ def test_the_bucket_is_made_before_the_registry_by_a_hook(cluster: Cluster) -> N
     assert annotations["argocd.argoproj.io/hook"] == "Sync"
     assert annotations["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
     assert "ttlSecondsAfterFinished" not in job["spec"]
-    assert "mc mb --ignore-existing orbit/orbit-registry" in cluster.pods["minio-bucket"].main["command"][-1]
 
 
 def test_doppler_is_asked_for_the_keys_of_the_design(cluster: Cluster) -> None:

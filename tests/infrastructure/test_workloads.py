@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
+import yaml
 
 from tests.infrastructure.cluster import Cluster, secrets
 from tests.infrastructure.design import (
+    BROKER,
+    COMMANDS,
     CUSTOM,
     ENVIRONMENT,
     GHCR,
@@ -74,11 +78,16 @@ def test_a_workload_runs_as_its_user(cluster: Cluster, name: str) -> None:
         assert pod.security(container, "runAsNonRoot") is True
 
 
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_a_pod_is_given_what_it_reads(cluster: Cluster, name: str) -> None:
+    assert cluster.environment(cluster.pods[name]) == ENVIRONMENT[name]
+
+
 @by_workload
-def test_a_workload_is_given_what_it_reads(cluster: Cluster, name: str) -> None:
-    found = cluster.environment(cluster.running[name])
-    wanted = ENVIRONMENT.get(name, {})
-    assert {variable: found.get(variable) for variable in wanted} == wanted
+def test_a_pod_starts_its_containers_as_the_design_says(cluster: Cluster, name: str) -> None:
+    for container in cluster.pods[name].containers:
+        started = [*container.get("command", []), *container.get("args", [])]
+        assert started == COMMANDS.get(container["name"], [])
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -86,8 +95,9 @@ def test_a_pod_is_given_its_secrets_and_no_others(cluster: Cluster, name: str) -
     assert secrets(cluster.pods[name]) == SECRETS[name]
 
 
-def test_every_pod_is_in_the_table_of_secrets(cluster: Cluster) -> None:
-    assert set(cluster.pods) == set(SECRETS)
+def test_every_pod_is_in_the_tables(cluster: Cluster) -> None:
+    assert set(cluster.pods) == set(SECRETS) == set(ENVIRONMENT)
+    assert set(COMMANDS) < {container["name"] for pod in cluster.pods.values() for container in pod.containers}
 
 
 def test_every_pod_is_as_strict_as_its_program_allows(cluster: Cluster) -> None:
@@ -141,32 +151,55 @@ def test_the_dynamic_configuration_of_temporal_is_where_temporal_looks(cluster: 
 
 def test_repository_service_starts_after_temporal_and_with_one_image_of_ours(cluster: Cluster) -> None:
     waiting, main = cluster.running["repository-service"].containers
-    assert "nc -z -w 2 temporal 7233" in waiting["command"][-1]
+    assert waiting["name"] == "wait-for-temporal"
     assert waiting["image"].partition(":")[0] == "alpine"
     assert main["image"].startswith(GHCR)
 
 
-def test_redpanda_keeps_one_core_and_syncs(cluster: Cluster) -> None:
-    args = cluster.running["redpanda"].main["args"]
-    assert {"--smp=1", "--memory=1G", "--kernel-page-cache=1", "--unsafe-bypass-fsync=false"} <= {*args}
+def test_redpanda_reads_a_writable_copy_of_its_settings(cluster: Cluster) -> None:
+    copy, main = cluster.running["redpanda"].containers
+    pod = cluster.running["redpanda"]
+    source = pod.mounts(copy)["/config"]["configMap"]["name"]
+    assert yaml.safe_load(cluster.kind("ConfigMap")[source]["data"]["redpanda.yaml"]) == {"redpanda": BROKER}
+    assert pod.mounts(copy)["/etc/redpanda"] == pod.mounts(main)["/etc/redpanda"]
+    assert "emptyDir" in pod.mounts(main)["/etc/redpanda"]
 
 
-def test_minio_and_buildkit_are_started_as_the_design_says(cluster: Cluster) -> None:
-    assert cluster.running["minio"].main["args"] == ["server", "/data", "--console-address", ":9001"]
-    buildkit = cluster.running["buildkit"].main
-    assert {"--addr=tcp://0.0.0.0:1234", "--oci-worker-no-process-sandbox"} <= {*buildkit["args"]}
-    assert buildkit["image"].endswith("-rootless")
+def test_buildkit_uses_the_registry_over_http_and_cleans_up_before_its_volume_is_full(cluster: Cluster) -> None:
+    pod = cluster.running["buildkit"]
+    source = pod.mounts(pod.main)["/home/user/.config/buildkit"]["configMap"]["name"]
+    settings = tomllib.loads(cluster.kind("ConfigMap")[source]["data"]["buildkitd.toml"])
+    assert settings == {
+        "registry": {"registry:5050": {"http": True}},
+        "worker": {"oci": {"gc": True, "maxUsedSpace": "8GB"}},
+    }
+    assert pod.main["image"].endswith("-rootless")
 
 
 def test_go_services_and_the_worker_can_write_to_tmp_only(cluster: Cluster) -> None:
     for name in CUSTOM[1:]:
         pod = cluster.running[name]
-        assert [path for path, volume in pod.mounts(pod.main).items() if "emptyDir" in volume] == ["/tmp"], name  # noqa: S108
+        assert [path for path, volume in pod.mounts(pod.main).items() if "emptyDir" in volume] == ["/tmp"], name
 
 
-def test_every_emptydir_has_a_limit(cluster: Cluster) -> None:
-    volumes = [(name, volume) for name, pod in cluster.pods.items() for volume in pod.volumes.values()]
-    assert [name for name, volume in volumes if not volume.get("emptyDir", {"sizeLimit": 1}).get("sizeLimit")] == []
+def test_every_emptydir_has_a_limit_and_every_resource_is_a_quantity(cluster: Cluster) -> None:
+    volumes = [volume for pod in cluster.pods.values() for volume in pod.volumes.values()]
+    sizes = [volume["emptyDir"].get("sizeLimit") for volume in volumes if "emptyDir" in volume]
+    resources = [container["resources"] for pod in cluster.pods.values() for container in pod.containers]
+    sizes += [size for each in resources for kind in ("requests", "limits") for size in each[kind].values()]
+    assert [size for size in sizes if not re.fullmatch(r"\d+(m|Mi|Gi)?", str(size))] == []
+
+
+def test_every_object_bears_the_name_of_its_workload(cluster: Cluster) -> None:
+    for kind in ("Deployment", "StatefulSet", "DaemonSet", "Job", "Service", "HTTPRoute"):
+        for name, found in cluster.kind(kind).items():
+            assert found["metadata"]["labels"]["app.kubernetes.io/name"] == name, kind
+
+
+def test_every_statefulset_has_its_service(cluster: Cluster) -> None:
+    assert {name: found["spec"]["serviceName"] for name, found in cluster.kind("StatefulSet").items()} == {
+        name: name for name in cluster.kind("StatefulSet")
+    }
 
 
 def test_every_configmap_that_is_mounted_is_there_and_every_one_is_used(cluster: Cluster) -> None:
