@@ -273,7 +273,7 @@ COMMANDS = {
         'until nc -z -w 2 temporal 7233; do echo "waiting for temporal:7233"; sleep 3; done',
     ],
     "mongodb": ["mongod", "--bind_ip_all", "--wiredTigerCacheSizeGB=0.5"],
-    "redis": ["redis-server", "--appendonly", "yes", "--maxmemory", "160mb"],
+    "redis": ["redis-server", "--appendonly", "yes", "--protected-mode", "no", "--maxmemory", "160mb"],
     "copy-config": ["/bin/sh", "-c", "cp /config/redpanda.yaml /etc/redpanda/redpanda.yaml"],
     "redpanda": [
         "redpanda",
@@ -338,7 +338,7 @@ PROBES = {
     "minio": same("httpGet 9000 /minio/health/live") | {"readiness": "httpGet 9000 /minio/health/ready"},
     "temporal": same(_TEMPORAL) | {"liveness": "tcpSocket 7233"},
     "temporal-ui": same("httpGet 8080 /healthz"),
-    "registry": same("httpGet 5050 /"),
+    "registry": same("httpGet 5050 /") | {"liveness": "tcpSocket 5050"},
     "buildkit": same("exec buildctl debug workers"),
 }
 # Programs that must not be killed while they still start: seconds that the startup probe allows.
