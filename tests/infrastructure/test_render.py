@@ -104,15 +104,9 @@ def test_there_are_no_other_kinds_of_objects(cluster: Cluster) -> None:
 
 
 def test_every_object_is_in_its_wave(cluster: Cluster) -> None:
-    expected = {
-        (found["kind"], name): workload.wave
-        if (workload := WORKLOADS.get(name)) and found["kind"] not in WAVES
-        else None
-        for found in cluster.objects
-        if (name := found["metadata"]["name"])
-    }
-    waves = {key: WAVES[key[0]] if wanted is None else wanted for key, wanted in expected.items()}
-    assert {(found["kind"], found["metadata"]["name"]): wave(found) for found in cluster.objects} == waves
+    for found in cluster.objects:
+        kind, name = found["kind"], found["metadata"]["name"]
+        assert wave(found) == (WAVES[kind] if kind in WAVES else WORKLOADS[name].wave), f"{kind}/{name}"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
