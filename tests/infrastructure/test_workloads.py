@@ -196,6 +196,11 @@ def test_every_object_bears_the_name_of_its_workload(cluster: Cluster) -> None:
             assert found["metadata"]["labels"]["app.kubernetes.io/name"] == name, kind
 
 
+def test_a_stateful_pod_that_never_got_ready_is_replaced(cluster: Cluster) -> None:
+    policies = {found["spec"]["podManagementPolicy"] for found in cluster.kind("StatefulSet").values()}
+    assert policies == {"Parallel"}
+
+
 def test_every_statefulset_has_its_service(cluster: Cluster) -> None:
     assert {name: found["spec"]["serviceName"] for name, found in cluster.kind("StatefulSet").items()} == {
         name: name for name in cluster.kind("StatefulSet")
