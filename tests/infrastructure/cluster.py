@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,16 @@ class Pod:
         """Return the volumes of a container by their path."""
         return {mount["mountPath"]: self.volumes[mount["name"]] for mount in container.get("volumeMounts", [])}
 
+    def mounted(self) -> dict[str, str]:
+        """Return what is mounted, by container and path: the kind of the volume, its source, and how."""
+        containers = [(one, mount) for one in self.containers for mount in one.get("volumeMounts", [])]
+        return {f"{one['name']} {mount['mountPath']}": self._mounted(mount) for one, mount in containers}
+
+    def _mounted(self, mount: Object) -> str:
+        kind, source = next((key, value) for key, value in self.volumes[mount["name"]].items() if key != "name")
+        name = source.get("claimName") or source.get("name", "")
+        return f"{kind} {name}".rstrip() + (", read-only" if mount.get("readOnly") else "")
+
     def security(self, container: Object, field: str) -> Any:
         """Return a security setting of a container, its own or else the pod's."""
         own = container.get("securityContext", {})
@@ -87,7 +98,8 @@ class Cluster:
 
     @classmethod
     def render(cls, folder: Path) -> Cluster:
-        done = subprocess.run([ROOT / "scripts/render", folder], capture_output=True, text=True, check=False)
+        command = [sys.executable, str(ROOT / "scripts/render"), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return cls(tuple(yaml.safe_load_all(done.stdout)))
 

@@ -122,7 +122,19 @@ DOPPLER = {
     "ORBIT_REGISTRY_PASSWORD",
     "ORBIT_REGISTRY_JWT_SECRET",
 }
-TEMPLATES = {"DATABASE_URI", "KAFKA_DATABASE_URL", "SVC_AUTH_SECRET"}
+
+
+def escaped(key: str) -> str:
+    return f'{{{{ .{key} | urlquery | replace "+" "%20" }}}}'
+
+
+_MONGO = f"{escaped('MONGO_ROOT_USERNAME')}:{escaped('MONGO_ROOT_PASSWORD')}"
+_POSTGRES = f"{escaped('POSTGRES_USER')}:{escaped('POSTGRES_PASSWORD')}"
+TEMPLATES = {
+    "DATABASE_URI": f"mongodb://{_MONGO}@mongodb:27017/orbit-www?authSource=admin",
+    "KAFKA_DATABASE_URL": f"postgres://{_POSTGRES}@postgresql:5432/kafka_service?sslmode=disable",
+    "SVC_AUTH_SECRET": '{{ printf "orbit-svc-auth:%s" .PAYLOAD_SECRET | sha256sum }}',
+}
 
 # Which variable of which pod holds which key: these and no others.
 SECRETS = {
@@ -264,6 +276,45 @@ ENVIRONMENT = {
     "buildkit": {},
 }
 
+# What is mounted where, by container and path.
+MOUNTS = {name: {f"{name} /tmp": "emptyDir"} for name in CUSTOM} | {
+    "orbit-www": {
+        "orbit-www /app/.next/cache": "emptyDir",
+        "orbit-www /app/media": "emptyDir",
+        "orbit-www /tmp": "emptyDir",
+    },
+    "mongodb": {
+        "mongodb /data/db": "persistentVolumeClaim mongodb",
+        "mongodb /data/configdb": "emptyDir",
+        "mongodb /tmp": "emptyDir",
+    },
+    "postgresql": {
+        "postgresql /var/lib/postgresql/data": "persistentVolumeClaim postgresql",
+        "postgresql /docker-entrypoint-initdb.d": "configMap postgresql-init, read-only",
+        "postgresql /var/run/postgresql": "emptyDir",
+        "postgresql /tmp": "emptyDir",
+    },
+    "redis": {"redis /data": "persistentVolumeClaim redis"},
+    "redpanda": {
+        "copy-config /config": "configMap redpanda, read-only",
+        "copy-config /etc/redpanda": "emptyDir",
+        "redpanda /etc/redpanda": "emptyDir",
+        "redpanda /var/lib/redpanda/data": "persistentVolumeClaim redpanda",
+        "redpanda /tmp": "emptyDir",
+    },
+    "minio": {"minio /data": "persistentVolumeClaim minio", "minio /tmp": "emptyDir"},
+    "minio-bucket": {"mc /tmp": "emptyDir"},
+    "temporal": {
+        "temporal /etc/temporal/config/dynamicconfig": "configMap temporal-dynamicconfig, read-only",
+    },
+    "temporal-ui": {},
+    "registry": {},
+    "buildkit": {
+        "buildkit /home/user/.config/buildkit": "configMap buildkit, read-only",
+        "buildkit /home/user/.local/share/buildkit": "emptyDir",
+    },
+}
+
 # How containers are started; all others as their images say.
 COMMANDS = {
     "wait-for-temporal": [
@@ -337,11 +388,20 @@ PROBES = {
     "minio": same("httpGet 9000 /minio/health/live") | {"readiness": "httpGet 9000 /minio/health/ready"},
     "temporal": same(_TEMPORAL) | {"liveness": "tcpSocket 7233"},
     "temporal-ui": same("httpGet 8080 /healthz"),
-    "registry": same("httpGet 5050 /") | {"liveness": "tcpSocket 5050"},
+    "registry": same("tcpSocket 5050") | {"readiness": "httpGet 5050 /"},
     "buildkit": same("exec buildctl debug workers"),
 }
 # Programs that must not be killed while they still start: seconds that the startup probe allows.
-SLOW_STARTS = {"orbit-www": 300, "repository-service": 300, "mongodb": 300, "postgresql": 300, "temporal": 600}
+SLOW_STARTS = {"orbit-www": 300, "repository-service": 300, "mongodb": 1800, "postgresql": 1800, "temporal": 600}
+
+# Seconds to end in; Kubernetes gives 30 to all others.
+GRACE = dict.fromkeys(("mongodb", "postgresql", "redis", "redpanda", "minio", "temporal", "buildkit"), 60)
+GRACE |= {"temporal-worker": 120, "build-service": 300}
+DYNAMIC_CONFIGURATION = {
+    "frontend.keepAliveMinTime": "10s",
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+}
 
 # Where the entrypoint writes beside its own files.
 WRITABLE_ROOT = {"temporal", "temporal-ui", "buildkit"}

@@ -34,6 +34,14 @@ def test_a_service_leads_to_the_pods_of_its_name_alone(cluster: Cluster, name: s
     assert [port["targetPort"] for port in spec["ports"]] == list(WORKLOADS[name].ports)
 
 
+def test_redpanda_finds_itself_and_a_client_of_buildkit_keeps_its_node(cluster: Cluster) -> None:
+    services = cluster.kind("Service")
+    assert [name for name, found in services.items() if "publishNotReadyAddresses" in found["spec"]] == ["redpanda"]
+    assert [name for name, found in services.items() if "sessionAffinity" in found["spec"]] == ["buildkit"]
+    assert services["redpanda"]["spec"]["publishNotReadyAddresses"] is True
+    assert services["buildkit"]["spec"]["sessionAffinity"] == "ClientIP"
+
+
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_a_workload_selects_its_own_pods(cluster: Cluster, name: str) -> None:
     selector = cluster.running[name].workload["spec"]["selector"]["matchLabels"]
@@ -87,15 +95,16 @@ def test_there_are_no_other_routes(cluster: Cluster) -> None:
 
 def test_argo_cd_syncs_this_folder_and_undoes_what_others_change() -> None:
     application = yaml.safe_load((ROOT / "infrastructure/gitops/apps/orbit/application.yaml").read_bytes())
-    spec = application["spec"]
-    assert application["metadata"]["name"] == "orbit-idp"
-    assert spec["source"] == {
-        "repoURL": "https://github.com/drewpayment/orbit",
-        "targetRevision": "main",
-        "path": "infrastructure/k8s",
+    assert application["metadata"] == {"name": "orbit-idp", "namespace": "argocd"}
+    retry = application["spec"]["syncPolicy"].pop("retry")
+    assert retry["limit"] > 2
+    assert application["spec"] == {
+        "project": "applications",
+        "source": {
+            "repoURL": "https://github.com/drewpayment/orbit",
+            "targetRevision": "main",
+            "path": "infrastructure/k8s",
+        },
+        "destination": {"server": "https://kubernetes.default.svc", "namespace": "orbit"},
+        "syncPolicy": {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["ServerSideApply=true"]},
     }
-    assert spec["destination"]["namespace"] == "orbit"
-    assert spec["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
-    assert "ServerSideApply=true" in spec["syncPolicy"]["syncOptions"]
-    assert spec["syncPolicy"]["retry"]["limit"] > 2
-    assert "finalizers" not in application["metadata"]

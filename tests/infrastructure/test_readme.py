@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.infrastructure.cluster import K8S, ROOT, Cluster, Pod
+from tests.infrastructure.cluster import K8S, ROOT, Cluster
 from tests.infrastructure.design import CLAIMS, DOPPLER, WORKLOADS
 
 README = (K8S / "README.md").read_text()
@@ -27,6 +28,7 @@ def section(title: str) -> str:
 def test_the_table_of_keys_is_what_doppler_is_asked_for() -> None:
     keys = re.findall(r"(?m)^\| `(ORBIT_[A-Z0-9_]+)` \| \S", section("1. Doppler: project and keys"))
     assert sorted(keys) == sorted(DOPPLER)
+    assert re.search(r"`ORBIT_ENCRYPTION_KEY` .* `openssl rand -base64 32` \|", README)  # exactly 32 bytes, or it ends
 
 
 def test_the_directories_are_made_with_the_owners_that_the_pods_run_as() -> None:
@@ -64,56 +66,67 @@ def test_every_file_that_is_named_is_there() -> None:
     assert {name for name in names if not ((ROOT / name).exists() or (K8S / name).exists())} == set()
 
 
+@dataclass(frozen=True)
+class Option:
+    """What is rendered without and with an option."""
+
+    without: Cluster
+    taken: Cluster
+
+    @property
+    def changed(self) -> list[str]:
+        return [found["metadata"]["name"] for found in self.taken.objects if found not in self.without.objects]
+
+
 @pytest.fixture
-def option(tmp_path: Path, request: pytest.FixtureRequest) -> Cluster:
-    """Return what is rendered once the option of a title is taken."""
+def option(tmp_path: Path, request: pytest.FixtureRequest) -> Option:
+    """Return what the option of a title changes, whether or not it is taken today."""
     (block,) = re.findall(r"(?ms)^```yaml\n(.*?)^```$", section(request.param))
-    first, _, rest = block.partition("\n")
+    first, _, lines = block.partition("\n")
     copy = tmp_path / "k8s"
     shutil.copytree(K8S, copy)
-    with (copy / first.removeprefix("# ")).open("a") as file:
-        file.write(rest)
-    return Cluster.render(copy)
-
-
-def changed(cluster: Cluster, option: Cluster) -> list[str]:
-    return [found["metadata"]["name"] for found in option.objects if found not in cluster.objects]
+    file = copy / first.removeprefix("# ")
+    text = file.read_text().replace(lines, "")
+    file.write_text(text)
+    without = Cluster.render(copy)
+    file.write_text(text + lines)
+    return Option(without, Cluster.render(copy))
 
 
 @pytest.mark.parametrize("option", ["MongoDB 4.4"], indirect=True)
-def test_mongodb_can_run_without_avx(cluster: Cluster, option: Cluster) -> None:
-    assert option.running["mongodb"].main["image"] == "mongo:4.4.29"
-    assert changed(cluster, option) == ["mongodb"]
+def test_mongodb_can_run_without_avx(option: Option) -> None:
+    assert option.taken.running["mongodb"].main["image"] == "mongo:4.4.30"
+    assert option.changed == ["mongodb"]
 
 
 @pytest.mark.parametrize("option", ["Redpanda without NFS"], indirect=True)
-def test_redpanda_can_run_without_its_claim(cluster: Cluster, option: Cluster) -> None:
-    pod = option.running["redpanda"]
+def test_redpanda_can_run_without_its_claim(option: Option) -> None:
+    pod = option.taken.running["redpanda"]
     assert pod.mounts(pod.main)["/var/lib/redpanda/data"] == {"name": "data", "emptyDir": {"sizeLimit": "10Gi"}}
-    assert changed(cluster, option) == ["redpanda"]
+    assert option.changed == ["redpanda"]
 
 
 @pytest.mark.parametrize("option", ["Privileged BuildKit"], indirect=True)
-def test_buildkit_can_run_privileged(cluster: Cluster, option: Cluster) -> None:
-    pod: Pod = option.running["buildkit"]
-    before = cluster.running["buildkit"].main["image"]
+def test_buildkit_can_run_privileged(option: Option) -> None:
+    pod = option.taken.running["buildkit"]
+    before = option.without.running["buildkit"].main["image"]
     assert pod.main["image"] == before.removesuffix("-rootless")
     assert pod.main["securityContext"] == {"privileged": True}
     assert "securityContext" not in pod.spec
     assert pod.main["args"] == ["--addr=unix:///run/buildkit/buildkitd.sock", "--addr=tcp://0.0.0.0:1234"]
     assert pod.mounts(pod.main)["/var/lib/buildkit"]["emptyDir"]["sizeLimit"] == "10Gi"
     assert pod.mounts(pod.main)["/etc/buildkit"]["configMap"]["name"] == "buildkit"
-    assert changed(cluster, option) == ["buildkit"]
+    assert option.changed == ["buildkit"]
 
 
 @pytest.mark.parametrize("option", ["A login for the Temporal UI"], indirect=True)
-def test_the_temporal_ui_can_have_a_login(cluster: Cluster, option: Cluster) -> None:
-    (policy,) = option.kind("SecurityPolicy").values()
+def test_the_temporal_ui_can_have_a_login(option: Option) -> None:
+    (policy,) = option.taken.kind("SecurityPolicy").values()
     (target,) = policy["spec"]["targetRefs"]
-    assert target["name"] in option.kind("HTTPRoute")
+    assert target["name"] in option.taken.kind("HTTPRoute")
     assert policy["metadata"]["namespace"] == "orbit"
     assert f"create secret generic {policy['spec']['basicAuth']['users']['name']} " in README
-    assert changed(cluster, option) == ["temporal-ui"]
+    assert option.changed == ["temporal-ui"]
 
 
 def test_the_line_for_mongodb_44_is_the_same_in_the_file_and_here() -> None:

@@ -75,8 +75,9 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 
 def test_it_renders_the_deployment_unless_a_folder_is_named() -> None:
-    whole = subprocess.check_output([SCRIPT], cwd="/", text=True)
-    redis = subprocess.check_output([SCRIPT, "k8s/redis"], cwd=ROOT / "infrastructure", text=True)
+    command = [sys.executable, str(SCRIPT)]
+    whole = subprocess.check_output(command, cwd="/", text=True)
+    redis = subprocess.check_output([*command, "k8s/redis"], cwd=ROOT / "infrastructure", text=True)
     assert "kind: Namespace" in whole
     assert "kind: Namespace" not in redis
     assert "kind: StatefulSet" in redis
@@ -95,6 +96,14 @@ def test_without_a_renderer_and_without_network_it_says_what_is_missing(bare: Pa
     assert "cannot download https://dl.k8s.io/" in done.stderr
     assert "kubectl 1.27 or newer, or kustomize 5, is missing" in done.stderr
     assert "hint: install one of them" in done.stderr
+
+
+def test_where_it_cannot_write_it_says_so(bare: Path) -> None:
+    (bare / ".cache").write_text("")
+    done = run(bare, "infrastructure/k8s/redis")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"cannot write to {bare}/.cache/bin" in done.stderr
+    assert "is missing" in done.stderr
 
 
 @pytest.mark.parametrize("name", OLD)

@@ -13,8 +13,11 @@ from tests.infrastructure.design import (
     BROKER,
     COMMANDS,
     CUSTOM,
+    DYNAMIC_CONFIGURATION,
     ENVIRONMENT,
     GHCR,
+    GRACE,
+    MOUNTS,
     PROBES,
     SECRETS,
     SLOW_STARTS,
@@ -96,14 +99,16 @@ def test_a_pod_is_given_its_secrets_and_no_others(cluster: Cluster, name: str) -
 
 
 def test_every_pod_is_in_the_tables(cluster: Cluster) -> None:
-    assert set(cluster.pods) == set(SECRETS) == set(ENVIRONMENT)
+    assert set(cluster.pods) == set(SECRETS) == set(ENVIRONMENT) == set(MOUNTS)
     assert set(COMMANDS) < {container["name"] for pod in cluster.pods.values() for container in pod.containers}
 
 
 def test_every_pod_is_as_strict_as_its_program_allows(cluster: Cluster) -> None:
     for name, pod in cluster.pods.items():
-        profile = pod.spec["securityContext"]["seccompProfile"]["type"]
-        assert (profile == "RuntimeDefault") == (name not in UNCONFINED), name
+        profiles = [
+            pod.spec["securityContext"].get(f"{kind}Profile", {}).get("type") for kind in ("seccomp", "appArmor")
+        ]
+        assert profiles == (["Unconfined", "Unconfined"] if name in UNCONFINED else ["RuntimeDefault", None]), name
         for container in pod.containers:
             own = container["securityContext"]
             assert "privileged" not in own, name
@@ -119,12 +124,15 @@ def test_every_pod_has_the_account_and_only_two_its_token(cluster: Cluster) -> N
 
 
 def test_no_pod_is_given_the_addresses_of_services_as_variables(cluster: Cluster) -> None:
-    assert {pod.spec["enableServiceLinks"] for pod in cluster.pods.values()} == {False}
+    links = {name: pod.spec.get("enableServiceLinks") for name, pod in cluster.pods.items()}
+    assert links == dict.fromkeys(cluster.pods, False)
 
 
 def test_every_container_has_requests_and_limits(cluster: Cluster) -> None:
-    resources = [container["resources"] for pod in cluster.pods.values() for container in pod.containers]
-    assert all({*each["requests"]} == {*each["limits"]} == {"cpu", "memory"} for each in resources)
+    resources = {one["name"]: one["resources"] for pod in cluster.pods.values() for one in pod.containers}
+    stated = {name: {(kind, size) for kind in each for size in each[kind]} for name, each in resources.items()}
+    wanted = {(kind, size) for kind in ("requests", "limits") for size in ("cpu", "memory")}
+    assert stated == dict.fromkeys(resources, wanted)
 
 
 def test_images_of_others_are_pinned_and_no_image_is_privately_named(cluster: Cluster) -> None:
@@ -135,7 +143,9 @@ def test_images_of_others_are_pinned_and_no_image_is_privately_named(cluster: Cl
 
 
 def test_images_of_ours_are_always_pulled(cluster: Cluster) -> None:
-    assert {cluster.running[name].main["imagePullPolicy"] for name in CUSTOM} == {"Always"}
+    assert {name: cluster.running[name].main.get("imagePullPolicy") for name in CUSTOM} == dict.fromkeys(
+        CUSTOM, "Always"
+    )
 
 
 def test_only_one_temporal_migrates_at_a_time(cluster: Cluster) -> None:
@@ -146,7 +156,9 @@ def test_the_dynamic_configuration_of_temporal_is_where_temporal_looks(cluster: 
     pod = cluster.running["temporal"]
     folder, _, name = ENVIRONMENT["temporal"]["DYNAMIC_CONFIG_FILE_PATH"].rpartition("/")
     volume = pod.mounts(pod.main)[folder]
-    assert name in cluster.kind("ConfigMap")[volume["configMap"]["name"]]["data"]
+    found = yaml.safe_load(cluster.kind("ConfigMap")[volume["configMap"]["name"]]["data"][name])
+    wanted = {key: [{"value": value, "constraints": {}}] for key, value in DYNAMIC_CONFIGURATION.items()}
+    assert found == wanted
 
 
 def test_repository_service_starts_after_temporal_and_with_one_image_of_ours(cluster: Cluster) -> None:
@@ -176,18 +188,34 @@ def test_buildkit_uses_the_registry_over_http_and_cleans_up_before_its_volume_is
     assert pod.main["image"].endswith("-rootless")
 
 
-def test_go_services_and_the_worker_can_write_to_tmp_only(cluster: Cluster) -> None:
-    for name in CUSTOM[1:]:
-        pod = cluster.running[name]
-        assert [path for path, volume in pod.mounts(pod.main).items() if "emptyDir" in volume] == ["/tmp"], name
+@pytest.mark.parametrize("name", MOUNTS)
+def test_a_pod_mounts_its_volumes(cluster: Cluster, name: str) -> None:
+    pod = cluster.pods[name]
+    assert pod.mounted() == MOUNTS[name]
+    assert {mount["name"] for one in pod.containers for mount in one.get("volumeMounts", [])} == set(pod.volumes)
+
+
+def test_a_pod_has_its_time_to_end(cluster: Cluster) -> None:
+    found = {name: pod.spec.get("terminationGracePeriodSeconds") for name, pod in cluster.pods.items()}
+    assert {name: seconds for name, seconds in found.items() if seconds} == GRACE
 
 
 def test_every_emptydir_has_a_limit_and_every_resource_is_a_quantity(cluster: Cluster) -> None:
-    volumes = [volume for pod in cluster.pods.values() for volume in pod.volumes.values()]
-    sizes = [volume["emptyDir"].get("sizeLimit") for volume in volumes if "emptyDir" in volume]
-    resources = [container["resources"] for pod in cluster.pods.values() for container in pod.containers]
-    sizes += [size for each in resources for kind in ("requests", "limits") for size in each[kind].values()]
-    assert [size for size in sizes if not re.fullmatch(r"\d+(m|Mi|Gi)?", str(size))] == []
+    pods = cluster.pods.items()
+    sizes = [
+        (name, volume["name"], volume["emptyDir"].get("sizeLimit"))
+        for name, pod in pods
+        for volume in pod.volumes.values()
+        if "emptyDir" in volume
+    ]
+    resources = [
+        (name, kind, each["resources"][kind])
+        for name, pod in pods
+        for each in pod.containers
+        for kind in each["resources"]
+    ]
+    sizes += [(name, kind, size) for name, kind, each in resources for size in each.values()]
+    assert [one for one in sizes if not re.fullmatch(r"\d+(m|Mi|Gi)?", str(one[-1]))] == []
 
 
 def test_every_object_bears_the_name_of_its_workload(cluster: Cluster) -> None:
