@@ -69,6 +69,7 @@ class Pod:
 
     def _mounted(self, mount: Object) -> str:
         kind, source = next((key, value) for key, value in self.volumes[mount["name"]].items() if key != "name")
+        assert "optional" not in source, mount["name"]
         name = source.get("claimName") or source.get("name", "")
         return f"{kind} {name}".rstrip() + (", read-only" if mount.get("readOnly") else "")
 
@@ -147,7 +148,8 @@ def secrets(pod: Pod) -> dict[str, str]:
     """Return the keys of the one Secret that all containers of a pod take, by the variable that holds them."""
     items = [item for container in pod.containers for item in container.get("env", []) if "valueFrom" in item]
     for item in items:
-        assert item["valueFrom"]["secretKeyRef"]["name"] == "orbit-secrets"
+        reference = item["valueFrom"]["secretKeyRef"]
+        assert reference == {"name": "orbit-secrets", "key": reference["key"]}, item["name"]
     return {item["name"]: item["valueFrom"]["secretKeyRef"]["key"] for item in items}
 
 

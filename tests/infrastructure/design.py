@@ -85,6 +85,14 @@ WORKLOADS = {
     "buildkit": Workload("DaemonSet", "moby/buildkit:v", "1000:1000", "100m 256Mi", "2 2Gi", 5, {"buildkit": 1234}),
 }
 
+USERS = {name: workload.user for name, workload in WORKLOADS.items()} | {"minio-bucket": "10001:10001"}
+# What runs beside the main containers, whole.
+HELPERS = {
+    "wait-for-temporal": "alpine:3.22.1",
+    "copy-config": "redpandadata/redpanda:v24.2.10",
+    "mc": "minio/mc:RELEASE.2024-11-17T19-35-25Z",
+}
+
 HEADLESS = {"mongodb", "postgresql"}
 # The names and ports that other pods reach: those of the workload of that name. temporal-worker has none.
 SERVICES = {name: workload.ports for name, workload in WORKLOADS.items() if workload.ports}

@@ -1,4 +1,4 @@
-"""The folder renders, every object is strictly valid, and nothing in it is left out or comes from elsewhere."""
+"""The folder renders, every object has known fields of the right types only, and no file is left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ CUSTOM: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "custom_resourc
 APPLICATION = ROOT / "infrastructure/gitops/apps/orbit"
 FOLDERS = sorted(path.name for path in K8S.iterdir() if path.is_dir())
 # Mappings whose names are anybody's choice.
-ANY_NAMES = {"labels", "annotations", "matchLabels", "selector", "parameters", "requests", "limits", "data"}
+ANY_NAMES = {
+    "labels",
+    "annotations",
+    "matchLabels",
+    "selector",
+    "nodeSelector",
+    "parameters",
+    "requests",
+    "limits",
+    "data",
+}
 EVERYWHERE = {"Namespace", "StorageClass"}  # what has no namespace
 WAVES = {
     "Namespace": -10,

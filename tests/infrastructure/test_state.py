@@ -37,7 +37,7 @@ def test_a_workload_mounts_its_claim_whole_as_its_owner(cluster: Cluster, name: 
     assert list(pod.claims.values()) == ([claim] if claim else [])
     mounts = [mount for container in pod.containers for mount in container.get("volumeMounts", [])]
     assert not any({"subPath", "subPathExpr"} & {*mount} for mount in mounts)
-    assert "fsGroup" not in pod.spec["securityContext"]
+    assert "fsGroup" not in pod.spec.get("securityContext", {})
     if claim:
         assert WORKLOADS[name].user == CLAIMS[claim][1]
 

@@ -17,17 +17,25 @@ from tests.infrastructure.design import (
     ENVIRONMENT,
     GHCR,
     GRACE,
+    HELPERS,
     MOUNTS,
     PROBES,
     SECRETS,
     SLOW_STARTS,
     TOKEN,
     UNCONFINED,
+    USERS,
     WORKLOADS,
     WRITABLE_ROOT,
 )
 
 by_workload = pytest.mark.parametrize("name", WORKLOADS)
+# All that pods and containers may have; host networks, host ports and their like are not among them.
+POD_FIELDS = {"serviceAccountName", "automountServiceAccountToken", "enableServiceLinks", "securityContext", "volumes"}
+POD_FIELDS |= {"initContainers", "containers", "restartPolicy", "terminationGracePeriodSeconds"}
+SECURITY_FIELDS = {"runAsNonRoot", "runAsUser", "runAsGroup", "seccompProfile", "appArmorProfile"}
+CONTAINER_FIELDS = {"name", "image", "imagePullPolicy", "command", "args", "env", "envFrom", "ports", "resources"}
+CONTAINER_FIELDS |= {"startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "securityContext", "volumeMounts"}
 EXACT = re.compile(r"v?\d+\.\d+\.\d+(-rootless|-alpine)?|\d+\.\d+-alpine|RELEASE\.\d{4}-\d\d-\d\dT[\d-]+Z")
 
 
@@ -66,18 +74,28 @@ def test_a_slow_start_is_waited_for(cluster: Cluster, name: str, seconds: int) -
     assert probe["periodSeconds"] * probe["failureThreshold"] >= seconds
 
 
+def test_nothing_is_given_up_or_killed_in_haste(cluster: Cluster) -> None:
+    for name, pod in cluster.running.items():
+        probes = {kind: pod.main[f"{kind}Probe"] for kind in PROBES[name]}
+        seconds = {kind: one["periodSeconds"] * one.get("failureThreshold", 3) for kind, one in probes.items()}
+        assert seconds.get("liveness", 30) >= 30, name
+        assert seconds.get("startup", 60) >= 60, name
+        deadline = pod.workload["spec"].get("progressDeadlineSeconds", 600)
+        assert pod.workload["kind"] != "Deployment" or seconds.get("startup", 0) < deadline, name
+
+
 @by_workload
 def test_a_probe_has_time_to_answer(cluster: Cluster, name: str) -> None:
     main = cluster.running[name].main
     assert all(main[f"{kind}Probe"]["timeoutSeconds"] >= 5 for kind in PROBES[name])
 
 
-@by_workload
-def test_a_workload_runs_as_its_user(cluster: Cluster, name: str) -> None:
-    pod = cluster.running[name]
+@pytest.mark.parametrize("name", USERS)
+def test_a_pod_runs_as_its_user(cluster: Cluster, name: str) -> None:
+    pod = cluster.pods[name]
     for container in pod.containers:
         user, group = (pod.security(container, field) for field in ("runAsUser", "runAsGroup"))
-        assert f"{user}:{group}" == WORKLOADS[name].user
+        assert f"{user}:{group}" == USERS[name]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
@@ -117,6 +135,16 @@ def test_every_pod_is_as_strict_as_its_program_allows(cluster: Cluster) -> None:
             assert own.get("readOnlyRootFilesystem", False) == (name not in WRITABLE_ROOT), name
 
 
+def test_no_pod_has_more_than_the_tables_say(cluster: Cluster) -> None:
+    for name, pod in cluster.pods.items():
+        assert set(pod.spec) <= POD_FIELDS, name
+        assert len(pod.spec["containers"]) == 1, name
+        assert set(pod.spec["securityContext"]) <= SECURITY_FIELDS, name
+        for container in pod.containers:
+            assert set(container) <= CONTAINER_FIELDS, f"{name} {container['name']}"
+            assert {key for port in container.get("ports", []) for key in port} <= {"name", "containerPort"}, name
+
+
 def test_every_pod_has_the_account_and_only_two_its_token(cluster: Cluster) -> None:
     assert cluster.kind("ServiceAccount")["orbit"]["imagePullSecrets"] == [{"name": "ghcr-pull-secret"}]
     assert {pod.spec["serviceAccountName"] for pod in cluster.pods.values()} == {"orbit"}
@@ -135,7 +163,12 @@ def test_every_container_has_requests_and_limits(cluster: Cluster) -> None:
     assert stated == dict.fromkeys(resources, wanted)
 
 
-def test_images_of_others_are_pinned_and_no_image_is_privately_named(cluster: Cluster) -> None:
+def test_helpers_run_their_images(cluster: Cluster) -> None:
+    images = {one["name"]: one["image"] for pod in cluster.pods.values() for one in pod.containers}
+    assert {name: image for name, image in images.items() if name not in WORKLOADS} == HELPERS
+
+
+def test_images_of_others_are_pinned_and_images_of_ours_are_the_seven(cluster: Cluster) -> None:
     images = {container["image"] for pod in cluster.pods.values() for container in pod.containers}
     others = {image for image in images if not image.startswith(GHCR)}
     assert {image for image in others if not EXACT.fullmatch(image.partition(":")[2])} == set()
