@@ -25,10 +25,6 @@ class Pod:
     workload: Object
 
     @property
-    def name(self) -> str:
-        return str(self.workload["metadata"]["name"])
-
-    @property
     def labels(self) -> dict[str, str]:
         return dict(self.workload["spec"]["template"]["metadata"]["labels"])
 
@@ -58,14 +54,18 @@ class Pod:
         claims = {name: volume.get("persistentVolumeClaim") for name, volume in self.volumes.items()}
         return {name: claim["claimName"] for name, claim in claims.items() if claim}
 
+    @property
+    def volume_mounts(self) -> list[tuple[str, Object]]:
+        """Every mount, with the name of its container."""
+        return [(one["name"], mount) for one in self.containers for mount in one.get("volumeMounts", [])]
+
     def mounts(self, container: Object) -> dict[str, Object]:
         """Return the volumes of a container by their path."""
         return {mount["mountPath"]: self.volumes[mount["name"]] for mount in container.get("volumeMounts", [])}
 
     def mounted(self) -> dict[str, str]:
         """Return what is mounted, by container and path: the kind of the volume, its source, and how."""
-        containers = [(one, mount) for one in self.containers for mount in one.get("volumeMounts", [])]
-        return {f"{one['name']} {mount['mountPath']}": self._mounted(mount) for one, mount in containers}
+        return {f"{name} {mount['mountPath']}": self._mounted(mount) for name, mount in self.volume_mounts}
 
     def _mounted(self, mount: Object) -> str:
         kind, source = next((key, value) for key, value in self.volumes[mount["name"]].items() if key != "name")

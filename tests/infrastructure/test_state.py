@@ -35,8 +35,7 @@ def test_there_are_no_other_claims(cluster: Cluster) -> None:
 def test_a_workload_mounts_its_claim_whole_as_its_owner(cluster: Cluster, name: str) -> None:
     pod, claim = cluster.running[name], WORKLOADS[name].claim
     assert list(pod.claims.values()) == ([claim] if claim else [])
-    mounts = [mount for container in pod.containers for mount in container.get("volumeMounts", [])]
-    assert not any({"subPath", "subPathExpr"} & {*mount} for mount in mounts)
+    assert not any({"subPath", "subPathExpr"} & {*mount} for _, mount in pod.volume_mounts)
     assert "fsGroup" not in pod.spec.get("securityContext", {})
     if claim:
         assert WORKLOADS[name].user == CLAIMS[claim][1]

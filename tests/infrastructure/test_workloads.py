@@ -225,7 +225,7 @@ def test_buildkit_uses_the_registry_over_http_and_cleans_up_before_its_volume_is
 def test_a_pod_mounts_its_volumes(cluster: Cluster, name: str) -> None:
     pod = cluster.pods[name]
     assert pod.mounted() == MOUNTS[name]
-    assert {mount["name"] for one in pod.containers for mount in one.get("volumeMounts", [])} == set(pod.volumes)
+    assert {mount["name"] for _, mount in pod.volume_mounts} == set(pod.volumes)
 
 
 def test_a_pod_has_its_time_to_end(cluster: Cluster) -> None:
