@@ -206,12 +206,23 @@ def test_a_leading_exclamation_mark_deselects_and_the_last_match_wins(
     assert select({b"a.go", b"a.md", b"docs/x.md", b"docs/keep"}, *globs) == selected
 
 
+def test_the_quoted_name_of_a_folder_does_not_select_what_is_in_it(git: Git) -> None:
+    git.track({b"[ab/a", b"c/a"})
+    assert git.select(r"\[ab") == select({b"[ab/a", b"c/a"}, r"\[ab") == set()
+    assert git.select("c") == select({b"[ab/a", b"c/a"}, "c") == {b"c/a"}
+
+
 @given(st.lists(NAMES.filter(bytes.strip), min_size=1, max_size=4), st.data())
 def test_the_last_glob_that_matches_decides(names: list[bytes], data: st.DataObject) -> None:
     literal = [re.sub(r"([*?\[\\!])", r"\\\1", name.decode("utf-8", "surrogateescape")) for name in names]
     marks = data.draw(st.lists(st.sampled_from(["", "!"]), min_size=len(names), max_size=len(names)))
     globs = ["a*", *map(str.__add__, marks, literal)]
-    below = [index for index, name in enumerate(names) if names[0] == name or names[0].startswith(name + b"/")]
+    # What is in a folder is selected by its name as it stands: git compares it as text, a quoting backslash included.
+    below = [
+        index
+        for index, (name, glob) in enumerate(zip(names, literal, strict=True))
+        if names[0] == name or ("\\" not in glob and names[0].startswith(name + b"/"))
+    ]
     assert Globs(tuple(globs)).match(names[0]) == (marks[max(below)] == "")
 
 
