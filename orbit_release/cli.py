@@ -10,24 +10,38 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 import click
 
 from orbit_release import __version__
-from orbit_release.errors import ConfigurationError, NotFoundError, OrbitReleaseError, UnavailableError, UsageError
+from orbit_release.errors import (
+    AccessError,
+    ConfigurationError,
+    NotFoundError,
+    OrbitReleaseError,
+    UnavailableError,
+    UsageError,
+)
 
 # What a command does is imported when it runs, so that --help and completion stay fast.
 if TYPE_CHECKING:
-    from orbit_release.adapters.git.clone import Clone
+    from orbit_release.adapters.git.clone import Clone, Tip
+    from orbit_release.adapters.github import GitHub
     from orbit_release.adapters.registry import Registry
     from orbit_release.config import Config
+    from orbit_release.core.plan import Plan
+    from orbit_release.core.release import Notes, Release
     from orbit_release.flows.build import Result
-    from orbit_release.flows.bump import Built, Change, Published
+    from orbit_release.flows.bump import Built, Change, Landed, Publish, Published
     from orbit_release.flows.plan import Source
+    from orbit_release.flows.publish import Proposal
 
 _PROGRAM = "orbit-release"
 _INTERRUPTED = 130
 _VERBOSE = "orbit_release.verbose"
+_ACTIONS = "orbit_release.actions"  # output.py asks for it
+_WEB, _API = "https://github.com/", "https://api.github.com"
 # https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
 _ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
 
@@ -56,10 +70,26 @@ class _Session:
     def registry(self) -> Registry:
         from pathlib import Path
 
+        from orbit_release import output
         from orbit_release.adapters.registry import Registry
 
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-        return Registry(github_token=os.environ.get("GITHUB_TOKEN"), docker_config=folder)
+        masks = output.mask if output.in_actions() else lambda _secret, _username: None
+        return Registry(github_token=os.environ.get("GITHUB_TOKEN"), docker_config=folder, on_secret=masks)
+
+    def github(self, git: Clone) -> GitHub:
+        """Return the monorepo at GitHub: what Actions says, else what the remote's address says."""
+        from orbit_release.adapters.github import GitHub
+
+        token, address = os.environ.get("GITHUB_TOKEN"), self.address(git)
+        if not token:
+            hint = "GITHUB_TOKEN=$(gh auth token), or a token with `contents: write` and `pull-requests: write`."
+            raise AccessError("GitHub's API needs a token in GITHUB_TOKEN", hint)
+        api = os.environ.get("GITHUB_API_URL") or (_API if address.startswith(_WEB) else None)
+        if api is None:
+            hint = "set GITHUB_API_URL (https://HOST/api/v3) and GITHUB_REPOSITORY (owner/name)."
+            raise UsageError(f"{address or 'the remote'} is no repository of github.com", hint)
+        return GitHub(api, os.environ.get("GITHUB_REPOSITORY") or urlsplit(address).path.strip("/"), token)
 
     def address(self, git: Clone) -> str:
         """Return the monorepo's web address: what Actions says, else what the remote's address says."""
@@ -69,9 +99,13 @@ class _Session:
         return f"{server}/{name}" if server and name else web_address(git.remote_address())
 
 
+def _in_actions() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def _git_environment() -> dict[str, str]:
     environment = dict(os.environ)
-    if environment.get("GITHUB_ACTIONS") == "true":
+    if _in_actions():
         bot = {f"GIT_{role}_{key}": _ACTIONS_BOT[key] for role in ("AUTHOR", "COMMITTER") for key in _ACTIONS_BOT}
         environment |= {name: environment.get(name) or value for name, value in bot.items()}
     return environment
@@ -95,7 +129,7 @@ def _inside(top: str, file: str) -> str | None:
 
 
 def _head() -> str | None:
-    return os.environ.get("GITHUB_SHA") if os.environ.get("GITHUB_ACTIONS") == "true" else None
+    return os.environ.get("GITHUB_SHA") if _in_actions() else None
 
 
 def _complete_service(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
@@ -130,6 +164,7 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
 @click.option("--head", help="The commit to plan for.  [default: GITHUB_SHA in Actions, else HEAD]")
 @click.option("--fetch", is_flag=True, help="Ask the remote where the release branch stands now.")
 @click.option("--registry/--no-registry", default=None, help="Ask the registry which images exist already.")
+@click.option("--force", is_flag=True, help="Build also what is current or built already.")
 @click.option(
     "--format",
     type=click.Choice(["table", "json", "names", "matrix", "github"]),
@@ -147,11 +182,12 @@ def plan_command(
     *,
     fetch: bool,
     registry: bool | None,
+    force: bool,
     format: str,
 ) -> None:
     """Show which services need a build or a release, and why."""
-    from orbit_release import output
-    from orbit_release.flows.plan import clash_of, plan
+    from orbit_release import output, workflow
+    from orbit_release.flows.plan import plan
 
     source = session.source()
     services = source.config.select(names)
@@ -163,6 +199,8 @@ def plan_command(
         base=None if base == "deployed" else base,
         registry=session.registry() if (github if registry is None else registry) else None,
         tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and base == "deployed") else None,
+        force=force,
+        latest=format in ("matrix", "github"),
     )
     output.show_plan(
         found,
@@ -170,7 +208,21 @@ def plan_command(
         session.address(source.git) if format in ("matrix", "github") else "",
         os.environ.get("GITHUB_OUTPUT"),
     )
-    if clash := clash_of(found.services):
+    summary = workflow.plan_summary(found, merging=os.environ.get("GITHUB_EVENT_NAME") == "pull_request")
+    output.summarize(os.environ.get("GITHUB_STEP_SUMMARY"), summary)
+    _tell_clash(found, goes_on=github)
+
+
+def _tell_clash(plan: Plan, *, goes_on: bool) -> None:
+    """Fail for tags that belong to other images, unless a workflow goes on with the other services and fails then."""
+    from orbit_release import output
+    from orbit_release.core.plan import PENDING
+    from orbit_release.flows.plan import clash_of
+
+    clash = clash_of(plan.services)
+    if clash and goes_on and plan.with_action(*PENDING):
+        output.show_error(clash)
+    elif clash:
         raise clash
 
 
@@ -180,6 +232,11 @@ def plan_command(
 @click.option("--head", help="With --built, the commit to release.  [default: GITHUB_SHA in Actions, else the tip]")
 @click.option("--dry-run", is_flag=True, help="Print the change as a unified diff and stop.")
 @click.option("--no-push", is_flag=True, help="Commit to the clone's own release branch instead.")
+@click.option(
+    "--via", type=click.Choice(["git", "api"]), help="Push, or have GitHub commit.  [default: api in Actions]"
+)
+@click.option("--pr", is_flag=True, help="Open a pull request instead, or bring the open one up to date.")
+@click.option("--auto-merge", is_flag=True, help="With --pr, merge it once its checks have passed.")
 @click.option("--no-verify", is_flag=True, help="Do not ask the registry whether the tags exist.")
 @click.option("-y", "--yes", is_flag=True, help="Publish without asking.")
 @click.option("--allow-unmerged", is_flag=True, help="Deploy a commit that is not on the release branch.")
@@ -199,22 +256,53 @@ def bump_command(
         raise UsageError("--head goes with --built", "a tag names its commit itself.")
     if built and options["no_verify"]:
         raise UsageError("--built asks the registry what was built", "leave out --no-verify.")
+    _check_ways(**options)
     source = session.source()
+    proposal = _proposal(session, source.git, words if built else words[::2], built=built, **options)
     common = {
         "registry": None if options["no_verify"] else session.registry(),
-        "publish": _publisher(source.git, **options),
+        "publish": _publisher(session, source.git, proposal, **options),
         "local": options["no_push"],
         "subject": _one_line(options["message"]),
         "address": session.address(source.git),
     }
     if built:
         result = flow.bump_built(source, source.config.select(words), head=head or _head(), **common)
+        if proposal and not result.plan.superseded and not result.published and not result.missing:
+            _withdraw(proposal, source.config.branch, **options)
         _show_built(result, options["format"], dry_run=options["dry_run"])
         return
     changes = _changes(source.config, words)
     confirm = _unmerged(allowed=options["allow_unmerged"])
     published = flow.bump(source, changes, confirm_unmerged=confirm, **common)
+    if proposal and not published:
+        _withdraw(proposal, source.config.branch, **options)
     _show_bump(published, changes, options["format"], dry_run=options["dry_run"])
+
+
+def _check_ways(*, no_push: bool, via: str | None, pr: bool, auto_merge: bool, **_: object) -> None:
+    if auto_merge and not pr:
+        raise UsageError("--auto-merge goes with --pr", "add --pr.")
+    if no_push and (pr or via == "api"):
+        raise UsageError("--no-push keeps the release here", f"leave out --no-push or {'--pr' if pr else '--via api'}.")
+    if pr and via == "git":
+        raise UsageError("--pr goes through GitHub's API", "leave out --via git.")
+
+
+def _proposal(
+    session: _Session, git: Clone, names: Sequence[str], *, pr: bool, built: bool, auto_merge: bool, **_: object
+) -> Proposal | None:
+    from orbit_release.core.pull_request import branch_name
+    from orbit_release.flows.publish import Proposal
+
+    return Proposal(git, session.github(git), branch_name(names), forward=built, auto_merge=auto_merge) if pr else None
+
+
+def _withdraw(proposal: Proposal, branch: str, *, dry_run: bool, **_: object) -> None:
+    from orbit_release import output
+
+    if not dry_run and (closed := proposal.withdraw(branch)):
+        output.say(f"closed {closed}: it would change nothing any more")
 
 
 def _changes(config: Config, words: tuple[str, ...]) -> list[Any]:
@@ -235,29 +323,51 @@ def _changes(config: Config, words: tuple[str, ...]) -> list[Any]:
     return [Change(service, *wanted[service.name]) for service in config.select(names)]
 
 
-def _publisher(git: Clone, *, dry_run: bool, no_push: bool, yes: bool, **_: object) -> Callable[..., str | None]:
+def _publisher(
+    session: _Session,
+    git: Clone,
+    proposal: Proposal | None,
+    *,
+    dry_run: bool,
+    no_push: bool,
+    yes: bool,
+    via: str | None,
+    **_: object,
+) -> Publish:
     """Return what is done with a release: publish it, ask first on a terminal, or with --dry-run show it only."""
     from orbit_release import output
-    from orbit_release.adapters.git.publish import publish as publish_release
+    from orbit_release.flows.bump import Landed
+    from orbit_release.flows.publish import through_api, through_git
+
+    default = (
+        "api" if _in_actions() and os.environ.get("GITHUB_TOKEN") and os.environ.get("GITHUB_REPOSITORY") else "git"
+    )
+    by_api = (via or default) == "api" and not (dry_run or no_push or proposal)
+    put = proposal.put if proposal else through_api(git, session.github(git)) if by_api else through_git(git)
+    where = "propose it for" if proposal else "commit it to" if no_push else "publish it on"
 
     @cache
     def agreed(diff: str) -> bool:
         output.say(output.coloured_diff(diff))
-        where = "commit it to" if no_push else "publish it on"
         return click.confirm(f"{where} the release branch?", default=True, err=True)
 
-    def publish(tip: Any, release: Any, message: str) -> str | None:
+    def publish(tip: Tip, release: Release, notes: Notes) -> Landed | None:
         for warning in release.warnings:
             output.warn(warning)
         if dry_run:
             output.show_diff(release.diff(), terminal=sys.stdout.isatty())
-            return str(tip.commit)
+            return Landed(tip.commit)
         if not yes and _is_interactive() and not agreed(release.diff()):
             output.say("nothing was published")
             raise click.exceptions.Exit(_INTERRUPTED)
-        return publish_release(git, tip, release.files, message)
+        return put(tip, release, notes)
 
     return publish
+
+
+def _default_way() -> str:
+    known = all(os.environ.get(name) for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"))
+    return "api" if _in_actions() and known else "git"
 
 
 def _is_interactive() -> bool:
@@ -326,11 +436,12 @@ def build_command(
 def _raise_failed(results: Sequence[Result]) -> None:
     """End with exit code 7 if a build failed, after its last log lines; with 6 or 8 if that was all that failed."""
     from orbit_release import output
-    from orbit_release.errors import AccessError, BuildError, ConflictError
+    from orbit_release.core.text import printable
+    from orbit_release.errors import BuildError, ConflictError
 
     failed = [result for result in results if result.error]
     for name, line in ((result.plan.service.name, line) for result in failed for line in result.log):
-        output.say(f"{name} | {output.printable(line)}")
+        output.say(f"{name} | {printable(line)}")
     messages = "\n".join(f"{result.plan.service.name}: {result.error.message}" for result in failed if result.error)
     hint = next((result.error.hint for result in failed if result.error and result.error.hint), "")
     if failed:
@@ -354,17 +465,17 @@ def _show_release(published: Published | None, shape: str, *, dry_run: bool, **m
     if dry_run:
         return
     if shape == "json":
-        release, commit = (published.release, published.commit) if published else (None, None)
-        click.echo(output.to_json({**output.release_document(release, commit), **more}))
+        click.echo(output.to_json({**output.release_document(published), **more}))
     elif published:
         click.echo(output.release_table(published.release))
-        done = "published" if published.tip.remote else "committed"
-        output.say(f"{done} {published.commit[:7]} on {published.tip.branch}")
+        output.say(output.where_it_went(published))
+    output.summarize_release(published, more.get("missing", ()), os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     from orbit_release import output
     from orbit_release.core.plan import Action
+    from orbit_release.core.text import printable
     from orbit_release.flows.plan import clash_of
 
     missing = [str(image) for image in result.missing]
@@ -373,7 +484,7 @@ def _show_built(result: Built, shape: str, *, dry_run: bool) -> None:
     elif result.published is None and not missing:
         output.say("nothing to do: no image waits for its release")
     for one in result.plan.with_action(Action.HELD):
-        output.say(f"{one.service.name} stays: {output.printable(one.reason)}")
+        output.say(f"{one.service.name} stays: {printable(one.reason)}")
     _show_release(result.published, shape, dry_run=dry_run, missing=missing)
     if clash := clash_of(result.plan.services):
         raise clash
@@ -417,6 +528,7 @@ def main() -> None:
         # PYTHONUNBUFFERED: a write that the system takes only in part would be cut off without a word
         sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     with click.Context(cli, color=colour) as context:
+        context.meta[_ACTIONS] = _in_actions()
         code = _run(context)
     _leave(code)
 

@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from orbit_release import workflow
 from orbit_release.core.plan import PENDING, Action, Plan, ServicePlan
-from orbit_release.errors import OrbitReleaseError, UnavailableError
+from orbit_release.core.text import code, printable
+from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.core.image import ImageReference
     from orbit_release.core.release import Release
     from orbit_release.flows.build import Result
+    from orbit_release.flows.bump import Published
 
 
-def printable(text: str) -> str:
-    """Return foreign text as one line that cannot move the cursor, forge a line or reorder what is around it."""
-    hidden = ("Cc", "Cf", "Zl", "Zp", "Cs")
-    return "".join("\ufffd" if unicodedata.category(c) in hidden else c for c in text)
+def in_actions() -> bool:
+    """Whether a runner of GitHub Actions reads along; nothing is printed for it anywhere else."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get("orbit_release.actions"))
 
 
 def say(line: str) -> None:
     """Tell the person one line of narrative."""
-    click.echo(line, err=True)
+    click.echo(workflow.harmless(line) if in_actions() else line, err=True)
 
 
 def warn(message: str) -> None:
     """Tell the person what deserves a look."""
-    say(f"{click.style('warning:', fg='yellow')} {printable(message)}")
+    if in_actions():
+        click.echo(workflow.command("warning", printable(message)), err=True)
+    else:
+        say(f"{click.style('warning:', fg='yellow')} {printable(message)}")
+
+
+def mask(secret: str, username: str) -> None:
+    """Have the runner of GitHub Actions blot out a secret wherever it would appear in the log."""
+    for line in workflow.masks(secret, username):
+        click.echo(line, err=True)
+
+
+def summarize(file: str | None, text: str) -> None:
+    """Add Markdown to the summary of a step, if a runner named a file for it."""
+    if file and in_actions():
+        workflow.append(file, text, "GITHUB_STEP_SUMMARY")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return rows in aligned columns; the last column may be as long as it likes."""
     lines = [tuple(head), *(tuple(map(printable, row)) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    text = "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return "\n".join(map(workflow.harmless, text.split("\n"))) if in_actions() else text
 
 
 def to_json(document: Mapping[str, Any]) -> str:
@@ -96,17 +114,6 @@ def plan_outputs(plan: Plan, source: str) -> dict[str, str]:
     }
 
 
-def github_output(outputs: Mapping[str, str]) -> str:
-    """Return lines for $GITHUB_OUTPUT, with delimiters that no value can contain.
-
-    https://docs.github.com/actions/reference/workflow-commands-for-github-actions#multiline-strings
-    """
-    import secrets  # noqa: PLC0415  (5 ms that only workflows pay for)
-
-    delimiter = f"EOF_{secrets.token_hex(16)}"
-    return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in outputs.items())
-
-
 def show_plan(plan: Plan, shape: str, source: str, output_file: str | None) -> None:
     """Print a plan in one of the formats; `github` goes to the output file of the step where there is one."""
     for one in plan.services:
@@ -127,15 +134,11 @@ def show_plan(plan: Plan, shape: str, source: str, output_file: str | None) -> N
 
 
 def _write_outputs(outputs: Mapping[str, str], file: str | None) -> None:
-    text = github_output(outputs)
+    text = workflow.outputs(outputs)
     if file is None:
         click.echo(text, nl=False)
-        return
-    try:
-        with open(file, "a", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise UnavailableError(f"{file} cannot be written: {error.strerror}", "check $GITHUB_OUTPUT.") from error
+    else:
+        workflow.append(file, text, "GITHUB_OUTPUT")
 
 
 def coloured_diff(diff: str) -> str:
@@ -152,13 +155,32 @@ def show_diff(diff: str, *, terminal: bool) -> None:
         click.echo(diff.encode("utf-8", "surrogateescape"), nl=False)
 
 
-def release_document(release: Release | None, commit: str | None) -> dict[str, Any]:
+def release_document(published: Published | None) -> dict[str, Any]:
     """Return a release as plain data."""
     edits = [
         {"path": edit.path, "line": edit.line, "before": str(edit.before), "after": str(edit.after)}
-        for edit in (release.edits if release else ())
+        for edit in (published.release.edits if published else ())
     ]
-    return {"commit": commit, "edits": edits}
+    commit, pull_request = (published.landed.commit, published.landed.pull_request) if published else (None, None)
+    return {"commit": commit, "pull_request": pull_request, "edits": edits}
+
+
+def where_it_went(published: Published) -> str:
+    """Return where a release went, for people to read."""
+    commit, pull_request = published.landed.commit[:7], published.landed.pull_request
+    if pull_request:
+        return f"proposed {commit} for {published.tip.branch}: {printable(pull_request)}"
+    return f"{'published' if published.tip.remote else 'committed'} {commit} on {published.tip.branch}"
+
+
+def summarize_release(published: Published | None, missing: Sequence[str], file: str | None) -> None:
+    """Add a release, and the images that it should have had, to the summary of a step."""
+    if published:
+        link = published.landed.pull_request
+        where = f"proposed: {link}" if link else f"on {code(published.tip.branch)}"
+    else:
+        where = ""
+    summarize(file, workflow.release_summary(published.notes if published else None, where, missing))
 
 
 def release_table(release: Release) -> str:
@@ -215,11 +237,48 @@ def builds_table(results: Sequence[Result]) -> str:
 
 
 @contextmanager
-def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
-    """Give a callable that shows a service's newest line: one live line each on a terminal, else prefixed lines."""
-    if not terminal:
-        yield lambda service, line: say(f"{service} | {printable(line.expandtabs(4))}")
-        return
+def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str | None], None]]:
+    """Give a callable that shows a service's newest line; None says that there will be no more.
+
+    On a terminal each service has one live line, in Actions a group in the log; elsewhere lines carry the name.
+    """
+    if in_actions():
+        with _grouped() as show:
+            yield show
+    elif terminal:
+        with _live() as show:
+            yield show
+    else:
+        yield lambda service, line: say(f"{service} | {printable(line.expandtabs(4))}") if line is not None else None
+
+
+@contextmanager
+def _grouped() -> Iterator[Callable[[str, str | None], None]]:
+    from threading import Lock  # noqa: PLC0415
+
+    logs: dict[str, list[str]] = {}
+    lock = Lock()  # builds run side by side, and a group must not begin within another
+
+    def flush(service: str) -> None:
+        for line in workflow.group(service, logs.pop(service, [])):
+            click.echo(line, err=True)
+
+    def show(service: str, line: str | None) -> None:
+        with lock:
+            if line is None:
+                flush(service)
+            else:
+                logs.setdefault(service, []).append(printable(line.expandtabs(4)))
+
+    try:
+        yield show
+    finally:  # a cancelled step still tells how far it came
+        for service in tuple(logs):
+            flush(service)
+
+
+@contextmanager
+def _live() -> Iterator[Callable[[str, str | None], None]]:
     from rich.console import Console  # noqa: PLC0415  (25 ms that only builds pay for)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
@@ -227,17 +286,23 @@ def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
     with Progress(*columns, console=Console(stderr=True)) as live:
         tasks: dict[str, Any] = {}
 
-        def show(service: str, line: str) -> None:
+        def show(service: str, line: str | None) -> None:
             task = tasks[service] if service in tasks else tasks.setdefault(service, live.add_task(service))
-            live.update(task, description=f"{service}  {printable(line)}"[: live.console.width - 12])
+            if line is None:
+                live.stop_task(task)
+            else:
+                live.update(task, description=f"{service}  {printable(line)}"[: live.console.width - 12])
 
         yield show
 
 
 def show_error(error: OrbitReleaseError) -> None:
     """Tell what happened and what to do about it."""
-    # A second line must not be a command to GitHub Actions, which looks for them at the start of a line.
-    lines = [" " * line.startswith("::") + printable(line) for line in error.message.splitlines()] or [""]
+    if in_actions():
+        for annotation in workflow.error_lines(error):
+            click.echo(annotation, err=True)
+        return
+    lines = [printable(line) for line in error.message.splitlines()] or [""]
     say(f"{click.style('error:', fg='red', bold=True)} " + "\n".join(lines))
     if error.hint:
         say(f"{click.style('hint:', fg='cyan')} {printable(error.hint)}")

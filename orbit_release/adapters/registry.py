@@ -210,8 +210,13 @@ class Registry:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = fraction,
+        on_secret: Callable[[str, str], None] = lambda _secret, _username: None,
     ) -> None:
-        """Know the credentials in Docker's folder and a token for ghcr.io; `budget`: seconds for a call."""
+        """Know the credentials in Docker's folder and a token for ghcr.io; `budget`: seconds for a call.
+
+        Every secret that comes up is told to `on_secret`, with the user name that belongs to it (or "").
+        """
+        self._on_secret = on_secret
         self._github_token, self._docker_config, self._budget = github_token, docker_config, budget
         self._transport = _Transport(sleep, clock, random)
         self._lock = threading.Lock()
@@ -343,12 +348,16 @@ class Registry:
         token = parse_token(self._accepted(call, answer).body)
         if token is None:
             raise _odd(answer.origin, "answers with something that is no token")
+        self._on_secret(token, "")
         return token
 
     def _credentials(self, call: _Call) -> Credentials | None:
         with self._lock:
             if call.host not in self._known:
-                self._known[call.host] = self._look_up(call)
+                found = self._known[call.host] = self._look_up(call)
+                if found:
+                    self._on_secret(found.secret, found.username)
+                    self._on_secret(found.basic.removeprefix("Basic "), "")
             return self._known[call.host]
 
     def _look_up(self, call: _Call) -> Credentials | None:

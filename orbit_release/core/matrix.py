@@ -54,12 +54,13 @@ def matrix(plan: Plan, source: str) -> dict[str, list[dict[str, str]]]:
 
 def _job(plan: ServicePlan, source: str) -> BuildJob:
     service, settings = plan.service, plan.service.settings
+    tags = (plan.tag, LATEST) if plan.latest else (plan.tag,)
     return BuildJob(
         service=service.name,
         image=str(service.repository),
         commit=plan.target or "",
         tag=str(plan.tag),
-        tags="\n".join(str(ImageReference(service.repository, tag)) for tag in (plan.tag, LATEST)),
+        tags="\n".join(str(ImageReference(service.repository, tag)) for tag in tags),
         context=settings.context,
         dockerfile=settings.dockerfile,
         platforms=",".join(settings.platforms),

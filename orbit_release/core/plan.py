@@ -74,6 +74,7 @@ class ServicePlan:
     warning: str | None = None
     is_newer: bool = False  # what is deployed is newer than the target
     clash: bool = False  # the registry has the target's tag for another commit
+    latest: bool = True  # the build moves `latest` too
 
     @property
     def tag(self) -> Tag | None:

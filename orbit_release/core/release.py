@@ -67,26 +67,42 @@ class Step:
     base: str | None = None
     head: str | None = None
     commits: int | None = None
+    image: str = ""
+
+    @property
+    def distance(self) -> str:
+        """How many commits lie between, as text; "" where that is not known."""
+        return f"{self.commits} commit{'s' if self.commits > 1 else ''}" if self.commits else ""
 
 
-def commit_message(steps: Sequence[Step], source: str, subject: str = "") -> str:
-    """Return the message of a release commit: a subject, a line for each service, and trailers for machines.
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a release says of itself: its steps, the monorepo's web address (or ""), and a subject of one's own."""
 
-    `source` is the monorepo's web address, for compare links, or "".
-    """
-    tags = {step.after for step in steps}
-    what = steps[0].service if len(steps) == 1 else f"{len(steps)} services"
-    default = f"release: {what} {tags.pop()}" if len(tags) == 1 else f"release: {what}"
-    lines = "\n".join(f"{step.service}: {step.before} -> {step.after}{_about(step, source)}" for step in steps)
-    trailers = "\n".join(f"Orbit-Release: {step.service} {step.after}" for step in steps)
-    return f"{subject or default}\n\n{lines}\n\n{trailers}\n"
+    steps: tuple[Step, ...]
+    source: str = ""
+    subject: str = ""
 
+    @property
+    def title(self) -> str:
+        """One line: the services, and their tag if it is one."""
+        tags = {step.after for step in self.steps}
+        what = self.steps[0].service if len(self.steps) == 1 else f"{len(self.steps)} services"
+        return self.subject or (f"release: {what} {tags.pop()}" if len(tags) == 1 else f"release: {what}")
 
-def _about(step: Step, source: str) -> str:
-    if not step.commits:
-        return ""
-    count = f"{step.commits} commit{'s' if step.commits > 1 else ''}"
-    return f" ({count}, {source}/compare/{step.base}...{step.head})" if source else f" ({count})"
+    def message(self) -> str:
+        """Return the message of the release commit: a title, a line for each service, and trailers for machines."""
+        lines = "\n".join(f"{step.service}: {step.before} -> {step.after}{self._about(step)}" for step in self.steps)
+        trailers = "\n".join(f"Orbit-Release: {step.service} {step.after}" for step in self.steps)
+        return f"{self.title}\n\n{lines}\n\n{trailers}\n"
+
+    def compare_link(self, step: Step) -> str:
+        """Return the address that shows a step's commits, or ""."""
+        return f"{self.source}/compare/{step.base}...{step.head}" if self.source and step.commits else ""
+
+    def _about(self, step: Step) -> str:
+        about = ", ".join(filter(None, (step.distance, self.compare_link(step))))
+        return f" ({about})" if about else ""
 
 
 def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str, Edit]:

@@ -19,14 +19,14 @@ from orbit_release.core.matrix import labels
 from orbit_release.core.plan import Action, Deployment, ServicePlan
 from orbit_release.core.service import Service
 from orbit_release.errors import NotFoundError, OrbitReleaseError
-from orbit_release.flows.plan import Source, ask, clash_of, plan, targets
+from orbit_release.flows.plan import Source, ask, clash_of, is_forward, plan, targets
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
     from orbit_release.flows.builder import Builder
 
 _LAST_LINES = 20
-Progress = Callable[[str, str], None]  # service, one line of what happens
+Progress = Callable[[str, str | None], None]  # service, one line of what happens; None: that was all
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,12 @@ def _one(building: Building, engine: Builder, one: ServicePlan, tree: Path, prog
 
     try:
         digest = engine.build(_request(building, one, tree), push=building.registry is not None, progress=told)
+        progress(one.service.name, f"{'pushed' if digest else 'built'} {one.image}")
     except OrbitReleaseError as error:
         progress(one.service.name, f"failed: {error.message.splitlines()[0]}")
         return Result(one, "failed", error=error, log=tuple(log))
-    progress(one.service.name, f"{'pushed' if digest else 'built'} {one.image}")
+    finally:
+        progress(one.service.name, None)
     return Result(one, "built", digest)
 
 
@@ -169,16 +171,7 @@ def _moved(source: Source, registry: Registry, tip: Tip, result: Result) -> Resu
 
 def _point_latest(source: Source, registry: Registry, tip: Tip, one: ServicePlan, digest: Digest) -> bool:
     now = registry.image(one.service.repository, LATEST)
-    forward = _is_forward(source, now.revision if now else None, tip, one.target or "")
+    forward = is_forward(source, now.revision if now else None, tip, one.target or "")
     if forward and (now is None or now.digest != digest):
         registry.copy_tag(one.service.repository, digest, LATEST)
     return forward
-
-
-def _is_forward(source: Source, revision: str | None, tip: Tip, target: str) -> bool:
-    """Whether `latest`, built from `revision` as far as that is known, may move to the target."""
-    running = source.git.fetch_commit(revision) if revision else None
-    history = source.git.history([tip.commit, target, *([running] if running else [])])
-    if not history.is_ancestor(target, tip.commit):
-        return False
-    return running is None or running == target or not history.is_ancestor(target, running)

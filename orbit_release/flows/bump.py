@@ -12,7 +12,7 @@ from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.core.image import Digest, ImageReference, Tag
 from orbit_release.core.manifest import Edit, FoundImage, NewImage
 from orbit_release.core.plan import Action, History, Plan
-from orbit_release.core.release import Release, Step, commit_message, plan_release, steps_of
+from orbit_release.core.release import Notes, Release, Step, plan_release, steps_of
 from orbit_release.core.service import Service
 from orbit_release.errors import ConflictError, HeldError, InvalidError, NotFoundError
 from orbit_release.flows.plan import Source, commit_of, manifests, plan
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 _ATTEMPTS = 40
 _LONGEST_PAUSE = 2.0  # seconds
 
-# Puts a release on the branch and returns the commit, or None if the branch moved meanwhile.
-Publish = Callable[[Tip, Release, str], str | None]
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """Where a release went: its commit, and the pull request that carries it (None: it is on the branch)."""
+
+    commit: str
+    pull_request: str | None = None
+
+
+# Publishes a release; None if the branch has moved on from the tip meanwhile.
+Publish = Callable[[Tip, Release, Notes], Landed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A release and the commit it became."""
+    """A release, what it says of itself, and where it went."""
 
     release: Release
-    commit: str
+    notes: Notes
+    landed: Landed
     tip: Tip
 
 
@@ -133,8 +143,9 @@ def _release(
     release = plan_release(manifests(source.git, tip, source.config.manifests), images) if images else Release((), {})
     if not release.edits:
         return None, True
-    commit = publish(tip, release, _message(source, release, address, subject))
-    return (Published(release, commit, tip), True) if commit else (None, False)
+    notes = _notes(source, release, address, subject)
+    landed = publish(tip, release, notes)
+    return (Published(release, notes, landed, tip), True) if landed else (None, False)
 
 
 def _verified(registry: Registry | None, change: Change) -> NewImage:
@@ -214,14 +225,14 @@ def _check_merged(change: Change, tip: Tip, confirm_unmerged: Callable[[str], bo
         raise ConflictError(message, "merge it first, or deploy it all the same with --allow-unmerged.")
 
 
-def _message(source: Source, release: Release, address: str, subject: str) -> str:
+def _notes(source: Source, release: Release, address: str, subject: str) -> Notes:
     names = {service.repository: service.name for service in source.config.services}
     edits = steps_of(release.edits, names)
-    return commit_message([_step(source.git, name, edit) for name, edit in edits.items()], address, subject)
+    return Notes(tuple(_step(source.git, name, edit) for name, edit in edits.items()), address, subject)
 
 
 def _step(git: Clone, name: str, edit: Edit) -> Step:
     before, after = (reference.suffix.lstrip(":@") or "untagged" for reference in (edit.before, edit.after))
     base, head = commit_of(git, edit.before, None), commit_of(git, edit.after, None)
     commits = git.count(base, head) if base and head else None
-    return Step(name, before, after, base, head, commits)
+    return Step(name, before, after, base, head, commits, str(edit.after))

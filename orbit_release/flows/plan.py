@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orbit_release import config as configuration
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.config import Config
-from orbit_release.core.image import ImageReference, Repository
+from orbit_release.core.image import LATEST, ImageReference, Repository
 from orbit_release.core.plan import (
     Action,
     ChangedFile,
@@ -100,20 +100,26 @@ def plan(
     base: str | None = None,
     registry: Registry | None = None,
     tip: Tip | None = None,
+    force: bool = False,
+    latest: bool = False,
 ) -> Plan:
     """Decide what each service needs at `head`.
 
     Without a base, against what the release branch's manifests deploy; with one, against that commit, as path
     filters do. A registry is asked for the images that would be built, and for commits that git does not know.
-    `tip` is where the release branch stands; without it, where it stood when it was last fetched.
+    `tip` is where the release branch stands; without it, where it stood when it was last fetched. `force` builds
+    again what is there already; `latest` asks the registry whether a build may move that tag.
     """
     if head == "HEAD" and source.git.commit(head) is None:
         return Plan(None, tuple(absent(service, "yet: there is no commit") for service in services))
     commit = _commit(source.git, head)
-    found = _look(source, commit, services)
+    state = _look(source, commit, services)
     if base is not None:
-        return _ordered(_compare(source, found, base, registry), services)
-    return _ordered(_against_deployed(source, found, registry, tip), services)
+        found = _compare(source, state, base, registry)
+    else:
+        found = _against_deployed(source, state, registry, tip)
+    found = _force(source, found, registry) if force else found
+    return _ordered(_aim_latest(source, found, registry, tip) if latest and registry else found, services)
 
 
 def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
@@ -322,6 +328,44 @@ def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
     if image and image.revision and image.revision != plan.target:
         return clashing(plan, image.revision)
     return find_image(plan, there=image is not None)
+
+
+def _force(source: Source, plan: Plan, registry: Registry | None) -> Plan:
+    """Build again what is current or built already; what is held, absent or older than what is deployed stays."""
+    again = [one for one in plan.services if one.action in (Action.CURRENT, Action.RELEASE) and not one.is_newer]
+    if plan.superseded or plan.head is None or not again:
+        return plan
+    found = targets(source, plan.head, [one.service for one in again])
+    new = {one.service.name: _forced(source, one, found[one.service.name], registry) for one in again}
+    return replace(plan, services=tuple(new.get(one.service.name, one) for one in plan.services))
+
+
+def _forced(source: Source, one: ServicePlan, target: str, registry: Registry | None) -> ServicePlan:
+    service = source.service_at(one.service, target)
+    build = replace(one, service=service, action=Action.BUILD, reason=f"forced; {one.reason}", target=target)
+    image = registry.image(service.repository, build.tag) if registry and build.tag else None
+    return clashing(build, image.revision) if image and image.revision not in (None, target) else build
+
+
+def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
+    """Let `latest` stay where a build is older than what it is now: an old run that came late."""
+    tip = tip or source.git.tip(source.config.branch, fetch=False)
+    building = plan.with_action(Action.BUILD)
+    images = [registry.image(one.service.repository, LATEST) for one in building]
+    forward = {
+        one.service.name: is_forward(source, image.revision if image else None, tip, one.target or "")
+        for one, image in zip(building, images, strict=True)
+    }
+    return replace(plan, services=tuple(replace(o, latest=forward.get(o.service.name, True)) for o in plan.services))
+
+
+def is_forward(source: Source, revision: str | None, tip: Tip, target: str) -> bool:
+    """Whether `latest`, built from `revision` as far as that is known, may move to the target."""
+    running = source.git.fetch_commit(revision) if revision else None
+    history = source.git.history([tip.commit, target, *([running] if running else [])])
+    if not history.is_ancestor(target, tip.commit):
+        return False
+    return running is None or running == target or not history.is_ancestor(target, running)
 
 
 def clash_of(plans: Iterable[ServicePlan]) -> ConflictError | None:

@@ -156,7 +156,7 @@ def test_nothing_to_build(offline: Monorepo) -> None:
 def test_a_bump_and_one_that_has_nothing_to_do(offline: Monorepo) -> None:
     bump = ("bump", "api", sha(offline.git("rev-parse", "HEAD")), "--no-verify", "--format", "json")
     assert document(offline.run(*bump), "bump")["commit"] == git(offline.origin, "rev-parse", "main")
-    assert document(offline.run(*bump), "bump") == {"version": 1, "commit": None, "edits": []}
+    assert document(offline.run(*bump), "bump") == {"version": 1, "commit": None, "pull_request": None, "edits": []}
 
 
 def test_a_release_of_what_is_built_names_what_is_missing(monorepo: Monorepo) -> None:

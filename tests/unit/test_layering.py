@@ -24,10 +24,11 @@ LAYERS = {
     "errors": set[str](),
     "core": {"errors"},
     "config": {"errors", "core"},
-    "output": {"errors", "core"},
+    "workflow": {"errors", "core"},
+    "output": {"errors", "core", "workflow"},
     "adapters": {"errors", "core"},
     "flows": {"errors", "core", "config", "adapters"},
-    "cli": {"__init__", "errors", "core", "config", "output", "adapters", "flows"},
+    "cli": {"__init__", "errors", "core", "config", "output", "workflow", "adapters", "flows"},
 }
 # What a layer may name in annotations only: `output` prints what the flows return.
 TYPING = {"output": {"flows"}}

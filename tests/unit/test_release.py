@@ -9,12 +9,16 @@ from hypothesis import given, strategies as st
 
 from orbit_release.core.image import ImageReference, Repository, Tag
 from orbit_release.core.manifest import Edit, NewImage
-from orbit_release.core.release import Change, Release, Step, commit_message, plan_release, steps_of, web_address
+from orbit_release.core.release import Change, Notes, Release, Step, plan_release, steps_of, web_address
 from orbit_release.errors import InvalidError
 
 SOURCE = "https://github.com/acme/shop"
 API, WEB = Repository("ghcr.io/acme/api"), Repository("ghcr.io/acme/web")
 OLD, NEW = Tag("sha-0aa11bb"), Tag("sha-1a2b3c4")
+
+
+def message(steps: list[Step], source: str, subject: str = "") -> str:
+    return Notes(tuple(steps), source, subject).message()
 
 
 def manifest(repository: Repository, tag: Tag = OLD, end: str = "\n") -> bytes:
@@ -31,7 +35,7 @@ def manifest(repository: Repository, tag: Tag = OLD, end: str = "\n") -> bytes:
 
 def test_the_message_of_one_service_names_it_and_links_the_commits() -> None:
     step = Step("bifrost", "sha-0aa11bb", "sha-1a2b3c4", "0aa11bb", "1a2b3c4", 4)
-    assert commit_message([step], SOURCE) == (
+    assert message([step], SOURCE) == (
         "release: bifrost sha-1a2b3c4\n"
         "\n"
         f"bifrost: sha-0aa11bb -> sha-1a2b3c4 (4 commits, {SOURCE}/compare/0aa11bb...1a2b3c4)\n"
@@ -50,7 +54,7 @@ def test_the_message_of_one_service_names_it_and_links_the_commits() -> None:
 )
 def test_the_subject_counts_the_services_and_names_the_tag_they_share(tags: list[str], subject: str) -> None:
     steps = [Step(f"s{number}", "latest", tag) for number, tag in enumerate(tags)]
-    assert commit_message(steps, "").splitlines()[0] == subject
+    assert message(steps, "").splitlines()[0] == subject
 
 
 @pytest.mark.parametrize(
@@ -63,19 +67,19 @@ def test_the_subject_counts_the_services_and_names_the_tag_they_share(tags: list
     ],
 )
 def test_a_line_tells_what_is_known_of_the_way(step: Step, source: str, line: str) -> None:
-    assert commit_message([step], source).splitlines()[2] == line
+    assert message([step], source).splitlines()[2] == line
 
 
 def test_a_subject_of_ones_own_replaces_the_default_and_nothing_else() -> None:
     step = Step("a", "x", "y")
-    lines = commit_message([step], "").splitlines()
-    assert commit_message([step], "", "Fix the login").splitlines() == ["Fix the login", *lines[1:]]
+    lines = message([step], "").splitlines()
+    assert message([step], "", "Fix the login").splitlines() == ["Fix the login", *lines[1:]]
 
 
 def test_git_reads_the_trailers(tmp_path: Path) -> None:
-    message = commit_message([Step("a", "x", "y"), Step("b", "x", "z")], SOURCE)
+    text = message([Step("a", "x", "y"), Step("b", "x", "z")], SOURCE)
     command = ["git", "interpret-trailers", "--parse"]
-    shown = subprocess.run(command, input=message.encode(), cwd=tmp_path, capture_output=True, check=True)
+    shown = subprocess.run(command, input=text.encode(), cwd=tmp_path, capture_output=True, check=True)
     assert shown.stdout == b"Orbit-Release: a y\nOrbit-Release: b z\n"
 
 

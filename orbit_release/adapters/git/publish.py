@@ -46,7 +46,7 @@ def _private_index() -> Iterator[Mapping[str, str]]:
 def _commit_files(git: Process, parent: str, files: Mapping[str, bytes], message: str) -> str:
     with _private_index() as index:
         git.out("read-tree", parent, environment=index)
-        lines = (f"{_mode(git, parent, path)} {_store(git, data)}\t{path}\0" for path, data in files.items())
+        lines = (f"{file_mode(git, parent, path)} {_store(git, data)}\t{path}\0" for path, data in files.items())
         listing = "".join(lines).encode("utf-8", "surrogateescape")
         git.out("update-index", "-z", "--index-info", stdin=listing, environment=index)
         # A clone without blobs lacks the objects of the files it never looked at: that is no fault here.
@@ -66,7 +66,8 @@ def _commit_tree(git: Process, *arguments: str, message: str) -> str:
     return result.stdout.decode().strip()
 
 
-def _mode(git: Process, commit: str, path: str) -> str:
+def file_mode(git: Process, commit: str, path: str) -> str:
+    """Return the mode of a file at a commit, as git writes it."""
     return git.out("ls-tree", "--full-tree", commit, "--", path).partition(b" ")[0].decode()
 
 

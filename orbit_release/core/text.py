@@ -1,0 +1,34 @@
+"""Foreign text (file names, reasons, answers of servers) where people read it: it is shown, and never obeyed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+_HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
+_SPAN = re.compile(r"[^`|\\\s](?:[^`|\\]*[^`|\\\s])?")
+
+
+def printable(text: str) -> str:
+    """Return foreign text as one line that cannot move the cursor, forge a line or reorder what is around it."""
+    return "".join("\ufffd" if unicodedata.category(c) in _HIDDEN else c for c in text)
+
+
+def code(text: str) -> str:
+    """Return foreign text as code in GitHub's Markdown, also within a table.
+
+    Inside of code nothing is formatted, `@name` notifies nobody, and `Fixes #1` closes nothing.
+    """
+    line = printable(text)
+    if _SPAN.fullmatch(line):
+        return f"`{line}`"
+    # What would end a code span or a table's cell is written as entities, where no mark-up is left to be found.
+    entities = "".join(c if c.isalnum() else f"&#{ord(c)};" for c in line)
+    return f"<code>{entities}</code>" if line else ""
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of GitHub's Markdown; the cells are Markdown already."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
