@@ -68,6 +68,12 @@ _REFUSALS: tuple[tuple[str, type[OrbitReleaseError], str, str], ...] = (
         'turn on "Allow auto-merge" in its settings, or leave out --auto-merge.',
     ),
     (
+        r"in unstable status",
+        ConfigurationError,
+        "{repository} requires no check, and GitHub waits for no other: the pull request is open, without auto-merge",
+        "require a check in the branch's rules, or merge it by hand.",
+    ),
+    (
         r"not accessible by|must have admin|insufficient.?scopes|required scopes|SAML|write access|FORBIDDEN",
         AccessError,
         "GITHUB_TOKEN may not do this in {repository}: {said}",
@@ -175,9 +181,9 @@ class GitHub:
         """Make a commit that is on no branch yet, and return its name; GitHub signs those of Apps and Actions."""
         return self._call(lambda: self._store(parent, files, message), "")
 
-    def merge_when_ready(self, pull: PullRequest) -> bool:
-        """Turn on auto-merge; where nothing is waited for, merge now and return True."""
-        return self._call(lambda: self._auto_merge(pull), "")
+    def merge_when_ready(self, pull: PullRequest, message: str) -> bool:
+        """Turn on auto-merge, with this commit message; where nothing is waited for, merge now and return True."""
+        return self._call(lambda: self._auto_merge(pull, message), "")
 
     def close(self, pull: PullRequest, branch: str, comment: str) -> None:
         """Close a pull request, say why, and delete its branch."""
@@ -222,25 +228,27 @@ class GitHub:
         tree = self._remote.create_git_tree(entries, above.tree)
         return str(self._remote.create_git_commit(message, tree, [above]).sha)
 
-    def _auto_merge(self, pull: PullRequest) -> bool:
+    def _auto_merge(self, pull: PullRequest, message: str) -> bool:
         import github  # noqa: PLC0415
 
         remote = self._remote.get_pull(pull.number)
         method = self._merge_method()
+        title, _, body = message.partition("\n\n")
+        title = f"{title} (#{pull.number})"  # as GitHub has it; its default message depends on settings
         try:
-            remote.enable_automerge(method.upper())
+            remote.enable_automerge(method.upper(), commit_headline=title, commit_body=body)
         except github.GithubException as error:
-            if not re.search(r"in (clean|unstable) status", _said(error)):  # GitHub: there is nothing to wait for
+            if "in clean status" not in _said(error):  # which means: there is nothing to wait for
                 raise
-            remote.merge(sha=pull.head, merge_method=method)
+            remote.merge(sha=pull.head, merge_method=method, commit_title=title, commit_message=body)
             return True
         return False
 
     def _merge_method(self) -> str:
-        allowed = {
+        allowed = {  # a rebase last: it makes no commit that could have our message
             "squash": self._remote.allow_squash_merge,
-            "rebase": self._remote.allow_rebase_merge,
             "merge": self._remote.allow_merge_commit,
+            "rebase": self._remote.allow_rebase_merge,
         }
         return next((name for name, on in allowed.items() if on), "merge")
 

@@ -73,7 +73,7 @@ class Proposal:
             commit = head if head and self._proposes(head, release) else self._store(tip, release, notes)
             pull = self.github.propose(self.branch, tip.branch, commit, notes.title, body(notes))
         if self.auto_merge:
-            self.github.merge_when_ready(pull)
+            self.github.merge_when_ready(pull, notes.message())
         return Landed(pull.head, pull.url)
 
     def withdraw(self, branch: str) -> str | None:

@@ -1,0 +1,284 @@
+"""`bump` through GitHub's API and as a pull request: what ends up on GitHub, and what never does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orbit_release.core.image import Repository
+from tests.images import push_image
+from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, sha
+from tests.servers import github as faults
+from tests.servers.github import TOKEN, GitHubServer, running
+
+REVISION = "org.opencontainers.image.revision"
+ONLY_API = "orbit-release/only/api"
+
+
+@dataclass
+class Hub:
+    """A monorepo at GitHub, and the tool run in its clone with a token."""
+
+    repo: Monorepo
+    server: GitHubServer
+
+    def run(self, *arguments: str, **extra: str) -> Ran:
+        extra |= {"GITHUB_API_URL": self.server.url, "GITHUB_REPOSITORY": "octo/orbit", "GITHUB_TOKEN": TOKEN}
+        return self.repo.run(*arguments, directory=None, **extra)
+
+    def in_actions(self, *arguments: str, **extra: str) -> Ran:
+        head = extra.pop("GITHUB_SHA", None) or git(self.repo.origin, "rev-parse", "main")
+        server = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_SHA": head}
+        return self.run(*arguments, **server, GITHUB_ACTIONS="true", **extra)
+
+    def built(self, name: str, commit: str) -> None:
+        """Push an image of a service as the build of a commit would."""
+        push_image(Repository(f"{self.repo.host}/orbit/{name}"), sha(commit), {REVISION: commit})
+
+    def author(self) -> str:
+        return git(self.repo.origin, "log", "-1", "--format=%an", "main")
+
+    def proposed(self, name: str, branch: str = ONLY_API) -> str:
+        """Return the image that a pull request's branch has for a service."""
+        text = git(self.repo.origin, "show", f"{branch}:{FOLDER}/{name}.yaml")
+        return next(line for line in text.splitlines() if "image: " in line).split()[1].rpartition(":")[2]
+
+
+@pytest.fixture
+def hub(monorepo: Monorepo) -> Iterator[Hub]:
+    with running(GitHubServer(monorepo.origin)) as server:
+        yield Hub(monorepo, server)
+
+
+def bump(tag: str, *more: str) -> tuple[str, ...]:
+    return ("bump", "api", tag, "--no-verify", *more)
+
+
+@pytest.fixture
+def tag(hub: Hub) -> str:
+    return sha(git(hub.repo.origin, "rev-parse", "main"))
+
+
+# Through the API
+
+
+def test_in_actions_github_makes_the_commit(hub: Hub, tag: str) -> None:
+    before = hub.repo.at_origin(f"{FOLDER}/api.yaml")
+    ran = hub.in_actions(*bump(tag))
+    assert ran.code == 0, ran.err
+    assert hub.repo.at_origin(f"{FOLDER}/api.yaml") == before.replace(":latest", f":{tag}")
+    assert hub.author() == "github-actions[bot]"
+    assert f"published {git(hub.repo.origin, 'rev-parse', 'main')[:7]} on main" in ran.err
+    changed = git(hub.repo.origin, "diff", "--name-only", "main^", "main")
+    assert changed == f"{FOLDER}/api.yaml"
+
+
+def test_elsewhere_git_pushes_unless_the_api_is_asked_for(hub: Hub, tag: str) -> None:
+    assert hub.run(*bump(tag)).code == 0
+    assert hub.author() == "Ada"
+    hub.repo.git("pull", "-q", "origin", "main")
+    newer = hub.repo.push("api", {"services/api/main.go": "1"})
+    assert hub.run(*bump(sha(newer), "--via", "api")).code == 0
+    assert hub.author() == "github-actions[bot]"
+
+
+def test_in_actions_git_pushes_where_it_is_asked_to_or_no_token_is_there(hub: Hub, tag: str) -> None:
+    assert hub.in_actions(*bump(tag, "--via", "git")).code == 0
+    assert hub.author() == "Ada"
+
+
+def test_in_actions_without_a_token_git_pushes(hub: Hub, tag: str) -> None:
+    assert hub.repo.run(*bump(tag), GITHUB_ACTIONS="true", GITHUB_REPOSITORY="octo/orbit").code == 0
+    assert hub.author() == "Ada"
+
+
+def test_a_change_that_somebody_pushed_meanwhile_is_kept(hub: Hub, tag: str) -> None:
+    path = f"{FOLDER}/api.yaml"
+    text = hub.repo.at_origin(path).replace("# the first one", "# somebody's note")
+
+    def meanwhile() -> None:
+        hub.repo.push("note", {path: text})
+
+    hub.server.before["createCommitOnBranch"] = meanwhile
+    ran = hub.in_actions(*bump(tag))
+    assert ran.code == 0, ran.err
+    assert hub.repo.at_origin(path) == text.replace(":latest", f":{tag}")
+
+
+def test_what_github_committed_before_its_answer_was_lost_is_reported_as_published(hub: Hub, tag: str) -> None:
+    hub.server.fail("createCommitOnBranch", faults.STALE_AFTER_SUCCESS)
+    ran = hub.in_actions(*bump(tag, "--format", "json"))
+    assert json.loads(ran.out)["commit"] == git(hub.repo.origin, "rev-parse", "main")
+
+
+def test_an_executable_manifest_keeps_its_mode(hub: Hub, tag: str) -> None:
+    hub.repo.git("update-index", "--chmod=+x", f"{FOLDER}/api.yaml")
+    hub.repo.git("commit", "-qm", "mode")
+    hub.repo.git("push", "-q", "origin", "main")
+    ran = hub.in_actions(*bump(tag))
+    assert (ran.code, f"{FOLDER}/api.yaml is executable" in ran.err, "--via git" in ran.err) == (4, True, True)
+    assert hub.repo.deployed()["api"] == "latest"
+    assert hub.run(*bump(tag)).code == 0
+    assert git(hub.repo.origin, "ls-tree", "main", f"{FOLDER}/api.yaml").startswith("100755")
+
+
+def test_a_protected_branch_is_no_reason_to_try_another_way(hub: Hub, tag: str) -> None:
+    hub.server.fail("createCommitOnBranch", faults.PROTECTED)
+    ran = hub.in_actions(*bump(tag))
+    assert (ran.code, hub.repo.deployed()["api"]) == (8, "latest")
+    assert "protects main: Repository rule violations found" in ran.err
+
+
+def test_a_token_is_asked_for(hub: Hub, tag: str) -> None:
+    ran = hub.repo.run(*bump(tag, "--via", "api"), GITHUB_API_URL=hub.server.url, GITHUB_REPOSITORY="octo/orbit")
+    assert (ran.code, "GITHUB_TOKEN=$(gh auth token)" in ran.err) == (8, True)
+
+
+def test_a_token_goes_to_no_server_that_nobody_named(hub: Hub, tag: str) -> None:
+    hub.repo.git("remote", "set-url", "--push", "origin", str(hub.repo.origin))
+    ran = hub.repo.run(*bump(tag, "--via", "api"), GITHUB_TOKEN=TOKEN)
+    assert (ran.code, "set GITHUB_API_URL" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--auto-merge"], "--auto-merge goes with --pr"),
+        (["--pr", "--no-push"], "--no-push keeps the release here"),
+        (["--via", "api", "--no-push"], "--no-push keeps the release here"),
+        (["--pr", "--via", "git"], "--pr goes through GitHub's API"),
+    ],
+)
+def test_ways_that_do_not_go_together(hub: Hub, options: list[str], message: str) -> None:
+    ran = hub.run(*bump("sha-1a2b3c4", *options))
+    assert (ran.code, message in ran.err) == (2, True)
+
+
+# Pull requests
+
+
+def test_a_pull_request_says_what_it_releases(hub: Hub) -> None:
+    base = git(hub.repo.origin, "rev-parse", "main")
+    hub.repo.deploy(api=sha(base))
+    head = hub.repo.push("api", {"services/api/main.go": "1"})
+    ran = hub.run(*bump(sha(head), "--pr"), GITHUB_SERVER_URL="https://github.com")
+    (pull,) = hub.server.pulls
+    assert ran.code == 0, ran.err
+    assert (pull.title, pull.head, pull.base) == (f"release: api {sha(head)}", ONLY_API, "main")
+    link = f"[2 commits](https://github.com/octo/orbit/compare/{base}...{head})"
+    image = f"`{hub.repo.host}/orbit/api:{sha(head)}`"
+    assert f"| `api` | `{sha(base)}` | `{sha(head)}` | {link} | {image} |" in (pull.body or "")
+    assert f"/pull/{pull.number}" in ran.err
+    assert hub.repo.deployed()["api"] == sha(base)
+    assert hub.proposed("api") == sha(head)
+
+
+def test_the_same_release_again_leaves_it_as_it_is(hub: Hub, tag: str) -> None:
+    hub.run(*bump(tag, "--pr"))
+    head = git(hub.repo.origin, "rev-parse", ONLY_API)
+    hub.repo.push("elsewhere", {"README": "1"})
+    ran = hub.run(*bump(tag, "--pr", "--format", "json"))
+    assert git(hub.repo.origin, "rev-parse", ONLY_API) == head
+    assert json.loads(ran.out)["pull_request"].endswith("/pull/1")
+    assert len(hub.server.pulls) == 1
+
+
+def test_a_newer_release_updates_it_in_place(hub: Hub, tag: str) -> None:
+    hub.run(*bump(tag, "--pr"))
+    newer = hub.repo.push("api", {"services/api/main.go": "1"})
+    assert hub.run(*bump(sha(newer), "--pr", "-m", "Mend the login")).code == 0
+    (pull,) = hub.server.pulls
+    assert (pull.title, pull.state, hub.proposed("api")) == ("Mend the login", "open", sha(newer))
+    assert git(hub.repo.origin, "rev-parse", f"{ONLY_API}^") == newer
+
+
+def test_each_set_of_services_has_its_own(hub: Hub, tag: str) -> None:
+    hub.run(*bump(tag, "--pr"))
+    hub.run("bump", "web", tag, "worker", tag, "--no-verify", "--pr")
+    assert [pull.head for pull in hub.server.pulls] == [ONLY_API, "orbit-release/only/web+worker"]
+
+
+def test_what_is_built_is_proposed_in_one_that_grows(hub: Hub) -> None:
+    commit = git(hub.repo.origin, "rev-parse", "main")
+    hub.built("api", commit)
+    assert hub.in_actions("bump", "--built", "--pr").code == 5  # the others are not built
+    hub.built("web", commit)
+    hub.built("worker", commit)
+    ran = hub.in_actions("bump", "--built", "--pr")
+    (pull,) = hub.server.pulls
+    assert (ran.code, pull.head, pull.title) == (0, "orbit-release/all", f"release: 3 services {sha(commit)}")
+    assert {hub.proposed(name, "orbit-release/all") for name in ("api", "web", "worker")} == {sha(commit)}
+
+
+def test_one_that_would_change_nothing_any_more_is_closed(hub: Hub) -> None:
+    commit = git(hub.repo.origin, "rev-parse", "main")
+    for name in ("api", "web", "worker"):
+        hub.built(name, commit)
+    hub.in_actions("bump", "--built", "--pr")
+    assert hub.in_actions("bump", "--built").code == 0  # somebody did not wait for it
+    ran = hub.in_actions("bump", "--built", "--pr")
+    (pull,) = hub.server.pulls
+    assert (ran.code, pull.state, pull.comments) == (0, "closed", [CLOSED])
+    assert "closed http" in ran.err
+    assert git(hub.repo.origin, "branch", "--list", "orbit-release/*") == ""
+
+
+CLOSED = "Closed: there is nothing left to release, `main` has it all."
+
+
+def test_a_bump_that_is_deployed_already_closes_its_own(hub: Hub, tag: str) -> None:
+    hub.run(*bump(tag, "--pr"))
+    hub.run(*bump(tag))
+    assert hub.run(*bump(tag, "--pr")).code == 0
+    assert [(pull.state, pull.comments) for pull in hub.server.pulls] == [("closed", [CLOSED])]
+
+
+def test_one_whose_image_is_missing_stays_open(hub: Hub) -> None:
+    commit = git(hub.repo.origin, "rev-parse", "main")
+    for name in ("api", "web", "worker"):
+        hub.built(name, commit)
+    hub.in_actions("bump", "--built", "--pr")
+    hub.repo.push("all", {"proto/api.proto": "2", "web/a": "1"})  # not built yet
+    assert hub.in_actions("bump", "--built", "--pr").code == 5
+    assert [pull.state for pull in hub.server.pulls] == ["open"]
+
+
+def test_an_old_run_does_not_replace_what_a_newer_one_proposed(hub: Hub) -> None:
+    old = git(hub.repo.origin, "rev-parse", "main")
+    new = hub.repo.push("api", {"services/api/main.go": "1"})
+    for commit in (old, new):
+        hub.built("api", commit)
+    assert hub.in_actions("bump", "--built", "api", "--pr").code == 0
+    assert hub.in_actions("bump", "--built", "api", "--pr", GITHUB_SHA=old).code == 0
+    assert hub.proposed("api") == sha(new)
+
+
+def test_auto_merge_is_turned_on(hub: Hub, tag: str) -> None:
+    assert hub.run(*bump(tag, "--pr", "--auto-merge")).code == 0
+    assert [pull.auto_merge for pull in hub.server.pulls] == ["squash"]
+
+
+def test_a_merged_one_is_on_the_branch_with_its_trailers(hub: Hub, tag: str) -> None:
+    hub.server.checks_pending = False
+    assert hub.run(*bump(tag, "--pr", "--auto-merge")).code == 0
+    assert hub.repo.deployed()["api"] == tag
+    assert f"Orbit-Release: api {tag}" in git(hub.repo.origin, "log", "-1", "--format=%B", "main")
+
+
+def test_a_dry_run_asks_github_nothing(hub: Hub, tag: str) -> None:
+    ran = hub.run(*bump(tag, "--pr", "--dry-run"))
+    assert (ran.code, hub.server.pulls) == (0, [])
+    assert ran.out.startswith(f"--- a/{FOLDER}/api.yaml")
+    assert hub.in_actions(*bump(tag, "--dry-run")).code == 0
+    assert hub.repo.deployed()["api"] == "latest"
+
+
+def test_tokens_appear_nowhere(hub: Hub, tag: str, tmp_path: Path) -> None:
+    hub.server.fail("pulls/create", faults.NOT_PERMITTED_PULLS)
+    ran = hub.run("-v", *bump(tag, "--pr"))
+    assert (ran.code, TOKEN in ran.out + ran.err) == (8, False)
+    assert "Traceback" in ran.err
