@@ -1,3 +1,3 @@
-from orbit_release.cli import main
+from orbit_release.cli.entry import main
 
 main()

@@ -20,7 +20,7 @@ SECRET = "s3cr3t"
 ODD = "crash \u202e\u200bloop"
 BROKEN = """\
 import sys
-from orbit_release import cli
+from orbit_release.cli import entry as cli
 @cli.cli.command("broken")
 def broken():
     raise RuntimeError("two\\nlines \\x1b[31m")

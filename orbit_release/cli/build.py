@@ -1,0 +1,75 @@
+"""build: build and push the images that the plan asks for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from orbit_release.cli.session import Session, head_of_run, services_argument
+
+if TYPE_CHECKING:
+    from orbit_release.flows.build import Result
+
+
+@click.command("build")
+@services_argument
+@click.option("--head", help="The commit to build for.  [default: GITHUB_SHA in Actions, else HEAD]")
+@click.option("--push/--no-push", default=True, show_default=True, help="Push to the registry, or keep in the engine.")
+@click.option("--builder", metavar="NAME|tcp://HOST:PORT", help="A buildx builder, or a remote BuildKit.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="How many builds at once.")
+@click.option("--force", is_flag=True, help="Build also what the registry has already.")
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_obj
+def build_command(
+    session: Session,
+    /,
+    names: tuple[str, ...],
+    *,
+    head: str | None,
+    push: bool,
+    builder: str | None,
+    jobs: int,
+    force: bool,
+    format: str,
+) -> None:
+    """Build the images that the plan asks for, or those of the named services, and push them."""
+    from orbit_release import output
+    from orbit_release.flows.build import Building, build
+    from orbit_release.flows.builder import choose_builder
+
+    source = session.source()
+    registry = session.registry() if push else None
+    building = Building(source, registry, session.address(source.git), jobs=jobs, force=force)
+    services = source.config.select(names)
+    with output.build_progress(terminal=sys.stderr.isatty()) as progress:
+        results = build(
+            building,
+            services,
+            named=bool(names),
+            head=head or head_of_run() or "HEAD",
+            builder=lambda: choose_builder(builder, environ=os.environ, github_token=os.environ.get("GITHUB_TOKEN")),
+            progress=progress,
+        )
+    output.show_builds(results, format)
+    _raise_failed(results)
+
+
+def _raise_failed(results: Sequence[Result]) -> None:
+    """End with exit code 7 if a build failed, after its last log lines; with 6 or 8 if that was all that failed."""
+    from orbit_release import output
+    from orbit_release.core.text import printable
+    from orbit_release.errors import AccessError, BuildError, ConflictError
+
+    failed = [result for result in results if result.error]
+    for name, line in ((result.plan.service.name, line) for result in failed for line in result.log):
+        output.say(f"{name} | {printable(line)}")
+    messages = "\n".join(f"{result.plan.service.name}: {result.error.message}" for result in failed if result.error)
+    hint = next((result.error.hint for result in failed if result.error and result.error.hint), "")
+    if failed:
+        kinds = {type(result.error) for result in failed if result.error}
+        kind = kinds.pop() if kinds in ({AccessError}, {ConflictError}) else BuildError
+        raise kind(messages, hint or "mend it and run build again: what was pushed is not built twice.")

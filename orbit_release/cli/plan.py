@@ -1,0 +1,81 @@
+"""plan: which service needs what, and why."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from orbit_release.cli.session import Session, head_of_run, services_argument
+
+if TYPE_CHECKING:
+    from orbit_release.core.plan import Plan
+
+
+@click.command("plan")
+@services_argument
+@click.option("--base", default="deployed", show_default=True, help="A commit to compare with, or what is deployed.")
+@click.option("--head", help="The commit to plan for.  [default: GITHUB_SHA in Actions, else HEAD]")
+@click.option("--fetch", is_flag=True, help="Ask the remote where the release branch stands now.")
+@click.option("--registry/--no-registry", default=None, help="Ask the registry which images exist already.")
+@click.option("--force", is_flag=True, help="Build also what is current or built already.")
+@click.option(
+    "--format",
+    type=click.Choice(["table", "json", "names", "matrix", "github"]),
+    default="table",
+    show_default=True,
+    help="github writes to $GITHUB_OUTPUT, asks the registry, and fetches unless --base is given.",
+)
+@click.pass_obj
+def plan_command(
+    session: Session,
+    /,
+    names: tuple[str, ...],
+    base: str,
+    head: str | None,
+    *,
+    fetch: bool,
+    registry: bool | None,
+    force: bool,
+    format: str,
+) -> None:
+    """Show which services need a build or a release, and why."""
+    from orbit_release import output, workflow
+    from orbit_release.flows.plan import plan
+
+    source = session.source()
+    services = source.config.select(names)
+    github = format == "github"
+    found = plan(
+        source,
+        services,
+        head=head or head_of_run() or "HEAD",
+        base=None if base == "deployed" else base,
+        registry=session.registry() if (github if registry is None else registry) else None,
+        tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and base == "deployed") else None,
+        force=force,
+        latest=format in ("matrix", "github"),
+    )
+    output.show_plan(
+        found,
+        format,
+        session.address(source.git) if format in ("matrix", "github") else "",
+        os.environ.get("GITHUB_OUTPUT"),
+    )
+    summary = workflow.plan_summary(found, merging=os.environ.get("GITHUB_EVENT_NAME") == "pull_request")
+    output.summarize(os.environ.get("GITHUB_STEP_SUMMARY"), summary)
+    _tell_clash(found, goes_on=github)
+
+
+def _tell_clash(plan: Plan, *, goes_on: bool) -> None:
+    """Fail for tags that belong to other images, unless a workflow goes on with the other services and fails then."""
+    from orbit_release import output
+    from orbit_release.core.plan import PENDING
+    from orbit_release.flows.plan import clash_of
+
+    clash = clash_of(plan.services)
+    if clash and goes_on and plan.with_action(*PENDING):
+        output.show_error(clash)
+    elif clash:
+        raise clash

@@ -1,0 +1,123 @@
+"""What the global options and the environment name: the clone, the configuration, and the systems they lead to."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from orbit_release.errors import AccessError, ConfigurationError, OrbitReleaseError, UsageError
+
+# What a command does is imported when it runs, so that --help and completion stay fast.
+if TYPE_CHECKING:
+    from orbit_release.adapters.git.clone import Clone
+    from orbit_release.adapters.github import GitHub
+    from orbit_release.adapters.registry import Registry
+    from orbit_release.flows.plan import Source
+
+PROGRAM = "orbit-release"
+_WEB, _API = "https://github.com/", "https://api.github.com"
+# https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
+_ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
+
+
+class Session:
+    """What the global options name: the clone, the configuration, and the systems they lead to."""
+
+    def __init__(self, directory: str, config_file: str | None) -> None:
+        self.directory = directory
+        self.config_file = config_file
+
+    def git(self) -> Clone:
+        from orbit_release.adapters.git.clone import Clone
+
+        return click.get_current_context().with_resource(Clone(self.directory, _git_environment()))
+
+    def source(self) -> Source:
+        git = self.git()  # it asks git where it is; meanwhile we import
+        from orbit_release import config
+        from orbit_release.flows.plan import Source
+
+        file = os.path.join(self.directory, self.config_file or os.path.join(git.top, config.FILE_NAME))
+        data = _read(file)
+        return Source(git, config.load(data, os.path.relpath(file)), _inside(git.top, file), data)
+
+    def registry(self) -> Registry:
+        from pathlib import Path
+
+        from orbit_release import output
+        from orbit_release.adapters.registry import Registry
+
+        folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        masks = output.mask if output.in_actions() else lambda _secret, _username: None
+        return Registry(github_token=os.environ.get("GITHUB_TOKEN"), docker_config=folder, on_secret=masks)
+
+    def github(self, git: Clone) -> GitHub:
+        """Return the monorepo at GitHub: what Actions says, else what the remote's address says."""
+        from orbit_release.adapters.github import GitHub
+
+        token, address = os.environ.get("GITHUB_TOKEN"), self.address(git)
+        if not token:
+            hint = "GITHUB_TOKEN=$(gh auth token), or a token with `contents: write` and `pull-requests: write`."
+            raise AccessError("GitHub's API needs a token in GITHUB_TOKEN", hint)
+        api = os.environ.get("GITHUB_API_URL") or (_API if address.startswith(_WEB) else None)
+        if api is None:
+            hint = "set GITHUB_API_URL (https://HOST/api/v3) and GITHUB_REPOSITORY (owner/name)."
+            raise UsageError(f"{address or 'the remote'} is no repository of github.com", hint)
+        return GitHub(api, os.environ.get("GITHUB_REPOSITORY") or urlsplit(address).path.strip("/"), token)
+
+    def address(self, git: Clone) -> str:
+        """Return the monorepo's web address: what Actions says, else what the remote's address says."""
+        from orbit_release.core.release import web_address
+
+        server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+        return f"{server}/{name}" if server and name else web_address(git.remote_address())
+
+
+def in_actions() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def _git_environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    if in_actions():
+        bot = {f"GIT_{role}_{key}": _ACTIONS_BOT[key] for role in ("AUTHOR", "COMMITTER") for key in _ACTIONS_BOT}
+        environment |= {name: environment.get(name) or value for name, value in bot.items()}
+    return environment
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError as error:
+        hint = "write one (README.md shows how), or name it with --config FILE."
+        raise ConfigurationError(f"there is no {path}", hint) from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "check what it is.") from error
+
+
+def _inside(top: str, file: str) -> str | None:
+    """Return the file's path in the repository, or None if it lies elsewhere."""
+    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(top))
+    return None if relative.startswith(os.pardir) else relative
+
+
+def head_of_run() -> str | None:
+    return os.environ.get("GITHUB_SHA") if in_actions() else None
+
+
+def complete_service(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
+    options = context.parent.params if context.parent else {}
+    session = Session(options["directory"], options["config"])
+    try:
+        with context.scope():  # what the session opens is closed with it
+            services = session.source().config.services
+    except OrbitReleaseError:
+        return []
+    return [service.name for service in services if service.name.startswith(typed)]
+
+
+services_argument = click.argument("names", metavar="[SERVICE]...", nargs=-1, shell_complete=complete_service)
