@@ -91,7 +91,8 @@ def imported(module: str, node: ast.AST) -> list[str]:
 
 
 # `from orbit_release.core import manifest` imports a module of the folder, and not a name of its `__init__`.
-PARENTS = {"orbit_release", *(f"orbit_release.{layer}" for layer in ("core", "adapters", "adapters.git", "flows", "cli"))}
+FOLDERS = ("core", "adapters", "adapters.git", "flows", "cli")
+PARENTS = {"orbit_release", *(f"orbit_release.{folder}" for folder in FOLDERS)}
 
 
 def own_faults(module: str, other: str, *, typing: bool) -> Iterator[str]:
