@@ -10,7 +10,7 @@ import click
 
 from orbit_release import workflow
 from orbit_release.core.plan import PENDING, Action, Plan, ServicePlan
-from orbit_release.core.text import code, printable
+from orbit_release.core.text import code, markdown_table, printable
 from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
@@ -234,6 +234,16 @@ def builds_table(results: Sequence[Result]) -> str:
         (result.plan.service.name, result.status, str(result.plan.tag), str(result.digest or "-")) for result in results
     ]
     return table(("SERVICE", "STATUS", "TAG", "DIGEST"), rows)
+
+
+def summarize_builds(results: Sequence[Result], file: str | None) -> None:
+    """Add what became of the builds to the summary of a step."""
+    rows = [
+        (code(one.plan.service.name), one.status, code(str(one.plan.image)), code(str(one.digest or "")))
+        for one in results
+    ]
+    table = markdown_table(("Service", "Status", "Image", "Digest"), rows)
+    summarize(file, f"### Builds\n\n{table}\n" if rows else "### Nothing to build\n\n")
 
 
 @contextmanager

@@ -55,6 +55,7 @@ def build_command(
             progress=progress,
         )
     output.show_builds(results, format)
+    output.summarize_builds(results, os.environ.get("GITHUB_STEP_SUMMARY"))
     _raise_failed(results)
 
 

@@ -114,6 +114,9 @@ def test_each_build_has_a_group_of_its_own_in_the_log(online: Step, docker_host:
     assert sorted(shown[::2]) == ["::group::api", "::group::web", "::group::worker"]
     assert shown[1::2] == ["::endgroup::"] * 3
     assert "##[" not in ran.err
+    image = f"{online.repo.host}/orbit/web:{sha(git(online.repo.origin, 'rev-parse', 'main~1'))}"
+    assert f"| `web` | built | `{image}` | `sha256:" in online.told
+    assert "| `api` | failed | " in online.told
 
 
 def test_nothing_that_a_commit_brings_in_is_a_command(step: Step) -> None:
