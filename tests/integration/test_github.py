@@ -226,6 +226,29 @@ def test_an_open_one_is_updated_in_place(site: Site) -> None:
     assert site.client().pull_request(BRANCH, "main") == second
 
 
+def test_a_body_of_its_own_is_an_update_as_well_whoever_broke_its_lines(site: Site) -> None:
+    site.propose("a", "one", "x\ny")
+    site.propose("a", "one", "z")
+    assert [pull.body for pull in site.server.pulls] == ["z"]
+    site.server.pulls[0].body = "x\r\ny"  # as the editor on GitHub leaves it
+    site.propose("a", "one", "x\ny")
+    assert [pull.body for pull in site.server.pulls] == ["x\r\ny"]
+
+
+def test_what_somebody_pushed_to_a_proposal_is_not_merged_unseen(site: Site) -> None:
+    site.server.checks_pending = False
+    pull = site.propose("a")
+
+    def meanwhile() -> None:
+        tree = git(site.origin, "rev-parse", f"{BRANCH}^{{tree}}")
+        git(site.origin, "branch", "-f", BRANCH, git(site.origin, "commit-tree", tree, "-p", BRANCH, "-m", "x"))
+
+    site.server.before["pulls/merge"] = meanwhile
+    with pytest.raises(ConflictError):
+        site.client().merge_when_ready(pull, MESSAGE)
+    assert site.count() == 1
+
+
 def test_one_that_was_merged_is_followed_by_a_new_one(site: Site) -> None:
     site.server.checks_pending = False
     assert site.client().merge_when_ready(site.propose("a"), MESSAGE)
