@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from orbit_release.core.plan import PENDING, Plan
-from orbit_release.core.pull_request import steps_table
-from orbit_release.core.release import Notes
 from orbit_release.core.text import code, markdown_table, printable
 from orbit_release.errors import ConfigurationError, InvalidError, OrbitReleaseError, UnavailableError
+
+if TYPE_CHECKING:
+    from orbit_release.core.release import Notes
 
 # As config.py and core/manifest.py write where a fault is.
 _PLACE = re.compile(r"(?P<file>[^:]+):(?P<line>\d+)(?::(?P<col>\d+))?: (?P<text>.+)")
@@ -98,6 +100,8 @@ def plan_summary(plan: Plan, *, merging: bool) -> str:
 
 def release_summary(notes: Notes | None, where: str, missing: Sequence[str]) -> str:
     """Return a release (None: there was nothing to release) as Markdown, and the images that are missing."""
+    from orbit_release.core.pull_request import steps_table  # noqa: PLC0415  (manifests, which `plan` may not need)
+
     title = f"### {code(notes.title)} {where}\n\n{steps_table(notes)}" if notes else "### Nothing was released\n"
     lost = "".join(f"- {code(image)}\n" for image in missing)
     return f"{title}\n" + (f"**Not in the registry**, so not released:\n\n{lost}\n" if lost else "")

@@ -63,8 +63,9 @@ def plan_command(
         session.address(source.git) if format in ("matrix", "github") else "",
         os.environ.get("GITHUB_OUTPUT"),
     )
-    summary = workflow.plan_summary(found, merging=os.environ.get("GITHUB_EVENT_NAME") == "pull_request")
-    output.summarize(os.environ.get("GITHUB_STEP_SUMMARY"), summary)
+    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
+        merging = os.environ.get("GITHUB_EVENT_NAME") == "pull_request"
+        output.summarize(file, workflow.plan_summary(found, merging=merging))
     _tell_clash(found, goes_on=github)
 
 

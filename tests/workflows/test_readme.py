@@ -18,7 +18,9 @@ ACTION = "OWNER/orbit-release/.github/actions/orbit-release@"
 
 
 def steps_with_an_app() -> str:
-    found = re.search(r"(?m)^<!-- the steps of the job `release` with a GitHub App -->\n\n((?:(?: {7}.*)?\n)+)", README)
+    found = re.search(
+        r"(?m)^ {3}<!-- the steps of the job `release` with a GitHub App -->\n\n((?:(?: {7}.*)?\n)+)", README
+    )
     assert found
     return indent(dedent(found[1]).strip() + "\n", " " * 6)
 
