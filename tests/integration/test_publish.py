@@ -96,6 +96,12 @@ def test_in_actions_without_a_token_git_pushes(hub: Hub, tag: str) -> None:
     assert hub.author() == "Ada"
 
 
+def test_what_is_to_stay_here_stays_here_in_actions_too(hub: Hub, tag: str) -> None:
+    assert hub.in_actions(*bump(tag, "--no-push")).code == 0
+    assert hub.repo.deployed()["api"] == "latest"
+    assert f":{tag}" in hub.repo.git("show", f"main:{FOLDER}/api.yaml")
+
+
 def test_a_change_that_somebody_pushed_meanwhile_is_kept(hub: Hub, tag: str) -> None:
     path = f"{FOLDER}/api.yaml"
     text = hub.repo.at_origin(path).replace("# the first one", "# somebody's note")
@@ -225,6 +231,22 @@ def test_one_that_would_change_nothing_any_more_is_closed(hub: Hub) -> None:
     assert (ran.code, pull.state, pull.comments) == (0, "closed", [CLOSED])
     assert "closed http" in ran.err
     assert git(hub.repo.origin, "branch", "--list", "orbit-release/*") == ""
+
+
+def test_a_service_that_is_held_meanwhile_leaves_it(hub: Hub) -> None:
+    commit = git(hub.repo.origin, "rev-parse", "main")
+    for name in ("api", "web", "worker"):
+        hub.built(name, commit)
+    hub.in_actions("bump", "--built", "--pr")
+    held = hub.repo.at_origin(f"{FOLDER}/web.yaml").replace("# the first one", "# held: wait")
+    hub.repo.push("hold", {f"{FOLDER}/web.yaml": held})
+    assert hub.in_actions("bump", "--built", "--pr").code == 0
+    (pull,) = hub.server.pulls
+    changed = git(hub.repo.origin, "diff", "--name-only", "main", pull.head)
+    assert (pull.title, changed.split()) == (
+        f"release: 2 services {sha(commit)}",
+        [f"{FOLDER}/api.yaml", f"{FOLDER}/worker.yaml"],
+    )
 
 
 CLOSED = "Closed: there is nothing left to release, `main` has it all."
