@@ -42,7 +42,9 @@ class Session:
 
         file = os.path.join(self.directory, self.config_file or os.path.join(git.top, config.FILE_NAME))
         data = _read(file)
-        return Source(git, config.load(data, os.path.relpath(file)), _inside(git.top, file), data)
+        # GitHub puts annotations at paths that start at the workspace.
+        start = os.environ.get("GITHUB_WORKSPACE") if in_actions() else None
+        return Source(git, config.load(data, os.path.relpath(file, start or os.curdir)), _inside(git.top, file), data)
 
     def registry(self) -> Registry:
         from pathlib import Path

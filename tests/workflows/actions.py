@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import docker
 import docker.errors
@@ -98,7 +99,11 @@ def _checkout(machine: Machine, given: Given) -> Outputs:
     run("remote", "add", "origin", machine.site.remote)
     key = f"http.{machine.site.server}/.extraheader"
     secret = base64.b64encode(f"x-access-token:{machine.site.token}".encode()).decode()
-    run("config", "--local", key, f"AUTHORIZATION: Basic {secret}")
+    # The token stands in a file of the runner's, which the clone includes: partial clones read it long after.
+    credentials = machine.temp / f"git-credentials-{uuid4()}.config"
+    run("config", "--file", str(credentials), key, f"AUTHORIZATION: Basic {secret}")
+    included = f"includeIf.gitdir:{folder.resolve() / '.git'}.path"
+    run("config", "--local", included, str(credentials))
     options = ["--no-tags", "--prune", "--no-recurse-submodules", *wanted.filters]
     if not wanted.depth:
         run("fetch", "-q", *options, "origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
@@ -106,7 +111,8 @@ def _checkout(machine: Machine, given: Given) -> Outputs:
         run("fetch", "-q", *options, *wanted.limits, "origin", wanted.exact)
     run("-c", "advice.detachedHead=false", "checkout", "-q", "--force", *wanted.at)
     if given.get("persist-credentials", "true") == "false":
-        run("config", "--local", "--unset-all", key)
+        run("config", "--local", "--unset-all", included)
+        credentials.unlink()
     return {"ref": wanted.branch and machine.github["ref"], "commit": wanted.commit}
 
 
@@ -120,7 +126,13 @@ def _tip(folder: Path, branch: str) -> str:
 def _login(machine: Machine, given: Given) -> Outputs:
     assert given["username"]
     assert given["password"] == machine.site.token
+    machine.logins.append(given["registry"])
     machine.site.logins.append(given["registry"])
+    return {}
+
+
+def _buildx(machine: Machine, _: Given) -> Outputs:
+    machine.has_buildx = True
     return {}
 
 
@@ -129,10 +141,15 @@ def _build_push(machine: Machine, given: Given) -> Outputs:
     labels = _assignments(given["labels"])
     assert given["provenance"] == "false"
     cache = {name: given[name] for name in ("cache-from", "cache-to") if name in given}
-    assert all(f"type=gha,scope={labels[_TITLE]}" in f"{value}," for value in cache.values()), cache
+    assert all(f"type=gha,scope={labels[_TITLE]}," in f"{value}," for value in cache.values()), cache
+    assert machine.has_buildx, "the engine's own builder has no cache of GitHub's"
     tags = [ImageReference.parse(tag) for tag in given.get("tags", "").splitlines()]
     is_pushed = given.get("push") == "true"
     assert is_pushed == bool(tags) == (given.get("outputs") != "type=cacheonly")
+    assert not is_pushed or machine.logins, "denied: log in first"
+    assert is_pushed or ("mode=max" in cache["cache-to"] and "ignore-error=true" in cache["cache-to"]), cache
+    assert is_pushed or cache["cache-from"]
+    assert machine.variables["DOCKER_BUILD_RECORD_UPLOAD"] == "false"
     with closing(docker.APIClient(base_url=os.environ["DOCKER_HOST"])) as client:
         try:
             image = _built(machine, client, given, labels)
@@ -163,8 +180,8 @@ def _pushed(
 ) -> Outputs:
     digests = set()
     for reference in tags:
-        if title in machine.site.broken_pushes:
-            machine.site.broken_pushes.remove(title)
+        if broken := {title, f"{title}:{reference.tag}"} & {*machine.site.broken_pushes}:
+            machine.site.broken_pushes.remove(broken.pop())
             raise StepFailedError(f"ERROR: failed to push {reference}: unexpected status: 503 Service Unavailable")
         repository, tag = str(reference.repository), str(reference.tag)
         client.tag(image, repository, tag)
@@ -202,6 +219,9 @@ def _attest(machine: Machine, given: Given) -> Outputs:
     address = f"http://{host}/v2/{path}/manifests/{digest}"
     with requests.head(address, headers={"Accept": _MANIFEST}, timeout=10) as answer:
         assert answer.status_code == requests.codes.ok, f"{name} has no {digest}"
+    if name in machine.site.broken_attestations:
+        machine.site.broken_attestations.remove(name)
+        raise StepFailedError("Error: Failed to persist attestation: 503")
     machine.site.attested.append((name, digest))
     return {}
 
@@ -238,7 +258,7 @@ ACTIONS = {
     OWN: Action(_install),
     "actions/checkout": Action(_checkout, _CHECKOUT),
     "docker/setup-qemu-action": Action(_nothing),
-    "docker/setup-buildx-action": Action(_nothing),
+    "docker/setup-buildx-action": Action(_buildx),
     "docker/login-action": Action(_login, _LOGIN, _LOGIN),
     "docker/build-push-action": Action(_build_push, _BUILD | _BUILD_MORE, _BUILD),
     "actions/attest": Action(_attest, _ATTEST, _ATTEST),

@@ -33,6 +33,7 @@ class Site:
     repository: str
     token: str
     broken_pushes: list[str] = field(default_factory=list)  # titles of the images whose next push fails, once each
+    broken_attestations: list[str] = field(default_factory=list)  # and images whose next attestation does
     logins: list[str] = field(default_factory=list)
     attested: list[tuple[str, str]] = field(default_factory=list)  # image without tag, digest
 
@@ -52,6 +53,8 @@ class Machine:
     path: list[str] = field(default_factory=lambda: os.environ["PATH"].split(os.pathsep))
     log: str = ""
     summary: str = ""
+    logins: list[str] = field(default_factory=list)  # registries
+    has_buildx: bool = False
 
     def __post_init__(self) -> None:
         for folder in (self.workspace, self.temp, self.home):

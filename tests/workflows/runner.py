@@ -27,7 +27,7 @@ _KNOWN = {
     "workflow": {"name", "on", "permissions", "jobs"},
     "job": {
         *("name", "needs", "if", "runs-on", "timeout-minutes", "permissions", "environment"),
-        *("outputs", "concurrency", "strategy", "steps"),
+        *("outputs", "concurrency", "strategy", "env", "steps"),
     },
     "concurrency": {"group", "queue"},
     "strategy": {"fail-fast", "matrix"},
@@ -139,6 +139,7 @@ class Event:
     ref: str = "refs/heads/main"
     inputs: Node | None = None
     private: bool = False
+    fork: bool = False
 
     @property
     def name(self) -> str:
@@ -207,6 +208,7 @@ class Run:
         machine = Machine(self.folder / f"{folder}-{uuid4().hex}", self.github, self.site)
         job = {"status": "success"}
         contexts = {**self._contexts(name), "matrix": leg.matrix, "runner": machine.runner, "job": job}
+        machine.variables |= texts_of(self.nodes[name].get("env"), contexts)
         steps = Steps(machine, contexts).play(self.nodes[name]["steps"])
         outputs = texts_of(self.nodes[name].get("outputs"), {**contexts, "steps": steps.results})
         assert self.site.token not in "".join(outputs.values()), "GitHub drops outputs that hold a secret"
@@ -263,7 +265,10 @@ class Run:
         about = {"sha": event.sha, "ref": event.ref, "ref_name": event.ref.removeprefix("refs/heads/")}
         where = {"repository": site.repository, "server_url": site.server, "api_url": site.api}
         run = {"run_id": f"1{int(event.sha[:7], 16)}", "run_attempt": str(self.attempt), "token": site.token}
-        payload = {"repository": {"private": event.private, "full_name": site.repository}, "inputs": event.inputs}
+        payload = {
+            "repository": {"private": event.private, "fork": event.fork, "full_name": site.repository},
+            "inputs": event.inputs,
+        }
         more = {"event_name": event.name, "event": payload, "actor": ACTOR, "workflow": self.workflow["name"]}
         return {**about, **where, **run, **more}
 

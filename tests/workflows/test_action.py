@@ -35,8 +35,9 @@ def source(tmp_path: Path) -> Path:
 
 
 def machine(folder: Path, source: Path) -> Machine:
-    github = Run(SITE, folder, Event("0" * 40)).github | {"action_path": str(source / FOLDER)}
-    return Machine(folder, github, SITE)
+    runner = Machine(folder, Run(SITE, folder, Event("0" * 40)).github, SITE)
+    runner.variables["GITHUB_ACTION_PATH"] = str(source / FOLDER)
+    return runner
 
 
 def play(machine: Machine, *, until: str = "") -> Steps:
@@ -79,6 +80,16 @@ def test_a_half_installation_that_was_left_behind_is_no_obstacle(tmp_path: Path,
     (source / FOLDER / "requirements.txt").write_text("not a requirement", encoding="utf-8")
     assert play(runner).failed
     assert not (runner.temp / "orbit-release/bin").exists()
+
+
+def test_a_package_with_another_hash_is_not_installed(tmp_path: Path, source: Path) -> None:
+    pins = source / FOLDER / "requirements.txt"
+    text, count = re.subn(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", pins.read_text(encoding="utf-8"))
+    assert count
+    pins.write_text(text, encoding="utf-8")
+    runner = machine(tmp_path / "machine", source)
+    assert play(runner).failed
+    assert "DO NOT MATCH THE HASHES" in runner.log
 
 
 def test_the_pins_are_those_that_everything_is_tested_with() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.workflows.expressions import ROOT, Status
+from tests.workflows.expressions import ROOT, Status, interpolate
+from tests.workflows.lint import load
 from tests.workflows.machine import Site
 from tests.workflows.runner import Event, Job, Run, holds
 
@@ -42,7 +44,9 @@ def after_builds(run: Run, *results: str) -> list[str]:
 @pytest.mark.parametrize("services", [SERVICES[:1], SERVICES[1:], SERVICES], ids=["one", "six", "seven"])
 def test_each_service_to_build_has_a_job_of_its_own_name_and_group(services: list[str]) -> None:
     legs = planned(services).legs("build")
-    assert [(leg.name, leg.group) for leg in legs] == [(f"Build {name}", f"build-{name}") for name in services]
+    assert [(leg.name, leg.group) for leg in legs] == [
+        (f"Build {name}", f"orbit-release-build-{name}") for name in services
+    ]
 
 
 def test_there_are_seven_services() -> None:
@@ -94,13 +98,13 @@ def test_releases_are_made_one_after_the_other_whichever_run_they_belong_to() ->
     runs = [planned(SERVICES[:1]), planned(SERVICES[1:])]
     for run in runs:
         run.jobs["build"] = [Job("Build", "success")]
-    assert [leg.group for run in runs for leg in run.legs("release")] == ["release", "release"]
+    assert [leg.group for run in runs for leg in run.legs("release")] == ["orbit-release", "orbit-release"]
 
 
 def test_two_runs_build_a_service_one_after_the_other() -> None:
     first, second = planned(SERVICES[:2]).legs("build"), planned(SERVICES[1:3]).legs("build")
     shared = {leg.group for leg in first} & {leg.group for leg in second}
-    assert shared == {f"build-{SERVICES[1]}"}
+    assert shared == {f"orbit-release-build-{SERVICES[1]}"}
 
 
 def test_every_waiting_job_keeps_its_place_in_the_queue() -> None:
@@ -108,10 +112,37 @@ def test_every_waiting_job_keeps_its_place_in_the_queue() -> None:
     assert groups == {"build": "max", "release": "max"}
 
 
-def test_only_the_release_may_write_to_the_repository_and_only_builds_to_the_registry() -> None:
-    rights = {name: node["permissions"] for name, node in new_run().nodes.items()}
-    writes = {name: {what for what, may in given.items() if may == "write"} for name, given in rights.items()}
-    assert writes == {"plan": set(), "build": {"packages", "id-token", "attestations"}, "release": {"contents"}}
+def test_each_job_has_the_rights_that_it_needs_and_no_others() -> None:
+    reads, builds = {"contents": "read", "packages": "read"}, {"id-token": "write", "attestations": "write"}
+    assert new_run().workflow["permissions"] == {}
+    assert {name: node["permissions"] for name, node in new_run().nodes.items()} == {
+        "plan": reads,
+        "build": {"contents": "read", "packages": "write", **builds},
+        "release": {"contents": "write", "packages": "read"},
+    }
+
+
+def test_wherever_the_tool_runs_it_has_the_history_without_the_contents_of_files() -> None:
+    first = {
+        name: next(step["with"] for step in node["steps"] if step.get("uses", "").startswith("actions/checkout@"))
+        for name, node in new_run().nodes.items()
+    }
+    wanted = {"fetch-depth": 0, "filter": "blob:none", "persist-credentials": True}
+    assert first == dict.fromkeys(("plan", "build", "release"), wanted)
+
+
+def test_qemu_is_set_up_where_platforms_are_named() -> None:
+    (step,) = (one for one in new_run().nodes["build"]["steps"] if "setup-qemu" in one.get("uses", ""))
+    now = {"steps": {"now": {"outputs": {"any": "true"}}}}
+    wanted = {
+        platforms: holds(step["if"], {**now, "matrix": {"platforms": platforms}}, Status.of_step())
+        for platforms in ("", "linux/arm64")
+    }
+    assert wanted == {"": False, "linux/arm64": True}
+
+
+def test_a_fork_that_follows_main_plans_nothing() -> None:
+    assert new_run(Event("0" * 40, fork=True)).legs("plan") == []
 
 
 def test_the_tool_has_the_token_wherever_it_runs() -> None:
@@ -139,3 +170,31 @@ def test_a_push_to_another_branch_starts_no_run() -> None:
 )
 def test_what_is_not_said_by_hand_has_a_default(inputs: dict[str, object], wanted: dict[str, object]) -> None:
     assert new_run(Event("0" * 40, inputs=inputs)).inputs == wanted
+
+
+# ci.yml
+
+CI = load(ROOT / ".github/workflows/ci.yml")
+
+
+def test_the_tests_run_with_every_python_that_is_supported() -> None:
+    supported = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert CI["jobs"]["test"]["strategy"]["matrix"]["python"] == supported
+    assert CI["jobs"]["test"]["steps"][-1]["run"] == "scripts/test"
+
+
+@pytest.mark.parametrize(
+    ("event", "base", "starts"), [("pull_request", "main", True), ("pull_request", "topic", False), ("push", "", False)]
+)
+def test_what_merging_releases_is_asked_for_pull_requests_to_main(event: str, base: str, *, starts: bool) -> None:
+    contexts = {"github": {"event_name": event, "base_ref": base}}
+    assert holds(CI["jobs"]["preview"]["if"], contexts, Status()) is starts
+    assert CI["jobs"]["preview"]["permissions"] == {"contents": "read"}
+
+
+def test_each_commit_of_main_is_tested_and_of_a_pull_request_the_newest() -> None:
+    def group(event: str, ref: str, sha: str) -> object:
+        return interpolate(CI["concurrency"]["group"], {"github": {"event_name": event, "ref": ref, "sha": sha}})
+
+    assert group("push", "refs/heads/main", "1") != group("push", "refs/heads/main", "2")
+    assert group("pull_request", "refs/pull/1/merge", "1") == group("pull_request", "refs/pull/1/merge", "2")

@@ -9,7 +9,10 @@ import pytest
 from tests.integration.monorepo import git, sha
 from tests.integration.test_build import LABEL, contents, labels, repository, served
 from tests.servers.github import PROTECTED, PROTECTED_BRANCH, Fault
-from tests.workflows.runner import Run
+from tests.workflows.expressions import ROOT
+from tests.workflows.lint import load
+from tests.workflows.machine import Machine
+from tests.workflows.runner import Run, Steps
 from tests.workflows.world import World
 
 BROKEN = "FROM scratch\nCOPY missing /\n"
@@ -197,6 +200,49 @@ def test_a_push_that_fails_once_is_repeated_and_what_is_attested_is_what_is_ther
     digest = served(world.repo, "web", sha(run.event.sha))
     assert world.site.attested == [(str(repository(world.repo, "web")), digest)]
     assert world.site.logins == ["ghcr.io"]
+
+
+def test_an_attestation_that_failed_is_made_up_for_when_the_job_is_run_again(world: World) -> None:
+    name = str(repository(world.repo, "web"))
+    world.site.broken_attestations += [name]
+    red = world.push({"web/index.html": "1"}).play()
+    assert_run(red, "failure", "Plan", "Build web", "Release")
+    assert world.site.attested == []
+    again = red.again(failed=True).play()
+    assert again.result == "success", "\n".join(again.told())
+    assert world.site.attested == [(name, served(world.repo, "web", sha(red.event.sha)))]
+
+
+def test_a_latest_that_stayed_behind_is_made_up_for_when_the_job_is_run_again(world: World) -> None:
+    before = world.images()["web"]
+    world.site.broken_pushes += ["web:latest", "web:latest"]
+    red = world.push({"web/index.html": "1"}).play()
+    assert_run(red, "failure", "Plan", "Build web", "Release")
+    assert (world.repo.deployed()["web"], world.images()["web"]) == (sha(red.event.sha), before)
+    assert red.again(failed=True).play().result == "success"
+    assert served(world.repo, "web", sha(red.event.sha)) == world.images()["web"] != before
+
+
+def test_two_runs_that_race_for_one_service_leave_the_newer_one_deployed(world: World) -> None:
+    old = world.push({"web/index.html": "1"}).play(before="release")
+    new = world.push({"web/index.html": "2"}).play(before="release")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Run.play, (new, old)))
+    assert (old.result, new.result) == ("success", "success"), "\n".join([*old.told(), *new.told()])
+    assert world.repo.deployed()["web"] == sha(new.event.sha)
+
+
+def test_a_pull_request_is_told_what_merging_it_releases(world: World) -> None:
+    world.repo.git("fetch", "-q", "origin", "main")
+    world.repo.git("switch", "-qc", "topic", "FETCH_HEAD")
+    world.repo.commit("topic", {"web/index.html": "1"})
+    world.repo.git("push", "-q", "origin", "HEAD:refs/pull/1/merge")
+    merged = world.repo.git("rev-parse", "HEAD")
+    about = {"event_name": "pull_request", "ref": "refs/pull/1/merge", "base_ref": "main"}
+    machine = Machine(world.folder / "preview", world.run(world.tip).github | about | {"sha": merged}, world.site)
+    steps = load(ROOT / ".github/workflows/ci.yml")["jobs"]["preview"]["steps"]
+    assert not Steps(machine, {"github": machine.github}).play(steps).failed, machine.log
+    assert machine.summary.startswith("### Merging this releases: `web`\n")
 
 
 @pytest.mark.parametrize("fault", [PROTECTED, PROTECTED_BRANCH], ids=["rules", "protection"])
