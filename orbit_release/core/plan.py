@@ -121,6 +121,12 @@ class History:
                 todo.extend(self.parents.get(commit, ()))
         return False
 
+    def is_forward(self, running: str | None, target: str, tip: str) -> bool:
+        """Whether `latest`, built from `running` as far as that is known, may move to a target on the branch's tip."""
+        if not self.is_ancestor(target, tip):
+            return False
+        return running is None or running == target or not self.is_ancestor(target, running)
+
 
 def assess(
     service: Service, deployed: Deployment | None, files: Sequence[ChangedFile], *, settings_changed: bool

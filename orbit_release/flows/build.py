@@ -19,7 +19,7 @@ from orbit_release.core.matrix import labels
 from orbit_release.core.plan import Action, Deployment, ServicePlan
 from orbit_release.core.service import Service
 from orbit_release.errors import NotFoundError, OrbitReleaseError
-from orbit_release.flows.plan import Source, ask, clash_of, is_forward, plan, targets
+from orbit_release.flows.plan import Source, ask, clash_of, plan, targets
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -171,7 +171,10 @@ def _moved(source: Source, registry: Registry, tip: Tip, result: Result) -> Resu
 
 def _point_latest(source: Source, registry: Registry, tip: Tip, one: ServicePlan, digest: Digest) -> bool:
     now = registry.image(one.service.repository, LATEST)
-    forward = is_forward(source, now.revision if now else None, tip, one.target or "")
+    target = one.target or ""
+    running = source.git.fetch_commit(now.revision) if now and now.revision else None
+    history = source.git.history([tip.commit, target, *([running] if running else [])])
+    forward = history.is_forward(running, target, tip.commit)
     if forward and (now is None or now.digest != digest):
         registry.copy_tag(one.service.repository, digest, LATEST)
     return forward

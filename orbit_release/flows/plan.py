@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from orbit_release import config as configuration
 from orbit_release.adapters.git.clone import Clone, Tip
@@ -29,8 +29,10 @@ from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import ConfigurationError, ConflictError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.adapters.registry import Registry, RemoteImage
     from orbit_release.core.manifest import FoundImage
+
+T = TypeVar("T")
 
 _MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
 _QUESTIONS_AT_ONCE = 8
@@ -118,7 +120,7 @@ def plan(
         found = _compare(source, state, base, registry)
     else:
         found = _against_deployed(source, state, registry, tip)
-    found = _force(source, found, registry) if force else found
+    found = _force(source, state, found, registry) if force else found
     return _ordered(_aim_latest(source, found, registry, tip) if latest and registry else found, services)
 
 
@@ -314,10 +316,14 @@ def _walk(
 def _ask(registry: Registry | None, plans: Iterable[ServicePlan]) -> list[ServicePlan]:
     if registry is None:
         return list(plans)
+    return _side_by_side(lambda one: ask(registry, one), plans)
+
+
+def _side_by_side(question: Callable[[ServicePlan], T], plans: Iterable[ServicePlan]) -> list[T]:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (4 ms that only this pays for)
 
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
-        return list(pool.map(lambda one: ask(registry, one), plans))
+        return list(pool.map(question, plans))
 
 
 def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
@@ -325,17 +331,21 @@ def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
     if plan.action is not Action.BUILD or plan.tag is None:
         return plan
     image = registry.image(plan.service.repository, plan.tag)
-    if image and image.revision and image.revision != plan.target:
-        return clashing(plan, image.revision)
-    return find_image(plan, there=image is not None)
+    return find_image(_own(plan, image), there=image is not None)
 
 
-def _force(source: Source, plan: Plan, registry: Registry | None) -> Plan:
+def _own(plan: ServicePlan, image: RemoteImage | None) -> ServicePlan:
+    """Leave a service alone if the image under its target's tag is that of another commit."""
+    return clashing(plan, image.revision) if image and image.revision not in (None, "", plan.target) else plan
+
+
+def _force(source: Source, head: _Head, plan: Plan, registry: Registry | None) -> Plan:
     """Build again what is current or built already; what is held, absent or older than what is deployed stays."""
     again = [one for one in plan.services if one.action in (Action.CURRENT, Action.RELEASE) and not one.is_newer]
-    if plan.superseded or plan.head is None or not again:
+    if plan.superseded or not again:
         return plan
-    found = targets(source, plan.head, [one.service for one in again])
+    source.git.deepen()
+    found = _targets(source, head, [one.service for one in again])
     new = {one.service.name: _forced(source, one, found[one.service.name], registry) for one in again}
     return replace(plan, services=tuple(new.get(one.service.name, one) for one in plan.services))
 
@@ -343,29 +353,22 @@ def _force(source: Source, plan: Plan, registry: Registry | None) -> Plan:
 def _forced(source: Source, one: ServicePlan, target: str, registry: Registry | None) -> ServicePlan:
     service = source.service_at(one.service, target)
     build = replace(one, service=service, action=Action.BUILD, reason=f"forced; {one.reason}", target=target)
-    image = registry.image(service.repository, build.tag) if registry and build.tag else None
-    return clashing(build, image.revision) if image and image.revision not in (None, target) else build
+    return _own(build, registry.image(service.repository, build.tag)) if registry and build.tag else build
 
 
 def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
     """Let `latest` stay where a build is older than what it is now: an old run that came late."""
     tip = tip or source.git.tip(source.config.branch, fetch=False)
     building = plan.with_action(Action.BUILD)
-    images = [registry.image(one.service.repository, LATEST) for one in building]
+    images = _side_by_side(lambda one: registry.image(one.service.repository, LATEST), building)
+    running = [source.git.fetch_commit(image.revision) if image and image.revision else None for image in images]
+    targets = [one.target for one in building if one.target]
+    history = source.git.history([tip.commit, *targets, *(commit for commit in running if commit)])
     forward = {
-        one.service.name: is_forward(source, image.revision if image else None, tip, one.target or "")
-        for one, image in zip(building, images, strict=True)
+        one.service.name: history.is_forward(commit, one.target or "", tip.commit)
+        for one, commit in zip(building, running, strict=True)
     }
     return replace(plan, services=tuple(replace(o, latest=forward.get(o.service.name, True)) for o in plan.services))
-
-
-def is_forward(source: Source, revision: str | None, tip: Tip, target: str) -> bool:
-    """Whether `latest`, built from `revision` as far as that is known, may move to the target."""
-    running = source.git.fetch_commit(revision) if revision else None
-    history = source.git.history([tip.commit, target, *([running] if running else [])])
-    if not history.is_ancestor(target, tip.commit):
-        return False
-    return running is None or running == target or not history.is_ancestor(target, running)
 
 
 def clash_of(plans: Iterable[ServicePlan]) -> ConflictError | None:
