@@ -6,11 +6,11 @@ tried again where that cannot do harm, a few times and not for long; anything el
 
 from __future__ import annotations
 
-import base64
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -101,6 +101,11 @@ class File:
     mode: str
     data: bytes
 
+    @property
+    def base64(self) -> str:
+        """The bytes as the API takes them."""
+        return b64encode(self.data).decode()
+
 
 class GitHub:
     """One repository at GitHub, or at an Enterprise server."""
@@ -135,7 +140,7 @@ class GitHub:
         """
         mark = f"Orbit-Release-Id: {secrets.token_hex(16)}"
         headline, _, body = message.partition("\n\n")
-        additions = [{"path": file.path, "contents": base64.b64encode(file.data).decode()} for file in files]
+        additions = [{"path": file.path, "contents": file.base64} for file in files]
         request = {
             "branch": {"repositoryNameWithOwner": self.repository, "branchName": branch},
             "expectedHeadOid": parent,
@@ -143,19 +148,20 @@ class GitHub:
             "fileChanges": {"additions": additions},
         }
         try:
-            return str(self._retried(lambda: self._mutate("createCommitOnBranch", request, "commit { oid }")))
+            return self._retried(lambda: self._create(request))
         except self._faults() as error:
+            is_stale, found = _kind(error) == "STALE_DATA", None
             # Also on a conflict: a request that was sent again meets the success of the first one.
-            if _kind(error) != "STALE_DATA" and not _may_have_arrived(error):
-                raise self._explained(error, branch) from error
-            found = self._call(lambda: self._find(branch, parent, mark), branch)
-            if found is None and _kind(error) != "STALE_DATA":
-                raise self._explained(error, branch) from error
-            return found
+            if is_stale or _may_have_arrived(error):
+                found = self._call(lambda: self._find(branch, parent, mark), branch)
+            if found or is_stale:
+                return found
+            raise self._explained(error, branch) from error
 
-    def _mutate(self, name: str, request: Mapping[str, Any], fields: str) -> object:
-        _, answer = self._client.requester.graphql_named_mutation(name, dict(request), fields)
-        return (answer.get("commit") or {}).get("oid")
+    def _create(self, request: dict[str, Any]) -> str:
+        mutation = self._client.requester.graphql_named_mutation
+        _, answer = mutation("createCommitOnBranch", request, "commit { oid }")
+        return str(answer["commit"]["oid"])
 
     def _find(self, branch: str, parent: str, mark: str) -> str | None:
         for commit in islice(self._remote.get_commits(sha=branch), _PAGE):
@@ -221,7 +227,7 @@ class GitHub:
                 file.path,
                 file.mode,
                 "blob",
-                sha=self._remote.create_git_blob(base64.b64encode(file.data).decode(), "base64").sha,
+                sha=self._remote.create_git_blob(file.base64, "base64").sha,
             )
             for file in files
         ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.session import Session, complete_service, head_of_run, in_actions
+from orbit_release.cli.session import INTERRUPTED, Session, complete_service, head_of_run, in_actions
 from orbit_release.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from orbit_release.core.release import Notes, Release
     from orbit_release.flows.bump import Built, Change, Landed, Publish, Published
     from orbit_release.flows.publish import Proposal
-
-_INTERRUPTED = 130
 
 
 @click.command("bump")
@@ -134,10 +132,7 @@ def _publisher(
     from orbit_release.flows.bump import Landed
     from orbit_release.flows.publish import through_api, through_git
 
-    default = (
-        "api" if in_actions() and os.environ.get("GITHUB_TOKEN") and os.environ.get("GITHUB_REPOSITORY") else "git"
-    )
-    by_api = (via or default) == "api" and not (dry_run or no_push or proposal)
+    by_api = (via or _default_way()) == "api" and not (dry_run or no_push or proposal)
     put = proposal.put if proposal else through_api(git, session.github(git)) if by_api else through_git(git)
     where = "propose it for" if proposal else "commit it to" if no_push else "publish it on"
 
@@ -154,7 +149,7 @@ def _publisher(
             return Landed(tip.commit)
         if not yes and _is_interactive() and not agreed(release.diff()):
             output.say("nothing was published")
-            raise click.exceptions.Exit(_INTERRUPTED)
+            raise click.exceptions.Exit(INTERRUPTED)
         return put(tip, release, notes)
 
     return publish

@@ -16,10 +16,9 @@ from orbit_release.cli.build import build_command
 from orbit_release.cli.bump import bump_command
 from orbit_release.cli.demo import demo_command
 from orbit_release.cli.plan import plan_command
-from orbit_release.cli.session import PROGRAM, Session, in_actions
+from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
 from orbit_release.errors import OrbitReleaseError, UnavailableError, UsageError
 
-_INTERRUPTED = 130
 _VERBOSE = "orbit_release.verbose"
 _ACTIONS = "orbit_release.actions"  # output.py asks for it
 
@@ -81,7 +80,7 @@ def _run(context: click.Context) -> int:
         return _failed(_usage_error(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        return _INTERRUPTED
+        return INTERRUPTED
     except OrbitReleaseError as error:
         return _failed(error)
     except OSError as error:  # a full disk, a folder without permission: not our bug

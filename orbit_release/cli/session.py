@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orbit_release.flows.plan import Source
 
 PROGRAM = "orbit-release"
+INTERRUPTED = 130
 _WEB, _API = "https://github.com/", "https://api.github.com"
 # https://github.com/actions/checkout#push-a-commit-using-the-built-in-token
 _ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
