@@ -11,6 +11,10 @@ from pathlib import Path
 
 import yaml
 
+from orbit_release.core.image import Digest, Repository
+from tests.images import push_image
+
+LABEL = "org.opencontainers.image"
 SERVICES = ("web", "api", "worker")
 FOLDER = "deploy"
 CONFIG = """\
@@ -148,3 +152,13 @@ def git(folder: Path, *arguments: str, strip: bool = True) -> str:
 def sha(commit: str) -> str:
     """Return the tag that belongs to a commit."""
     return f"sha-{commit[:7]}"
+
+
+def repository(repo: Monorepo, name: str) -> Repository:
+    """Return where a service's images live."""
+    return Repository(f"{repo.host}/orbit/{name}")
+
+
+def pushed(repo: Monorepo, name: str, commit: str, tag: str = "", revision: str = "") -> Digest:
+    """Put an image into the registry as the build of a commit would, under its own tag or another one."""
+    return push_image(repository(repo, name), tag or sha(commit), {f"{LABEL}.revision": revision or commit})

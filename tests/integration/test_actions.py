@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.core.image import Repository
-from tests.images import push_image
-from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, sha
-from tests.servers.registry import RegistryServer, running
+from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, pushed, sha
+from tests.servers.registry import RegistryServer
+from tests.servers.serving import serving
 
-REVISION = "org.opencontainers.image.revision"
 PASSWORD = "correct horse battery"  # what it is in Docker's config
 
 
@@ -70,7 +68,7 @@ def test_on_a_pull_request_the_summary_says_what_merging_releases(step: Step) ->
 
 def test_a_bump_writes_what_it_released_and_what_is_missing(online: Step) -> None:
     commit = git(online.repo.origin, "rev-parse", "main")
-    push_image(Repository(f"{online.repo.host}/orbit/api"), sha(commit), {REVISION: commit})
+    pushed(online.repo, "api", commit)
     ran = online.run("bump", "--built", GITHUB_SERVER_URL="https://github.com", GITHUB_REPOSITORY="octo/orbit")
     assert ran.code == 5
     assert online.told.startswith(f"### `release: api {sha(commit)}` on `main`\n")
@@ -132,7 +130,7 @@ def test_nothing_that_a_commit_brings_in_is_a_command(step: Step) -> None:
 def locked() -> Iterator[RegistryServer]:
     server = RegistryServer()
     server.scheme, server.passwords = "Bearer", {f"ada-the-user:{PASSWORD}"}
-    with running(server, server.stopping):
+    with serving(server, server.stopping):
         yield server
 
 

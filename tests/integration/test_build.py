@@ -21,20 +21,18 @@ from uuid import uuid4
 import docker
 import pytest
 
-from orbit_release.core.image import Digest, Repository
 from tests.images import push_image
-from tests.integration.monorepo import CONFIG, SERVICES, Monorepo, Ran, environment, git, sha
+from tests.integration.monorepo import CONFIG, LABEL, SERVICES, Monorepo, Ran, environment, git, pushed, repository, sha
 from tests.integration.test_docker import READ_ONLY, Gate, ask, tags
-from tests.servers.registry import running
+from tests.servers.serving import serving
 
-LABEL = "org.opencontainers.image"
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 @pytest.fixture
 def gate(registry_host: str) -> Iterator[Gate]:
     """Return a way to the real registry that can misbehave."""
-    with Gate(registry_host) as server, running(server, server.released):
+    with Gate(registry_host) as server, serving(server, server.released):
         yield server
 
 
@@ -50,10 +48,6 @@ def without_buildx(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(str(shutil.which("git")))
     return {"PATH": str(tmp_path / "bin")}
-
-
-def repository(repo: Monorepo, name: str) -> Repository:
-    return Repository(f"{repo.host}/orbit/{name}")
 
 
 def served(repo: Monorepo, name: str, tag: str) -> str | None:
@@ -75,11 +69,6 @@ def contents(repo: Monorepo, name: str, tag: str) -> dict[str, bytes]:
             files = ((member.name, archive.extractfile(member)) for member in archive)
             found |= {name: file.read() for name, file in files if file}
     return found
-
-
-def pushed(repo: Monorepo, name: str, commit: str, tag: str = "", revision: str = "") -> Digest:
-    """Put an image into the registry as an earlier run would have."""
-    return push_image(repository(repo, name), tag or sha(commit), {f"{LABEL}.revision": revision or commit})
 
 
 def built(ran: Ran) -> dict[str, dict[str, Any]]:

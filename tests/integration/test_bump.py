@@ -12,16 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.core.image import Digest, Repository
 from tests.images import push_image
-from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, environment, git, sha
-
-REVISION = "org.opencontainers.image.revision"
-
-
-def built(repo: Monorepo, name: str, commit: str, revision: str | None = None) -> Digest:
-    """Push an image of a service as the build of a commit would."""
-    return push_image(Repository(f"{repo.host}/orbit/{name}"), sha(commit), {REVISION: revision or commit})
+from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, environment, git, pushed, repository, sha
 
 
 def tip(repo: Monorepo) -> str:
@@ -30,7 +22,7 @@ def tip(repo: Monorepo) -> str:
 
 def test_a_bump_changes_the_tag_on_the_release_branch_and_nothing_else(monorepo: Monorepo) -> None:
     commit, before = tip(monorepo), monorepo.at_origin(f"{FOLDER}/api.yaml")
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     ran = monorepo.run("bump", "api", sha(commit))
     assert ran.code == 0, ran.err
     assert monorepo.at_origin(f"{FOLDER}/api.yaml") == before.replace(":latest", f":{sha(commit)}")
@@ -40,11 +32,11 @@ def test_a_bump_changes_the_tag_on_the_release_branch_and_nothing_else(monorepo:
 
 def test_the_release_commit_tells_what_it_does(monorepo: Monorepo) -> None:
     first = tip(monorepo)
-    built(monorepo, "api", first)
+    pushed(monorepo, "api", first)
     monorepo.run("bump", "api", sha(first))
     monorepo.git("pull", "-q", "origin", "main")
     second = monorepo.push("api", {"services/api/a.go": "1"})
-    built(monorepo, "api", second)
+    pushed(monorepo, "api", second)
     monorepo.git("config", "remote.origin.pushurl", str(monorepo.origin))
     assert monorepo.run("bump", "api", sha(second)).code == 0
     message = git(monorepo.origin, "log", "-1", "--format=%an|%B", "main")
@@ -58,7 +50,7 @@ def test_the_release_commit_tells_what_it_does(monorepo: Monorepo) -> None:
 def test_several_services_are_one_commit(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
     for name in SERVICES:
-        built(monorepo, name, commit)
+        pushed(monorepo, name, commit)
     ran = monorepo.run("bump", *[word for name in SERVICES for word in (name, sha(commit))], "--format", "json")
     assert monorepo.deployed() == dict.fromkeys(SERVICES, sha(commit))
     assert git(monorepo.origin, "log", "-1", "--format=%s", "main") == f"release: 3 services {sha(commit)}"
@@ -69,7 +61,7 @@ def test_several_services_are_one_commit(monorepo: Monorepo) -> None:
 
 def test_a_second_bump_has_nothing_to_do_and_makes_no_commit(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     monorepo.run("bump", "api", sha(commit))
     after = tip(monorepo)
     ran = monorepo.run("bump", "api", sha(commit))
@@ -79,7 +71,7 @@ def test_a_second_bump_has_nothing_to_do_and_makes_no_commit(monorepo: Monorepo)
 
 def test_a_dry_run_prints_the_diff_and_publishes_nothing(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     ran = monorepo.run("bump", "api", sha(commit), "--dry-run")
     assert ran.code == 0
     assert [line for line in ran.out.splitlines() if re.match(r"[-+] ", line)] == [
@@ -91,7 +83,7 @@ def test_a_dry_run_prints_the_diff_and_publishes_nothing(monorepo: Monorepo) -> 
 
 def test_the_diff_of_a_dry_run_applies(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     (monorepo.clone / "change.patch").write_text(monorepo.run("bump", "api", sha(commit), "--dry-run").out)
     monorepo.git("apply", "change.patch")
     assert f"api:{sha(commit)} #" in (monorepo.clone / FOLDER / "api.yaml").read_text()
@@ -99,7 +91,7 @@ def test_the_diff_of_a_dry_run_applies(monorepo: Monorepo) -> None:
 
 def test_the_clone_is_left_as_it_was(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     (monorepo.clone / "web/a").write_text("staged")
     monorepo.git("add", "web/a")
     (monorepo.clone / FOLDER / "api.yaml").write_text("half-finished")
@@ -118,7 +110,7 @@ def test_the_clone_is_left_as_it_was(monorepo: Monorepo) -> None:
 
 def test_no_push_commits_to_the_local_branch_and_its_files_follow(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     (monorepo.clone / "web/a").write_text("mine")
     assert monorepo.run("bump", "api", sha(commit), "--no-push").code == 0
     assert tip(monorepo) == commit
@@ -129,7 +121,7 @@ def test_no_push_commits_to_the_local_branch_and_its_files_follow(monorepo: Mono
 
 def test_no_push_refuses_to_run_over_local_changes(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     (monorepo.clone / FOLDER / "api.yaml").write_text("mine")
     ran = monorepo.run("bump", "api", sha(commit), "--no-push")
     assert ran.code == 6
@@ -139,7 +131,7 @@ def test_no_push_refuses_to_run_over_local_changes(monorepo: Monorepo) -> None:
 
 def test_a_tag_that_nobody_pushed_is_refused(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     ran = monorepo.run("bump", "api", "sha-0000000")
     assert ran.code == 5
     assert f"error: {monorepo.host}/orbit/api has no tag sha-0000000\nhint: " in ran.err
@@ -149,7 +141,7 @@ def test_a_tag_that_nobody_pushed_is_refused(monorepo: Monorepo) -> None:
 
 def test_a_digest_is_checked_and_written(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    digest = built(monorepo, "api", commit)
+    digest = pushed(monorepo, "api", commit)
     ran = monorepo.run("bump", "api", f"{sha(commit)}@sha256:{'0' * 64}")
     assert ran.code == 6
     assert monorepo.run("bump", "api", f"{sha(commit)}@{digest}").code == 0
@@ -159,7 +151,7 @@ def test_a_digest_is_checked_and_written(monorepo: Monorepo) -> None:
 def test_an_old_digest_beside_the_tag_is_replaced_by_the_registrys(monorepo: Monorepo) -> None:
     monorepo.deploy(api=f"latest@sha256:{'1' * 64}")
     commit = tip(monorepo)
-    digest = built(monorepo, "api", commit)
+    digest = pushed(monorepo, "api", commit)
     assert monorepo.run("bump", "api", sha(commit)).code == 0
     assert monorepo.deployed()["api"] == f"{sha(commit)}@{digest}"
 
@@ -201,7 +193,7 @@ def test_a_commit_that_nobody_knows_needs_the_same_word(offline: Monorepo) -> No
 
 
 def test_any_tag_can_be_pinned_by_hand(monorepo: Monorepo) -> None:
-    push_image(Repository(f"{monorepo.host}/orbit/api"), "v1.2.3")
+    push_image(repository(monorepo, "api"), "v1.2.3")
     assert monorepo.run("bump", "api", "v1.2.3").code == 0
     assert monorepo.deployed()["api"] == "v1.2.3"
 
@@ -360,7 +352,7 @@ def test_eight_writers_lose_nothing(offline: Monorepo, tmp_path: Path) -> None:
 def test_built_releases_what_the_registry_has_in_one_commit(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
     for name in SERVICES:
-        built(monorepo, name, commit)
+        pushed(monorepo, name, commit)
     ran = monorepo.run("bump", "--built")
     assert ran.code == 0, ran.err
     assert monorepo.deployed() == dict.fromkeys(SERVICES, sha(commit))
@@ -369,8 +361,8 @@ def test_built_releases_what_the_registry_has_in_one_commit(monorepo: Monorepo) 
 
 def test_built_publishes_what_exists_and_names_what_is_missing(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "web", commit)
-    built(monorepo, "worker", commit)
+    pushed(monorepo, "web", commit)
+    pushed(monorepo, "worker", commit)
     ran = monorepo.run("bump", "--built")
     assert ran.code == 5
     assert f"not in the registry: {monorepo.host}/orbit/api:{sha(commit)}" in ran.err
@@ -381,7 +373,7 @@ def test_built_leaves_held_and_absent_services_out(monorepo: Monorepo) -> None:
     monorepo.deploy(api="latest # held: crash loop")
     commit = monorepo.push("gone", {"services/worker/Dockerfile": None})
     web = git(monorepo.origin, "rev-list", "main").split()[-1]
-    built(monorepo, "web", web)
+    pushed(monorepo, "web", web)
     ran = monorepo.run("bump", "--built", "--head", commit)
     assert ran.code == 0, ran.err
     assert monorepo.deployed() == {"web": sha(web), "api": "latest", "worker": "latest"}
@@ -391,7 +383,7 @@ def test_built_leaves_held_and_absent_services_out(monorepo: Monorepo) -> None:
 def test_built_with_nothing_new_makes_no_commit(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
     for name in SERVICES:
-        built(monorepo, name, commit)
+        pushed(monorepo, name, commit)
     monorepo.run("bump", "--built")
     after = tip(monorepo)
     ran = monorepo.run("bump", "--built")
@@ -403,7 +395,7 @@ def test_an_old_run_that_is_run_again_deploys_nothing(monorepo: Monorepo) -> Non
     old = tip(monorepo)
     new = monorepo.push("api", {"services/api/a": "1"})
     for name, commit in (("api", old), ("api", new), ("web", old), ("worker", old)):
-        built(monorepo, name, commit)
+        pushed(monorepo, name, commit)
     assert monorepo.run("bump", "--built", "--head", new).code == 0
     after = tip(monorepo)
     assert monorepo.run("bump", "--built", "--head", old).code == 0
@@ -412,7 +404,7 @@ def test_an_old_run_that_is_run_again_deploys_nothing(monorepo: Monorepo) -> Non
 
 def test_a_head_that_was_forced_away_deploys_nothing(monorepo: Monorepo) -> None:
     lost = monorepo.push("lost", {"web/a": "1"})
-    built(monorepo, "web", lost)
+    pushed(monorepo, "web", lost)
     monorepo.git("push", "-qf", "origin", "HEAD~1:main")
     before = tip(monorepo)
     ran = monorepo.run("bump", "--built", GITHUB_ACTIONS="true", GITHUB_SHA=lost)
@@ -422,7 +414,7 @@ def test_a_head_that_was_forced_away_deploys_nothing(monorepo: Monorepo) -> None
 
 def test_a_tag_of_another_commit_is_never_taken_for_ours(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "web", commit, revision=commit[:7] + "0" * 33)
+    pushed(monorepo, "web", commit, revision=commit[:7] + "0" * 33)
     ran = monorepo.run("bump", "--built", "web")
     assert ran.code == 6
     assert "nothing is overwritten" in ran.err
@@ -430,14 +422,14 @@ def test_a_tag_of_another_commit_is_never_taken_for_ours(monorepo: Monorepo) -> 
 
 def test_a_deployed_tag_that_git_cannot_resolve_is_found_by_its_label(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    push_image(Repository(f"{monorepo.host}/orbit/web"), "sha-0123456", {REVISION: commit})
+    pushed(monorepo, "web", commit, "sha-0123456")
     monorepo.deploy(web="sha-0123456")
     ran = monorepo.run("plan", "web", "--registry", "--format", "json")
     assert json.loads(ran.out)["services"][0]["action"] == "current"
 
 
 def test_plan_asks_the_registry_and_says_release(monorepo: Monorepo) -> None:
-    built(monorepo, "web", tip(monorepo))
+    pushed(monorepo, "web", tip(monorepo))
     ran = monorepo.run("plan", "--registry", "--format", "json")
     assert {one["name"]: one["action"] for one in json.loads(ran.out)["services"]} == {
         "web": "release",
@@ -447,7 +439,7 @@ def test_plan_asks_the_registry_and_says_release(monorepo: Monorepo) -> None:
 
 
 def test_the_outputs_of_the_plan_step(monorepo: Monorepo, tmp_path: Path) -> None:
-    built(monorepo, "web", tip(monorepo))
+    pushed(monorepo, "web", tip(monorepo))
     output = tmp_path / "output"
     assert monorepo.run("plan", "--format", "github", GITHUB_OUTPUT=str(output)).code == 0
     values = dict(re.findall(r"(?m)^(\w+)<<(?:EOF_\w+)\n(.*)\nEOF_\w+$", output.read_text()))
@@ -462,7 +454,7 @@ def test_a_service_in_two_manifests_never_goes_backwards_in_one_of_them(monorepo
     middle = monorepo.push("api", {"services/api/a": "1"})
     newest = monorepo.push("api again", {"services/api/a": "2"})
     for commit in (first, middle, newest):
-        built(monorepo, "api", commit)
+        pushed(monorepo, "api", commit)
     monorepo.deploy(api=sha(newest))
     before = monorepo.push("canary", {f"{FOLDER}/canary.yaml": canary.replace(":latest", f":{sha(first)}")})
     ran = monorepo.run("bump", "--built", "api", "--head", middle)
@@ -487,7 +479,7 @@ def test_a_stale_clone_knows_that_a_commit_was_merged_meanwhile(offline: Monorep
 
 def test_built_in_a_shallow_clone_knows_that_an_older_head_is_on_the_branch(monorepo: Monorepo, tmp_path: Path) -> None:
     head = tip(monorepo)
-    built(monorepo, "web", head)
+    pushed(monorepo, "web", head)
     monorepo.push("docs", {"README.md": "x"})
     git(monorepo.origin, "config", "uploadpack.allowAnySHA1InWant", "true")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{monorepo.origin}", "other")
@@ -498,8 +490,8 @@ def test_built_in_a_shallow_clone_knows_that_an_older_head_is_on_the_branch(mono
 def test_an_image_that_is_deployed_by_its_digest_alone_goes_forward_and_not_back(monorepo: Monorepo) -> None:
     old = tip(monorepo)
     new = monorepo.push("api", {"services/api/a": "1"})
-    digest = built(monorepo, "api", new)
-    built(monorepo, "api", old)
+    digest = pushed(monorepo, "api", new)
+    pushed(monorepo, "api", old)
     entry = f"images:\n  - name: {monorepo.host}/orbit/api\n    digest: {digest}\n"
     before = monorepo.push("pin", {f"{FOLDER}/api.yaml": None, f"{FOLDER}/kustomization.yaml": entry})
     ran = monorepo.run("plan", "api", "--registry", "--format", "json")
@@ -546,15 +538,15 @@ def test_a_pinned_digest_is_never_dropped_without_a_word(offline: Monorepo) -> N
 def test_a_tag_that_lies_about_its_commit_is_not_deployed(monorepo: Monorepo) -> None:
     old = tip(monorepo)
     new = monorepo.push("api", {"services/api/a": "1"})
-    built(monorepo, "api", new, revision=old)
+    pushed(monorepo, "api", new, revision=old)
     ran = monorepo.run("bump", "api", sha(new))
     assert (ran.code, f"was built from {old}" in ran.err) == (6, True)
 
 
 def test_a_clash_concerns_its_own_service_only(monorepo: Monorepo) -> None:
     commit = tip(monorepo)
-    built(monorepo, "web", commit, revision=commit[:7] + "0" * 33)
-    built(monorepo, "api", commit)
+    pushed(monorepo, "web", commit, revision=commit[:7] + "0" * 33)
+    pushed(monorepo, "api", commit)
     ran = monorepo.run("bump", "--built", "web", "api")
     assert (ran.code, monorepo.deployed()["api"]) == (6, sha(commit))
     assert "was built from" in ran.err
@@ -569,7 +561,7 @@ def test_a_placeholder_in_place_of_a_tag_is_named(offline: Monorepo) -> None:
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_the_newest_of_two_digests_has_a_veto_when_a_person_bumps(monorepo: Monorepo, *, newest_first: bool) -> None:
     commits = [tip(monorepo), *(monorepo.push(f"api {n}", {"services/api/a": str(n)}) for n in range(2))]
-    digests = [built(monorepo, "api", commit) for commit in commits]
+    digests = [pushed(monorepo, "api", commit) for commit in commits]
     pins = [digests[-1], digests[0]] if newest_first else [digests[0], digests[-1]]
     entries = [f"images: [{{name: {monorepo.host}/orbit/api, digest: '{pin}'}}]\n" for pin in pins]
     files = {f"{FOLDER}/{number}/kustomization.yaml": entry for number, entry in enumerate(entries)}

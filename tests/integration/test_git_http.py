@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tests.integration.monorepo import Monorepo, git, sha
-from tests.servers.git_http import GitServer, running
+from tests.servers.git_http import GitServer
+from tests.servers.serving import serving
 
 SECRET = "x-access-token:ghs_topsecret"
 
@@ -18,7 +19,7 @@ SECRET = "x-access-token:ghs_topsecret"
 def server(offline: Monorepo) -> Iterator[GitServer]:
     """Serve the monorepo's origin over HTTP and point its clone there."""
     git(offline.origin, "config", "http.receivepack", "true")
-    with running(GitServer(offline.origin.parent)) as server:
+    with serving(GitServer(offline.origin.parent)) as server:
         offline.git("remote", "set-url", "origin", f"{server.url}/{offline.origin.name}")
         yield server
 

@@ -7,16 +7,7 @@ from typing import Any
 
 import pytest
 
-from orbit_release.core.image import Repository
-from tests.images import push_image
-from tests.integration.monorepo import Monorepo, sha
-
-REVISION = "org.opencontainers.image.revision"
-
-
-def built(repo: Monorepo, name: str, commit: str, tag: str | None = None) -> None:
-    """Push an image of a service as the build of a commit would, under its own tag or another one."""
-    push_image(Repository(f"{repo.host}/orbit/{name}"), tag or sha(commit), {REVISION: commit})
+from tests.integration.monorepo import Monorepo, pushed, sha
 
 
 def planned(repo: Monorepo, *arguments: str) -> dict[str, dict[str, Any]]:
@@ -38,7 +29,7 @@ def tags(repo: Monorepo, *arguments: str) -> dict[str, list[str]]:
 def test_force_builds_what_is_current_and_what_is_built(monorepo: Monorepo) -> None:
     commit = monorepo.git("rev-parse", "HEAD")
     for name in ("web", "api"):
-        built(monorepo, name, commit)
+        pushed(monorepo, name, commit)
     monorepo.deploy(web=sha(commit))
     assert {name: one["action"] for name, one in planned(monorepo).items()} == {
         "web": "current",
@@ -62,7 +53,7 @@ def test_force_leaves_alone_what_is_held_absent_or_older_than_what_is_deployed(m
 
 def test_force_never_overwrites_an_image_of_another_commit(monorepo: Monorepo) -> None:
     commit = monorepo.git("rev-parse", "HEAD")
-    built(monorepo, "web", "f" * 40, sha(commit))
+    pushed(monorepo, "web", "f" * 40, sha(commit))
     monorepo.deploy(web=sha(commit))
     found = planned(monorepo, "--force", "web")["web"]
     assert (found["action"], "was built from fff" in found["reason"]) == ("held", True)
@@ -79,8 +70,8 @@ def test_a_superseded_head_is_not_forced(monorepo: Monorepo) -> None:
 def test_latest_moves_with_a_build_that_is_newer_and_stays_with_one_that_is_older(monorepo: Monorepo) -> None:
     old = monorepo.git("rev-parse", "HEAD")
     new = monorepo.push("web", {"web/a": "1"})
-    built(monorepo, "api", "e" * 40, "latest")  # of a commit that nobody knows
-    built(monorepo, "web", new, "latest")
+    pushed(monorepo, "api", "e" * 40, "latest")  # of a commit that nobody knows
+    pushed(monorepo, "web", new, "latest")
     assert tags(monorepo, "--registry", "--head", old)["web"] == [sha(old)]
     assert tags(monorepo, "--registry") == {
         "web": [sha(new), "latest"],
@@ -105,7 +96,7 @@ def test_a_tag_of_another_image_stops_a_workflow_only_where_nothing_else_is_to_b
     pending: bool,  # noqa: FBT001
 ) -> None:
     commit = monorepo.git("rev-parse", "HEAD")
-    built(monorepo, "web", "f" * 40, sha(commit))
+    pushed(monorepo, "web", "f" * 40, sha(commit))
     monorepo.deploy(**dict.fromkeys(("api",) if pending else ("api", "worker"), sha(commit)))
     ran = monorepo.run("plan", "--format", "github", "--fetch")
     assert (ran.code, "was built from fff" in ran.err) == (0 if pending else 6, True)

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.core.image import Repository
-from tests.images import push_image
-from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, sha
+from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, pushed, sha
 from tests.servers import github as faults
 from tests.servers.github import TOKEN, GitHubServer, running
 
-REVISION = "org.opencontainers.image.revision"
 ONLY_API = "orbit-release/only/api"
 
 
@@ -34,10 +31,6 @@ class Hub:
         head = extra.pop("GITHUB_SHA", None) or git(self.repo.origin, "rev-parse", "main")
         server = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_SHA": head}
         return self.run(*arguments, **server, GITHUB_ACTIONS="true", **extra)
-
-    def built(self, name: str, commit: str) -> None:
-        """Push an image of a service as the build of a commit would."""
-        push_image(Repository(f"{self.repo.host}/orbit/{name}"), sha(commit), {REVISION: commit})
 
     def author(self) -> str:
         return git(self.repo.origin, "log", "-1", "--format=%an", "main")
@@ -210,10 +203,10 @@ def test_each_set_of_services_has_its_own(hub: Hub, tag: str) -> None:
 
 def test_what_is_built_is_proposed_in_one_that_grows(hub: Hub) -> None:
     commit = git(hub.repo.origin, "rev-parse", "main")
-    hub.built("api", commit)
+    pushed(hub.repo, "api", commit)
     assert hub.in_actions("bump", "--built", "--pr").code == 5  # the others are not built
-    hub.built("web", commit)
-    hub.built("worker", commit)
+    pushed(hub.repo, "web", commit)
+    pushed(hub.repo, "worker", commit)
     ran = hub.in_actions("bump", "--built", "--pr")
     (pull,) = hub.server.pulls
     assert (ran.code, pull.head, pull.title) == (0, "orbit-release/all", f"release: 3 services {sha(commit)}")
@@ -223,7 +216,7 @@ def test_what_is_built_is_proposed_in_one_that_grows(hub: Hub) -> None:
 def test_one_that_would_change_nothing_any_more_is_closed(hub: Hub) -> None:
     commit = git(hub.repo.origin, "rev-parse", "main")
     for name in ("api", "web", "worker"):
-        hub.built(name, commit)
+        pushed(hub.repo, name, commit)
     hub.in_actions("bump", "--built", "--pr")
     assert hub.in_actions("bump", "--built").code == 0  # somebody did not wait for it
     ran = hub.in_actions("bump", "--built", "--pr")
@@ -236,7 +229,7 @@ def test_one_that_would_change_nothing_any_more_is_closed(hub: Hub) -> None:
 def test_a_service_that_is_held_meanwhile_leaves_it(hub: Hub) -> None:
     commit = git(hub.repo.origin, "rev-parse", "main")
     for name in ("api", "web", "worker"):
-        hub.built(name, commit)
+        pushed(hub.repo, name, commit)
     hub.in_actions("bump", "--built", "--pr")
     held = hub.repo.at_origin(f"{FOLDER}/web.yaml").replace("# the first one", "# held: wait")
     hub.repo.push("hold", {f"{FOLDER}/web.yaml": held})
@@ -262,7 +255,7 @@ def test_a_bump_that_is_deployed_already_closes_its_own(hub: Hub, tag: str) -> N
 def test_one_whose_image_is_missing_stays_open(hub: Hub) -> None:
     commit = git(hub.repo.origin, "rev-parse", "main")
     for name in ("api", "web", "worker"):
-        hub.built(name, commit)
+        pushed(hub.repo, name, commit)
     hub.in_actions("bump", "--built", "--pr")
     hub.repo.push("all", {"proto/api.proto": "2", "web/a": "1"})  # not built yet
     assert hub.in_actions("bump", "--built", "--pr").code == 5
@@ -273,7 +266,7 @@ def test_an_old_run_does_not_replace_what_a_newer_one_proposed(hub: Hub) -> None
     old = git(hub.repo.origin, "rev-parse", "main")
     new = hub.repo.push("api", {"services/api/main.go": "1"})
     for commit in (old, new):
-        hub.built("api", commit)
+        pushed(hub.repo, "api", commit)
     assert hub.in_actions("bump", "--built", "api", "--pr").code == 0
     assert hub.in_actions("bump", "--built", "api", "--pr", GITHUB_SHA=old).code == 0
     assert hub.proposed("api") == sha(new)

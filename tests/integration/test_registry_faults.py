@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from orbit_release.adapters.registry import Registry, RemoteImage
 from orbit_release.core.image import Digest, Repository, Tag
 from orbit_release.errors import AccessError, ConfigurationError, NotFoundError, OrbitReleaseError, UnavailableError
-from tests.servers.registry import RegistryServer, Reply, TlsProxy, running
+from tests.servers.registry import RegistryServer, Reply, TlsProxy
+from tests.servers.serving import serving
 
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f80912345678"
 REVISION = {"org.opencontainers.image.revision": COMMIT}
@@ -46,7 +47,7 @@ def server() -> Iterator[RegistryServer]:
     """Run a registry whose only image is `bifrost:latest`."""
     registry = RegistryServer()
     registry.add_image("bifrost", "latest", REVISION)
-    with running(registry, registry.stopping):
+    with serving(registry, registry.stopping):
         yield registry
 
 
@@ -55,7 +56,7 @@ def storage() -> Iterator[RegistryServer]:
     """Run a second host, which has the same blobs."""
     registry = RegistryServer()
     registry.add_image("bifrost", "latest", REVISION)
-    with running(registry, registry.stopping):
+    with serving(registry, registry.stopping):
         yield registry
 
 
@@ -370,7 +371,7 @@ def ghcr(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", proxy.url)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
-    with running(proxy):
+    with serving(proxy):
         yield server
 
 

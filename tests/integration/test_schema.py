@@ -13,12 +13,9 @@ from zipfile import ZipFile
 
 from jsonschema import Draft202012Validator
 
-from orbit_release.core.image import Repository
 from orbit_release.core.plan import Action
-from tests.images import push_image
-from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, sha
+from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, pushed, sha
 
-REVISION = "org.opencontainers.image.revision"
 SCHEMA: dict[str, Any] = json.loads((files("orbit_release") / "output.schema.json").read_bytes())
 ANY_DOCUMENT = Draft202012Validator(SCHEMA)
 
@@ -42,11 +39,6 @@ def planned(repo: Monorepo, *arguments: str) -> dict[str, Any]:
 
 def actions(found: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["action"] for one in found["services"]}
-
-
-def built(repo: Monorepo, name: str, commit: str) -> None:
-    """Push an image of a service as the build of a commit would."""
-    push_image(Repository(f"{repo.host}/orbit/{name}"), sha(commit), {REVISION: commit})
 
 
 def without_each_key(value: Any) -> Iterator[Any]:
@@ -87,7 +79,7 @@ def test_a_plan_of_what_is_to_be_built_and_what_is_absent(offline: Monorepo) -> 
 
 def test_a_plan_of_what_is_to_be_released_and_what_is_held(monorepo: Monorepo) -> None:
     commit = monorepo.git("rev-parse", "HEAD")
-    built(monorepo, "web", commit)
+    pushed(monorepo, "web", commit)
     monorepo.deploy(api="v1.2.3")
     assert actions(planned(monorepo, "--registry")) == {"web": "release", "api": "held", "worker": "build"}
 
@@ -135,7 +127,7 @@ def test_the_matrix(offline: Monorepo) -> None:
 
 
 def test_builds_that_succeed_fail_and_are_there_already(monorepo: Monorepo, docker_host: str) -> None:
-    built(monorepo, "web", monorepo.git("rev-parse", "HEAD"))
+    pushed(monorepo, "web", monorepo.git("rev-parse", "HEAD"))
     monorepo.push("break the api", {"services/api/Dockerfile": "FROM scratch\nCOPY missing /\n"})
     ran = monorepo.run("build", "--format", "json", DOCKER_HOST=docker_host)
     statuses = {one["name"]: one["status"] for one in document(ran, "build")["services"]}
@@ -161,7 +153,7 @@ def test_a_bump_and_one_that_has_nothing_to_do(offline: Monorepo) -> None:
 
 def test_a_release_of_what_is_built_names_what_is_missing(monorepo: Monorepo) -> None:
     commit = monorepo.git("rev-parse", "HEAD")
-    built(monorepo, "api", commit)
+    pushed(monorepo, "api", commit)
     ran = monorepo.run("bump", "--built", "--format", "json")
     found = document(ran, "bump")
     assert (ran.code, [edit["path"] for edit in found["edits"]]) == (5, [f"{FOLDER}/api.yaml"])

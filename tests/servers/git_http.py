@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 
 class GitServer(ThreadingHTTPServer):
@@ -93,16 +90,3 @@ class _Request(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-
-
-@contextmanager
-def running(server: GitServer) -> Iterator[GitServer]:
-    """Serve in a thread until the context ends."""
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -25,6 +25,7 @@ from tests.servers.github_git import NOTHING
 from tests.servers.github_graphql import Query, mutations, stale
 from tests.servers.github_rest import OPERATIONS
 from tests.servers.github_state import ProblemError, State
+from tests.servers.serving import serving
 
 TOKEN = "ghs_topsecret"
 DOCUMENTATION = "https://docs.github.com/rest"
@@ -245,14 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running(server: GitHubServer) -> Iterator[GitHubServer]:
     """Serve in a thread until the context ends; then what broke GitHub's description is an error."""
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(server):
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     if server.violations:
         raise AssertionError("\n".join(["GitHub would not have understood:", *server.violations]))
     if left := [*server.before, *server.faults_left()]:

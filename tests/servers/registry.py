@@ -13,8 +13,8 @@ import ssl
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -41,21 +41,6 @@ class Reply:
 
 def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-@contextmanager
-def running(server: ThreadingHTTPServer, stopping: threading.Event | None = None) -> Iterator[None]:
-    """Serve until the end of the block; `stopping` is set then, for answers that hang."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        if stopping:
-            stopping.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class RegistryServer(ThreadingHTTPServer):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.monorepo import Monorepo, git
 from tests.servers import git_http, github
+from tests.servers.serving import serving
 from tests.workflows.machine import Site
 from tests.workflows.world import World
 
@@ -23,7 +24,7 @@ def world(tmp_path: Path, registry_host: str, docker_host: str) -> Iterator[Worl
     (tmp_path / "hub/octo").mkdir(parents=True)
     (tmp_path / "hub/octo/orbit").symlink_to(repo.origin)
     server = git_http.GitServer(tmp_path / "hub", f"x-access-token:{github.TOKEN}")
-    with git_http.running(server), github.running(github.GitHubServer(repo.origin, "octo/orbit")) as api:
+    with serving(server), github.running(github.GitHubServer(repo.origin, "octo/orbit")) as api:
         world = World(repo, Site(server.url, api.url, "octo/orbit", github.TOKEN), api, tmp_path / "runs")
         world.release_all()
         yield world

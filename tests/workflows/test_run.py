@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.monorepo import git, sha
-from tests.integration.test_build import LABEL, contents, labels, repository, served
+from tests.integration.monorepo import LABEL, git, repository, sha
+from tests.integration.test_build import contents, labels, served
 from tests.servers.github import PROTECTED, PROTECTED_BRANCH, Fault
 from tests.workflows.expressions import ROOT
 from tests.workflows.lint import load

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.images import push_image
-from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, git, sha
-from tests.integration.test_build import LABEL, repository, served
+from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, git, pushed, sha
+from tests.integration.test_build import served
 from tests.servers.github import GitHubServer
 from tests.workflows.machine import Site
 from tests.workflows.runner import Event, Run
@@ -54,5 +53,5 @@ class World:
         first = self.repo.git("rev-parse", "HEAD")
         for name in SERVICES:
             for tag in (sha(first), "latest"):
-                push_image(repository(self.repo, name), tag, {f"{LABEL}.revision": first})
+                pushed(self.repo, name, first, tag)
         self.repo.deploy(**dict.fromkeys(SERVICES, sha(first)))
