@@ -97,7 +97,7 @@ def _check(glob: str) -> None:
         raise _invalid(glob, "It is empty.")
     if glob.startswith("/"):
         raise _invalid(glob, "Globs are relative to the repository's root: leave out the leading slash.")
-    if not set(parts).isdisjoint({"", ".", ".."}):
+    if not set(parts).isdisjoint({"", "\\", ".", ".."}):
         raise _invalid(glob, "Git's paths have no '.', '..' or empty parts: write it without them.")
 
 

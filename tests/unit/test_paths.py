@@ -103,7 +103,7 @@ def blurred(byte: bytes) -> st.SearchStrategy[str]:
 
 def tidy(glob: str) -> bool:
     """Whether git takes the path of a glob as it stands; we refuse what git would shorten."""
-    return {"", ".", ".."}.isdisjoint(glob.removesuffix("/").split("/"))
+    return {"", "\\", ".", ".."}.isdisjoint(glob.removesuffix("/").split("/"))
 
 
 def folder_of(glob: str) -> str:
@@ -233,6 +233,7 @@ def test_the_last_glob_that_matches_decides(names: list[bytes], data: st.DataObj
         (" ", "empty"),
         ("/a", "leading slash"),
         ("a//b", "empty parts"),
+        (r"a/\/**", "empty parts"),
         ("./a", "'.'"),
         ("a/../b", "'..'"),
         ("a/.", "'.'"),
