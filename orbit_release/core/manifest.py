@@ -37,17 +37,24 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 _HELD = re.compile(rf"(?<=[ \t])#[ \t]*held:(?=([^{BREAKS}]*))", re.IGNORECASE)
 _MAY_HOLD = re.compile(r"held:", re.IGNORECASE)
 _BLOCKS = ("|", ">")
+
+NOT_HELD = "no"  # the mark of a person who lets go of what moved backwards
 _LINE_REST = re.compile(rf"[^{BREAKS}]*")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """One reference in a manifest; `line` is 1-based; `hold` is the reason of a `# held: …` comment beside it."""
+    """One reference in a manifest; `line` is 1-based; `mark` is the text of a `# held: …` comment beside it."""
 
     reference: ImageReference
     path: str
     line: int
-    hold: str | None
+    mark: str | None
+
+    @property
+    def hold(self) -> str | None:
+        """The reason of a hold; None without one, and where a person said `# held: no`."""
+        return None if self.mark is not None and self.mark.casefold() == NOT_HELD else self.mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
+MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
 _QUESTIONS_AT_ONCE = 8
 
 
@@ -76,7 +76,7 @@ class Source:
 def manifests(git: Clone, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
     """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
     for file in git.tree_files(tip.commit, folder):
-        if file.path.endswith(_MANIFEST_ENDINGS) and not file.is_link:
+        if file.path.endswith(MANIFEST_ENDINGS) and not file.is_link:
             yield file.path.decode("utf-8", "surrogateescape"), git.blob(file.blob)
 
 

@@ -13,20 +13,26 @@ import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
 from types import TracebackType
 from typing import Self
 
 from orbit_release.adapters.git.process import Process, remote_error
 from orbit_release.adapters.git.raw import (
+    LOGGED,
     RAW,
+    Blobs,
     TreeFile,
     changes_by_trees,
     commits,
     file_names,
+    logged,
     remote_branch,
     tokens,
     tree_files,
 )
+from orbit_release.core.graph import Commit, Graph
 from orbit_release.core.plan import ChangedFile, History
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 
@@ -133,13 +139,9 @@ class Clone:
         In a shallow clone the oldest commit is left out: what it changed cannot be known. Git starts to read at
         once, and stops when the context ends.
         """
-        process = self.process.start("log", *_FIRST_PARENTS, head, "--")
-        boundary = self._shallow_commits()
-        try:
-            yield _whole_history(process, boundary)
-        finally:
-            process.kill()
-            process.communicate()
+        with self._reading("log", *_FIRST_PARENTS, head, "--") as found:
+            boundary = self._shallow_commits()
+            yield takewhile(lambda one: one[0] not in boundary, commits(found))
 
     def history(self, commits: Collection[str]) -> History:
         """Return how these commits descend from each other, in two processes however many there are."""
@@ -150,6 +152,29 @@ class Clone:
         listing = self.process.out("rev-list", "--parents", *heads, *(f"^{commit}" for commit in common))
         lines = (line.split() for line in listing.decode().splitlines())
         return History({commit: parents for commit, *parents in lines})
+
+    @contextmanager
+    def log(self, commit: str, paths: Iterable[str]) -> Iterator[Iterator[tuple[Commit, tuple[Blobs, ...]]]]:
+        """Give each first-parent commit that changed a file or a folder, newest first, with what it changed there.
+
+        Git starts to read at once, and stops when the context ends.
+        """
+        options = ("--first-parent", "--diff-merges=first-parent", *RAW, "--no-color", LOGGED, commit, "--")
+        with self._reading("log", *options, *(f":(top,literal){path}" for path in paths)) as found:
+            yield logged(found)
+
+    def graph(self, heads: Collection[str]) -> Graph:
+        """Return all commits that some commits can reach, in one process."""
+        with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *heads, "--") as found:
+            return Graph(commit for commit, _ in logged(found))
+
+    def have(self, blobs: Iterable[str]) -> None:
+        """Fetch the blobs that are about to be read at once, in a clone that was made without."""
+        names = "".join(f"{name}\n" for name in sorted({*blobs} - self._read.keys()))
+        remote = self._remote("")
+        if remote and names and self._is_partial:
+            options = ("--no-tags", "--no-write-fetch-head", "--filter=blob:none", *_ALONE, "--stdin", remote)
+            self.process.run("fetch", *options, stdin=names.encode())  # what this does not get comes one by one
 
     def count(self, base: str, head: str) -> int:
         """Return how many commits head has that base has not."""
@@ -234,6 +259,19 @@ class Clone:
             return tracked
         return "origin" if "origin" in names else next(iter(names), None)
 
+    @contextmanager
+    def _reading(self, *arguments: str) -> Iterator[Iterator[bytes]]:
+        process = self.process.start(*arguments)
+        try:
+            yield _all_tokens(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+    @cached_property
+    def _is_partial(self) -> bool:
+        return bool(self.process.run("config", "--get-regexp", r"^remote\..*\.promisor$").stdout)
+
     def _shallow_commits(self) -> frozenset[str]:
         if not self.is_shallow or self.process.shallow_file is None:
             return frozenset()
@@ -277,12 +315,7 @@ class Clone:
         return remote_error(told, f"reading {name}")
 
 
-def _whole_history(
-    process: subprocess.Popen[bytes], boundary: frozenset[str]
-) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
-    for commit, files in commits(tokens(process.stdout)):
-        if commit in boundary:
-            return
-        yield commit, files
+def _all_tokens(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    yield from tokens(process.stdout)
     if process.wait() and process.stderr:  # the end of what git could read is not the end of the history
         raise remote_error(process.stderr.read(), "the history")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from orbit_release.core.graph import Commit
 from orbit_release.core.plan import ChangedFile
 
 # git-diff-tree(1), "Raw output format"; never renames: they fail where blobs are missing, and both sides count.
@@ -16,6 +17,8 @@ _BLOCK = 65536
 _NO_FILES = (b"40000", b"160000")  # folders and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
+_REGULAR = b"100"
+_CHANGE = re.compile(rb":([0-9]+) ([0-9]+) ([0-9a-f]+) ([0-9a-f]+) [A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,43 @@ def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, .
             commit, files = text.decode(), []
     if commit:
         yield commit, tuple(files)
+
+
+# Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
+LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The blobs of a file before and after a commit; None where there was no file, or only a link or a submodule."""
+
+    path: bytes
+    before: str | None
+    after: str | None
+
+
+def logged(tokens: Iterator[bytes]) -> Iterator[tuple[Commit, tuple[Blobs, ...]]]:
+    """Read what `git log -z` prints in the format LOGGED, with --raw also what each commit changed."""
+    commit, files = None, list[Blobs]()
+    for token in tokens:
+        if token.startswith(b"\x1e"):
+            if commit:
+                yield commit, tuple(files)
+            commit, files = _commit(token[1:]), []
+        elif change := _CHANGE.match(token.lstrip(b"\n")):
+            before, after = ((blob.decode() if mode.startswith(_REGULAR) else None) for mode, blob in _sides(change))
+            files.append(Blobs(next(tokens), before, after))
+    if commit:
+        yield commit, tuple(files)
+
+
+def _commit(record: bytes) -> Commit:
+    name, parents, time, author, subject = record.decode("utf-8", "replace").rstrip("\n").split("\x1f", 4)
+    return Commit(name, tuple(parents.split()), int(time), author, subject)
+
+
+def _sides(change: re.Match[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    return (change[1], change[3]), (change[2], change[4])
 
 
 def file_names(tree: bytes, digest_size: int) -> set[bytes]:

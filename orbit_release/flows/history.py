@@ -1,0 +1,61 @@
+"""history: what was deployed when, read from the manifests' own log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+
+from orbit_release.adapters.git.clone import Clone, Tip
+from orbit_release.adapters.git.raw import Blobs
+from orbit_release.core.graph import Commit
+from orbit_release.core.history import Change, Deployed, explain, replay
+from orbit_release.core.image import Repository
+from orbit_release.core.manifest import FoundImage, find_images
+from orbit_release.core.service import Service
+from orbit_release.errors import InvalidError
+from orbit_release.flows.plan import MANIFEST_ENDINGS, Source, commit_of
+
+_AT_ONCE = 64  # commits whose manifests are read, and in a clone without blobs fetched, together
+
+
+def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, tuple[Deployed, ...]]:
+    """Return, by service, what was deployed one after the other, oldest first."""
+    git = source.git
+    git.deepen()
+    repositories = {service.repository for service in services}
+    with git.log(tip.commit, [source.config.manifests]) as log:
+        found = replay(reversed([*changes(git, log, repositories)]))
+    references = {one.reference for stretches in found.values() for one in stretches}
+    commits = {reference: commit_of(git, reference, None) for reference in references}
+    graph = git.graph([tip.commit, *{commit for commit in commits.values() if commit}])
+    return {service.name: explain(found.get(service.repository, ()), commits, graph) for service in services}
+
+
+def changes(
+    git: Clone, log: Iterator[tuple[Commit, tuple[Blobs, ...]]], repositories: set[Repository]
+) -> Iterator[Change]:
+    """Yield what each commit of a log did to the references of some repositories, newest first, as it is read."""
+
+    @cache  # what a commit leaves behind is what the next one finds
+    def images(path: str, blob: str | None) -> Sequence[FoundImage]:
+        try:
+            return find_images(git.blob(blob), path, repositories) if blob else ()
+        except InvalidError:  # broken for a while: nothing was deployed from it
+            return ()
+
+    while some := [(commit, [*filter(_is_manifest, files)]) for commit, files in islice(log, _AT_ONCE)]:
+        git.have(_blobs(files for _, files in some))
+        for commit, files in some:
+            paths = [(file.path.decode("utf-8", "surrogateescape"), file) for file in files]
+            before = {path: images(path, file.before) for path, file in paths}
+            after = {path: images(path, file.after) for path, file in paths}
+            yield Change(commit, before, after)
+
+
+def _is_manifest(file: Blobs) -> bool:
+    return file.path.endswith(MANIFEST_ENDINGS)
+
+
+def _blobs(changed: Iterable[Iterable[Blobs]]) -> set[str]:
+    return {blob for files in changed for file in files for blob in (file.before, file.after) if blob}
