@@ -1,4 +1,4 @@
-"""Proof, by parsing again, that a splice changed certain scalars of a YAML text and nothing else."""
+"""Proof, by parsing again, that a splice changed certain scalars or comments of a YAML text and nothing else."""
 
 from __future__ import annotations
 
@@ -22,18 +22,29 @@ def prove(before: str, after: str, replacements: Iterable[Replacement], path: st
     """Raise InvalidError unless two parsers see the replacements, and nothing else, in `after`."""
     expected = sorted(replacements, key=lambda one: start_of(one.scalar))
     where = f"{path}:{line_of(before, start_of(expected[0].scalar))}"
+    values = [(one.scalar.value, one.value) for one in expected]
+    if not _is_proven(before, after, values, path):
+        raise unproven(where, "image references")
+
+
+def prove_comments(before: str, after: str, path: str, line: int) -> None:
+    """Raise InvalidError, for a line, unless two parsers see no difference between the texts."""
+    if not _is_proven(before, after, [], path):
+        raise unproven(f"{path}:{line}", "comments")
+
+
+def unproven(where: str, what: str) -> InvalidError:
+    """Return the error of a change that may do more than it should."""
+    hint = "Edit this file by hand, or write it in plainer YAML."
+    return InvalidError(f"{where}: cannot prove that only the {what} would change", hint)
+
+
+def _is_proven(before: str, after: str, values: list[tuple[str, str]], path: str) -> bool:
     try:
         changed = _changes(_reading(events(before)), _reading(events(after)))
-        confirmed = _confirmed(before, after, path)
-    except (yaml.YAMLError, ValueError, InvalidError) as error:
-        raise _unproven(where) from error
-    if not confirmed or changed != [(one.scalar.value, one.value) for one in expected]:
-        raise _unproven(where)
-
-
-def _unproven(where: str) -> InvalidError:
-    hint = "Edit this file by hand, or write it in plainer YAML."
-    return InvalidError(f"{where}: cannot prove that only the image references would change", hint)
+        return _confirmed(before, after, path) and changed == values
+    except (yaml.YAMLError, ValueError, InvalidError):
+        return False
 
 
 def _reading(stream: Iterable[Any]) -> _Reading:

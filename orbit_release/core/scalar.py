@@ -96,6 +96,18 @@ def scalars_of(text: str) -> list[ScalarEvent]:
     return [event for event in events(text) if type(event) is ScalarEvent]
 
 
+def aliases_of(text: str, scalar: ScalarEvent) -> Iterator[int]:
+    """Yield where the aliases end that stand for a scalar with an anchor."""
+    is_meant = False
+    for event in events(text):
+        if isinstance(event, AliasEvent):
+            if is_meant and event.anchor == scalar.anchor:
+                mark: Any = event.end_mark
+                yield int(mark.index)
+        elif getattr(event, "anchor", None) == scalar.anchor:  # the last one of that name counts
+            is_meant = event.start_mark.index == start_of(scalar)
+
+
 def parse(text: str, path: str) -> list[Document]:
     """Read a stream; InvalidError with `path:line` where it is not YAML."""
     try:
