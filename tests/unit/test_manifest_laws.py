@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 from ruamel.yaml import YAML
 
+from orbit_release.core.hold import mark, valid_reason
 from orbit_release.core.image import Digest, Repository, Tag
 from orbit_release.core.manifest import NewImage, find_images, rewrite
 from orbit_release.errors import InvalidError
@@ -173,6 +174,43 @@ def test_what_was_written_is_found(data: bytes, new: NewImage) -> None:
     after = find_images(done.data, "p", [API])
     assert [(one.line, one.hold) for one in after] == [(one.line, one.hold) for one in before]
     assert {one.reference.tag for one in after} <= {new.tag}
+
+
+# Hashes, quotes and colons more often than chance would have them.
+REASONS = st.text(st.sampled_from("#'\": ,}*no") | st.characters(codec="utf-8", exclude_categories=["C", "Z"])).filter(
+    lambda text: text == text.strip() and text.lower() not in ("", "no")
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(manifests(), REASONS)
+def test_a_mark_and_its_removal_leave_no_trace(data: bytes, reason: str) -> None:
+    bare = mark(data, "p", {API: None}).data
+    assert {one.mark for one in find_images(bare, "p", [API])} <= {None}
+    held = mark(bare, "p", {API: valid_reason(reason)}).data
+    assert mark(held, "p", {API: None}).data == bare
+    assert values(held) == values(bare)
+
+
+@settings(deadline=None, max_examples=60)
+@given(manifests(), REASONS)
+def test_a_mark_is_read_back_and_changes_the_lines_of_images_only(data: bytes, reason: str) -> None:
+    done, images = mark(data, "p", {API: reason}), find_images(data, "p", [API])
+    held = find_images(done.data, "p", [API])
+    assert [(one.reference, one.line) for one in held] == [(one.reference, one.line) for one in images]
+    assert sum(one.mark != reason for one in held) == len(done.unplaced)
+    before, after = (text_of(one).splitlines() for one in (data, done.data))
+    changed = {line for line, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1]}
+    assert changed == {edit.line for edit in done.edits} <= {one.line for one in images}
+    assert done.warnings == ()
+
+
+@settings(deadline=None, max_examples=60)
+@given(manifests(), REASONS | st.none())
+def test_marking_is_idempotent(data: bytes, reason: str | None) -> None:
+    once = mark(data, "p", {API: reason})
+    again = mark(once.data, "p", {API: reason})
+    assert (again.data, again.edits, again.unplaced) == (once.data, (), once.unplaced)
 
 
 @settings(deadline=None)
