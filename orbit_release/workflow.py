@@ -100,8 +100,8 @@ def plan_summary(plan: Plan, *, merging: bool) -> str:
 
 def release_summary(notes: Notes | None, where: str, missing: Sequence[str]) -> str:
     """Return a release (None: there was nothing to release) as Markdown, and the images that are missing."""
-    from orbit_release.core.pull_request import steps_table  # noqa: PLC0415  (manifests, which `plan` may not need)
+    from orbit_release.core.pull_request import summary  # noqa: PLC0415  (manifests, which `plan` may not need)
 
-    title = f"### {code(notes.title)} {where}\n\n{steps_table(notes)}" if notes else "### Nothing was released\n"
+    title = f"### {code(notes.title)} {where}\n\n{summary(notes)}" if notes else "### Nothing was released\n"
     lost = "".join(f"- {code(image)}\n" for image in missing)
     return f"{title}\n" + (f"**Not in the registry**, so not released:\n\n{lost}\n" if lost else "")

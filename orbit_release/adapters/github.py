@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from orbit_release.core.pull_request import PREFIX
 from orbit_release.errors import (
     AccessError,
     ConfigurationError,
@@ -178,6 +179,10 @@ class GitHub:
         found = self._call(lambda: self._open(branch, base), branch)
         return _shown(found) if found else None
 
+    def open_releases(self, base: str) -> list[PullRequest]:
+        """Return the open pull requests that this tool made for a branch."""
+        return self._call(lambda: self._open_releases(base), base)
+
     def propose(self, branch: str, base: str, commit: str, title: str, body: str) -> PullRequest:
         """Point a branch at a commit of this repository, and open or update the pull request that it belongs to."""
         self._call(lambda: self._point(branch, commit), branch)
@@ -197,6 +202,11 @@ class GitHub:
 
     def _open(self, branch: str, base: str) -> RemotePullRequest | None:
         return next(iter(self._remote.get_pulls(state="open", head=f"{self._owner}:{branch}", base=base)), None)
+
+    def _open_releases(self, base: str) -> list[PullRequest]:
+        pulls = self._remote.get_pulls(state="open", base=base)
+        ours = (one for one in pulls if one.head.ref.startswith(f"{PREFIX}/"))
+        return [_shown(one) for one in ours if one.head.repo and one.head.repo.full_name == one.base.repo.full_name]
 
     def _point(self, branch: str, commit: str) -> None:
         import github  # noqa: PLC0415

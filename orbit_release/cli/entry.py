@@ -15,7 +15,10 @@ from orbit_release import __version__
 from orbit_release.cli.build import build_command
 from orbit_release.cli.bump import bump_command
 from orbit_release.cli.demo import demo_command
+from orbit_release.cli.history import history_command, status_command
+from orbit_release.cli.hold import hold_command, unhold_command
 from orbit_release.cli.plan import plan_command
+from orbit_release.cli.rollback import rollback_command
 from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
 from orbit_release.errors import OrbitReleaseError, UnavailableError, UsageError
 
@@ -35,7 +38,10 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
     context.obj = Session(directory, config)
 
 
-for command in (plan_command, bump_command, build_command, demo_command):
+for command in (
+    *(plan_command, build_command, bump_command, rollback_command, hold_command, unhold_command),
+    *(history_command, status_command, demo_command),
+):
     cli.add_command(command)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orbit_release.adapters.git.clone import Clone
     from orbit_release.adapters.github import GitHub
     from orbit_release.adapters.registry import Registry
-    from orbit_release.flows.plan import Source
+    from orbit_release.flows.source import Source
 
 PROGRAM = "orbit-release"
 INTERRUPTED = 130
@@ -39,7 +39,7 @@ class Session:
     def source(self) -> Source:
         git = self.git()  # it asks git where it is; meanwhile we import
         from orbit_release import config
-        from orbit_release.flows.plan import Source
+        from orbit_release.flows.source import Source
 
         file = os.path.join(self.directory, self.config_file or os.path.join(git.top, config.FILE_NAME))
         data = _read(file)
@@ -47,7 +47,8 @@ class Session:
         start = os.environ.get("GITHUB_WORKSPACE") if in_actions() else None
         return Source(git, config.load(data, os.path.relpath(file, start or os.curdir)), _inside(git.top, file), data)
 
-    def registry(self) -> Registry:
+    def registry(self, budget: float = 60.0) -> Registry:
+        """Return the registries; `budget`: seconds that a question may take."""
         from pathlib import Path
 
         from orbit_release import output
@@ -55,7 +56,8 @@ class Session:
 
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         masks = output.mask if output.in_actions() else lambda _secret, _username: None
-        return Registry(github_token=os.environ.get("GITHUB_TOKEN"), docker_config=folder, on_secret=masks)
+        token = os.environ.get("GITHUB_TOKEN")
+        return Registry(github_token=token, docker_config=folder, budget=budget, on_secret=masks)
 
     def github(self, git: Clone) -> GitHub:
         """Return the monorepo at GitHub: what Actions says, else what the remote's address says."""

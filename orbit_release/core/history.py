@@ -28,11 +28,6 @@ class Deployed:
     head: str | None = None
     commits: tuple[Commit, ...] = ()
 
-    @property
-    def name(self) -> str:
-        """What people call it: the tag, or the digest of an image that is deployed without one."""
-        return self.reference.suffix.lstrip(":@").partition("@")[0] or "untagged"
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -44,7 +39,19 @@ class Change:
 
     def touches(self, repository: Repository) -> bool:
         """Whether the references of a repository, or the marks beside them, are other ones afterwards."""
-        return _marked(self.before, repository) != _marked(self.after, repository)
+        return _images(self.before, repository) != _images(self.after, repository)
+
+    def found_before(self, repository: Repository) -> bool:
+        """Whether a repository had a reference before."""
+        return bool(_images(self.before, repository))
+
+    def unmarked_steps(self, repository: Repository) -> list[tuple[ImageReference, ImageReference]]:
+        """Return the steps, old and new, that a repository's references made while no mark beside them changed."""
+        before, after = (_images(side, repository) for side in (self.before, self.after))
+        if {mark for _, mark in before} != {mark for _, mark in after}:
+            return []
+        gone, new = ({one for one, _ in a} - {one for one, _ in b} for a, b in ((before, after), (after, before)))
+        return [(old, one) for old in gone for one in new]
 
 
 def replay(changes: Iterable[Change]) -> dict[Repository, tuple[Deployed, ...]]:
@@ -63,18 +70,12 @@ def _deployed_by(
     change: Change, repository: Repository, files: Mapping[str, Sequence[FoundImage]]
 ) -> ImageReference | None:
     """Return what a service is deployed with after a change; where its manifests differ, the change decides."""
-    new = new_references(change, repository)
-    return next(iter((*new, *references(change.after, repository), *references(files, repository))), None)
+    before, after = (_references(side, repository) for side in (change.before, change.after))
+    new = [one for one in after if one not in before]
+    return next(iter((*new, *after, *_references(files, repository))), None)
 
 
-def new_references(change: Change, repository: Repository) -> tuple[ImageReference, ...]:
-    """Return the references of a repository that a change brought."""
-    before = references(change.before, repository)
-    return tuple(one for one in references(change.after, repository) if one not in before)
-
-
-def references(files: Mapping[str, Sequence[FoundImage]], repository: Repository) -> tuple[ImageReference, ...]:
-    """Return the references of a repository in manifests, in order."""
+def _references(files: Mapping[str, Sequence[FoundImage]], repository: Repository) -> tuple[ImageReference, ...]:
     images = (image for found in files.values() for image in found)
     return tuple(dict.fromkeys(one.reference for one in images if one.reference.repository == repository))
 
@@ -106,6 +107,12 @@ def explain(
     return tuple(explained)
 
 
+def deployed_at(stretches: Sequence[Deployed], time: int) -> Deployed | None:
+    """Return what was deployed at a time, in seconds since 1970."""
+    last = next((one for one in reversed(stretches) if one.since.time <= time), None)
+    return last if last and (last.until is None or last.until.time > time) else None
+
+
 def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
     """Return what can be rolled back to, newest first: what ran before, without what was rolled back from since."""
     stack: list[Deployed] = []
@@ -125,6 +132,8 @@ def is_fixed(reference: ImageReference) -> bool:
     return reference.tag not in (None, LATEST)
 
 
-def _marked(files: Mapping[str, Sequence[FoundImage]], repository: Repository) -> list[tuple[str, str | None]]:
-    images = (image for found in files.values() for image in found if image.reference.repository == repository)
-    return sorted(((str(one.reference), one.mark) for one in images), key=str)
+def _images(
+    files: Mapping[str, Sequence[FoundImage]], repository: Repository
+) -> set[tuple[ImageReference, str | None]]:
+    images = (image for found in files.values() for image in found)
+    return {(one.reference, one.mark) for one in images if one.reference.repository == repository}

@@ -127,6 +127,11 @@ class ImageReference:
         """The `[:tag][@digest]` behind the repository."""
         return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
+    @property
+    def version(self) -> str:
+        """What people call it: the tag, else the digest, else `untagged`."""
+        return str(self.tag or self.digest or "untagged")
+
     @classmethod
     def parse(cls, text: str) -> ImageReference:
         """Read `repository[:tag][@digest]`; a colon before the last slash is a port, not a tag."""

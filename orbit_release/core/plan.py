@@ -139,7 +139,7 @@ def assess(
     if deployed is None:
         return replace(plan, reason=f"no manifest names {service.repository}")
     if deployed.hold is not None:
-        return replace(plan, action=Action.HELD, reason=f"held: {deployed.hold or 'no reason given'}", files=())
+        return held(plan, deployed.hold or "no reason given")
     if deployed.tag == LATEST or not deployed.reference.suffix:
         return replace(plan, reason=f"never released: deployed is {deployed.name}")
     if deployed.tag and deployed.tag.commit_prefix is None:
@@ -190,6 +190,11 @@ def clashing(plan: ServicePlan, revision: str) -> ServicePlan:
     """Leave a service alone whose tag belongs to the image of another commit: nothing is ever overwritten."""
     reason = f"{plan.image} was built from {revision}, not from {plan.target}"
     return replace(plan, action=Action.HELD, reason=reason, clash=True)
+
+
+def held(plan: ServicePlan, reason: str) -> ServicePlan:
+    """Leave a service alone for a reason."""
+    return replace(plan, action=Action.HELD, reason=f"held: {reason}", files=(), target=None, warning=None)
 
 
 def absent(service: Service, where: str) -> ServicePlan:

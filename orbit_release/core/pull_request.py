@@ -5,34 +5,44 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from orbit_release.core.release import Notes, Step
+from orbit_release.core.release import Notes, Step, hold_text
 from orbit_release.core.text import code, markdown_table
 
-_PREFIX = "orbit-release"
+PREFIX = "orbit-release"
 _LONGEST = 100  # characters of names in a branch's name
-_FOOTER = """
-Merging this makes Argo CD (or Flux) sync these images. Until then `orbit-release` keeps it up to date: it replaces
+_SYNCS = "Merging this makes Argo CD (or Flux) sync these images."
+_FOOTERS = {
+    "release": f"""
+{_SYNCS} Until then `orbit-release` keeps it up to date: it replaces
 whatever is pushed to this branch, and closes the pull request once it would change nothing.
-"""
+""",
+    "rollback": f"\n{_SYNCS}\n",
+}
 
 
-def branch_name(services: Sequence[str]) -> str:
-    """Return the branch that belongs to a set of services; no services stand for all of them."""
+def branch_name(services: Sequence[str], verb: str = "") -> str:
+    """Return the branch that belongs to what is done to a set of services; no services stand for all of them."""
+    prefix = f"{PREFIX}/{verb}" if verb else PREFIX
     if not services:
-        return f"{_PREFIX}/all"
+        return f"{prefix}/all"
     names = "+".join(sorted(services))
     if len(names) > _LONGEST or names.endswith(".lock"):  # git-check-ref-format(1)
         names = f"{len(services)}-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
-    return f"{_PREFIX}/only/{names}"
+    return f"{prefix}/only/{names}"
 
 
 def body(notes: Notes) -> str:
     """Return the description in Markdown: the services with their tags, a compare link and the image."""
-    return f"{steps_table(notes)}{_FOOTER}"
+    return f"{summary(notes)}{_FOOTERS.get(notes.verb, '')}"
 
 
-def steps_table(notes: Notes) -> str:
-    """Return the steps of a release as a Markdown table."""
+def summary(notes: Notes) -> str:
+    """Return what a release does in Markdown: its steps as a table, and the holds that it changes."""
+    holds = "".join(f"- {code(name)}: {code(hold_text(mark))}\n" for name, mark in notes.holds.items())
+    return "\n".join(filter(None, (_steps_table(notes) if notes.steps else "", holds)))
+
+
+def _steps_table(notes: Notes) -> str:
     rows = [
         (code(step.service), code(step.before), code(step.after), _changes(notes, step), code(step.image))
         for step in notes.steps

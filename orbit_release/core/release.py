@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from orbit_release.core.graph import Commit
+from orbit_release.core.hold import Marked, MarkEdit, mark
 from orbit_release.core.image import Repository
-from orbit_release.core.manifest import Edit, NewImage, rewrite
+from orbit_release.core.manifest import NOT_HELD, Edit, NewImage, Rewrite, rewrite
 
 # No `@` in host and path: credentials that break the rules of addresses must not slip into either.
 _SCP_ADDRESS = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[\w.-]+/.*)")
@@ -27,11 +29,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a release changes: the references, and the manifests by path."""
+    """What a release changes: references, the marks of holds, and the manifests by path.
 
-    edits: tuple[Edit, ...]
-    changes: Mapping[str, Change]
+    `unplaced` tells, with `path:line`, where a mark cannot stand.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    changes: Mapping[str, Change] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    marks: tuple[MarkEdit, ...] = ()
+    unplaced: tuple[str, ...] = ()
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -43,23 +50,39 @@ class Release:
         return "".join(_diff(path, change) for path, change in self.changes.items())
 
 
-def plan_release(manifests: Iterable[tuple[str, bytes]], images: Sequence[NewImage]) -> Release:
-    """Set the images in the manifests; InvalidError, and nothing is changed, if one cannot be edited safely."""
-    edits: list[Edit] = []
+def plan_release(
+    manifests: Iterable[tuple[str, bytes]],
+    images: Sequence[NewImage],
+    marks: Mapping[Repository, str | None] | None = None,
+) -> Release:
+    """Set images, and marks of holds (None removes them), in manifests.
+
+    InvalidError, and nothing is changed, if one cannot be edited safely.
+    """
     changes: dict[str, Change] = {}
-    warnings: list[str] = []
+    rewritten: list[Rewrite] = []
+    marked: list[Marked] = []
     for path, data in manifests:
-        found = rewrite(data, path, images)
-        warnings += found.warnings
-        if found.edits:
-            edits += found.edits
-            changes[path] = Change(data, found.data)
-    return Release(tuple(edits), changes, tuple(warnings))
+        rewritten.append(rewrite(data, path, images))
+        marked.append(mark(rewritten[-1].data, path, marks or {}))
+        if marked[-1].data != data:
+            changes[path] = Change(data, marked[-1].data)
+    return Release(
+        tuple(edit for one in rewritten for edit in one.edits),
+        changes,
+        (*(text for one in rewritten for text in one.warnings), *(text for one in marked for text in one.warnings)),
+        tuple(edit for one in marked for edit in one.edits),
+        tuple(where for one in marked for where in one.unplaced),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One service's way from one reference to the next; the commits are None where they are not known."""
+    """One service's way from one reference to the next.
+
+    `commits` lie between the commits `base` and `head`, as far as these are known. Those that go out, because it
+    goes back, are `leaving`, the newest of them first.
+    """
 
     service: str
     before: str
@@ -68,33 +91,42 @@ class Step:
     head: str | None = None
     commits: int | None = None
     image: str = ""
+    leaving: tuple[Commit, ...] = ()
 
     @property
     def distance(self) -> str:
-        """How many commits lie between, as text; "" where that is not known."""
-        return f"{self.commits} commit{'s' if self.commits > 1 else ''}" if self.commits else ""
+        """How many commits come in or go out, as text; "" where that is not known."""
+        out = " out" if self.leaving else ""
+        return f"{self.commits} commit{'s' if self.commits > 1 else ''}{out}" if self.commits else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What a release says of itself: its steps, the monorepo's web address (or ""), and a subject of one's own."""
+    """What a release says of itself: its steps, the monorepo's web address (or ""), and a subject of one's own.
+
+    `verb` says what is done; `holds` has, by service, the mark that is set (None: it is taken away).
+    """
 
     steps: tuple[Step, ...]
     source: str = ""
     subject: str = ""
+    verb: str = "release"
+    holds: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """One line: the services, and their tag if it is one."""
         tags = {step.after for step in self.steps}
-        what = self.steps[0].service if len(self.steps) == 1 else f"{len(self.steps)} services"
-        return self.subject or (f"release: {what} {tags.pop()}" if len(tags) == 1 else f"release: {what}")
+        names = [step.service for step in self.steps] or list(self.holds)
+        what = names[0] if len(names) == 1 else f"{len(names)} services"
+        return self.subject or f"{self.verb}: {what}{f' {tags.pop()}' if len(tags) == 1 else ''}"
 
     def message(self) -> str:
         """Return the message of the release commit: a title, a line for each service, and trailers for machines."""
-        lines = "\n".join(f"{step.service}: {step.before} -> {step.after}{self._about(step)}" for step in self.steps)
-        trailers = "\n".join(f"Orbit-Release: {step.service} {step.after}" for step in self.steps)
-        return f"{self.title}\n\n{lines}\n\n{trailers}\n"
+        lines = [f"{step.service}: {step.before} -> {step.after}{self._about(step)}" for step in self.steps]
+        lines += [f"{service}: {hold_text(reason)}" for service, reason in self.holds.items()]
+        trailers = [f"Orbit-Release: {step.service} {step.after}" for step in self.steps]
+        return "\n\n".join(filter(None, (self.title, "\n".join(lines), "\n".join(trailers)))) + "\n"
 
     def compare_link(self, step: Step) -> str:
         """Return the address that shows a step's commits, or ""."""
@@ -103,6 +135,11 @@ class Notes:
     def _about(self, step: Step) -> str:
         about = ", ".join(filter(None, (step.distance, self.compare_link(step))))
         return f" ({about})" if about else ""
+
+
+def hold_text(mark: str | None) -> str:
+    """Return what a mark says, as text."""
+    return "not held" if mark in (None, NOT_HELD) else f"held: {mark}"
 
 
 def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str, Edit]:

@@ -32,3 +32,11 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table of GitHub's Markdown; the cells are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def age(seconds: float) -> str:
+    """Return a length of time, in seconds, as people say it: `5 min`, `3 h`, `12 d`, `7 w`."""
+    minutes = max(0, int(seconds)) // 60
+    units = ((120, 1, "min"), (48 * 60, 60, "h"), (21 * 1440, 1440, "d"))
+    size, unit = next(((size, unit) for below, size, unit in units if minutes < below), (7 * 1440, "w"))
+    return f"{minutes // size} {unit}"

@@ -19,7 +19,8 @@ from orbit_release.core.matrix import labels
 from orbit_release.core.plan import Action, Deployment, ServicePlan
 from orbit_release.core.service import Service
 from orbit_release.errors import NotFoundError, OrbitReleaseError
-from orbit_release.flows.plan import Source, ask, clash_of, plan, targets
+from orbit_release.flows.plan import ask, clash_of, plan, targets
+from orbit_release.flows.source import Source
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry

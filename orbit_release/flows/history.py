@@ -14,7 +14,7 @@ from orbit_release.core.image import Repository
 from orbit_release.core.manifest import FoundImage, find_images
 from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError
-from orbit_release.flows.plan import MANIFEST_ENDINGS, Source, commit_of
+from orbit_release.flows.source import MANIFEST_ENDINGS, Source, commit_of
 
 _AT_ONCE = 64  # commits whose manifests are read, and in a clone without blobs fetched, together
 
@@ -51,6 +51,46 @@ def changes(
             before = {path: images(path, file.before) for path, file in paths}
             after = {path: images(path, file.after) for path, file in paths}
             yield Change(commit, before, after)
+
+
+def moved_back(source: Source, tip: Tip, services: Sequence[Service]) -> dict[str, str]:
+    """Return, by service, how it moved back, where its newest change did and nobody has let go since.
+
+    That counts as a hold: somebody reverted a release, and automation must not bring it back.
+    """
+    found = source.deployed(tip)
+    newest = _newest_changes(source, tip, services, {one.path for s in services for one in found[s.repository]})
+    # What begins where its manifest does may have come from another one.
+    new = [s for s in services if s.repository in newest and not newest[s.repository].found_before(s.repository)]
+    newest |= _newest_changes(source, tip, new, {source.config.manifests})
+    texts = {
+        one.name: _way_back(source.git, newest[one.repository], one.repository)
+        for one in services
+        if one.repository in newest
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _newest_changes(source: Source, tip: Tip, services: Iterable[Service], paths: set[str]) -> dict[Repository, Change]:
+    left, newest = {service.repository for service in services}, dict[Repository, Change]()
+    if not left or not paths:
+        return newest
+    with source.git.log(tip.commit, sorted(paths)) as log:
+        for change in changes(source.git, log, set(left)):
+            found = {repository for repository in left if change.touches(repository)}
+            newest |= dict.fromkeys(found, change)
+            left -= found
+            if not left:
+                break
+    return newest
+
+
+def _way_back(git: Clone, change: Change, repository: Repository) -> str:
+    for old, new in change.unmarked_steps(repository):
+        was, now = commit_of(git, old, None), commit_of(git, new, None)
+        if was and now and was != now and git.history([was, now]).is_ancestor(now, was):
+            return f"moved back from {old.version} in {change.commit.name[:7]}"
+    return ""
 
 
 def _is_manifest(file: Blobs) -> bool:

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from orbit_release import config as configuration
 from orbit_release.adapters.git.clone import Clone, Tip
-from orbit_release.config import Config
-from orbit_release.core.image import LATEST, ImageReference, Repository
+from orbit_release.core.image import LATEST
 from orbit_release.core.plan import (
     Action,
     ChangedFile,
@@ -23,61 +21,20 @@ from orbit_release.core.plan import (
     clashing,
     describe,
     find_image,
+    held,
     most_urgent,
 )
 from orbit_release.core.service import BuildSettings, Service
-from orbit_release.errors import ConfigurationError, ConflictError, NotFoundError, UnavailableError
+from orbit_release.errors import ConflictError, NotFoundError, UnavailableError
+from orbit_release.flows.source import Source, commit_of
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry, RemoteImage
-    from orbit_release.core.manifest import FoundImage
 
+S = TypeVar("S")
 T = TypeVar("T")
 
-MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
 _QUESTIONS_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a plan reads: the clone, the configuration and, if it is tracked, that file's path in the clone."""
-
-    git: Clone
-    config: Config
-    config_path: str | None
-    config_data: bytes
-
-    def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
-        """Return the build settings by service at a commit; None if it has no valid configuration."""
-        data = self.git.file(commit, self.config_path) if commit and self.config_path else None
-        try:
-            found = self.config if data == self.config_data else configuration.load(data, "") if data else None
-        except ConfigurationError:
-            return None
-        return {service.name: service.settings for service in found.services} if found else None
-
-    def service_at(self, service: Service, commit: str) -> Service:
-        """Return a service with the build settings of a commit, which its image is built with."""
-        settings = (self.settings(commit) or {}).get(service.name, service.settings)
-        return service if settings == service.settings else replace(service, settings=settings)
-
-    def deployed(self, tip: Tip) -> dict[Repository, list[FoundImage]]:
-        """Return the references that the manifests at the tip carry, by repository."""
-        from orbit_release.core.manifest import find_images  # noqa: PLC0415  (comparing two trees reads none)
-
-        repositories = {service.repository for service in self.config.services}
-        found: dict[Repository, list[FoundImage]] = {repository: [] for repository in repositories}
-        for path, data in manifests(self.git, tip, self.config.manifests):
-            for image in find_images(data, path, repositories):
-                found[image.reference.repository].append(image)
-        return found
-
-
-def manifests(git: Clone, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
-    """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
-    for file in git.tree_files(tip.commit, folder):
-        if file.path.endswith(MANIFEST_ENDINGS) and not file.is_link:
-            yield file.path.decode("utf-8", "surrogateescape"), git.blob(file.blob)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +79,12 @@ def plan(
         found = _against_deployed(source, state, registry, tip)
     found = _force(source, state, found, registry) if force else found
     return _ordered(_aim_latest(source, found, registry, tip) if latest and registry else found, services)
+
+
+def plan_unheld(source: Source, services: Sequence[Service], tip: Tip) -> Plan:
+    """Decide what each service would need at the release branch's tip if none of them were held."""
+    state = _look(source, tip.commit, services)
+    return _ordered(_against_deployed(source, state, None, tip, holds=False), services)
 
 
 def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
@@ -194,13 +157,15 @@ def _base(git: Clone, base: str) -> str | None:
     return commit
 
 
-def _against_deployed(source: Source, head: _Head, registry: Registry | None, tip: Tip | None) -> Plan:
+def _against_deployed(
+    source: Source, head: _Head, registry: Registry | None, tip: Tip | None, *, holds: bool = True
+) -> Plan:
     git = source.git
     if not head.present:
         return Plan(head.commit, head.absent)
     git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
-    deployments = _deployments(source, tip, head.present, registry)
+    deployments = _deployments(source, tip, head.present, registry, holds=holds)
     plans = _assess(source, head, deployments)
     targets = _targets(source, head, list({one.service.name: one.service for one in plans if _is_stale(one)}.values()))
     aimed = [one for one in plans if one.service.name in targets]
@@ -209,6 +174,7 @@ def _against_deployed(source: Source, head: _Head, registry: Registry | None, ti
     if not history.is_ancestor(head.commit, tip.commit) and not history.is_ancestor(tip.commit, head.commit):
         return _superseded(head, plans, tip)
     plans = [_aim(source, one, targets, history) for one in plans]
+    plans = _hold_moved_back(source, tip, plans) if holds else plans
     return Plan(head.commit, (*_one_per_service(_ask(registry, plans)), *head.absent))
 
 
@@ -223,6 +189,17 @@ def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history:
     return aim(replace(plan, service=source.service_at(plan.service, target)), target, history)
 
 
+def _hold_moved_back(source: Source, tip: Tip, plans: list[ServicePlan]) -> list[ServicePlan]:
+    """Leave alone what somebody moved back; only what would move forward needs the manifests' log for that."""
+    stale = [one.service for one in plans if _is_stale(one) and one.deployed and one.deployed.commit]
+    if not stale:
+        return plans
+    from orbit_release.flows.history import moved_back  # noqa: PLC0415
+
+    reasons = moved_back(source, tip, stale)
+    return [held(one, reasons[one.service.name]) if one.service.name in reasons else one for one in plans]
+
+
 def _superseded(head: _Head, plans: Iterable[ServicePlan], tip: Tip) -> Plan:
     reason = f"{head.commit[:7]} is not on {tip.branch}: rewritten, not merged, or to be rebased"
     current = [replace(one, action=Action.CURRENT, reason=reason, files=()) for one in plans]
@@ -230,7 +207,7 @@ def _superseded(head: _Head, plans: Iterable[ServicePlan], tip: Tip) -> Plan:
 
 
 def _deployments(
-    source: Source, tip: Tip, services: Iterable[Service], registry: Registry | None
+    source: Source, tip: Tip, services: Iterable[Service], registry: Registry | None, *, holds: bool
 ) -> list[tuple[Service, Deployment | None]]:
     found = source.deployed(tip)
     pairs: list[tuple[Service, Deployment | None]] = []
@@ -238,24 +215,10 @@ def _deployments(
         images = {(image.reference, image.hold): image for image in found[service.repository]}
         for image in images.values():
             commit = commit_of(source.git, image.reference, registry)
-            pairs.append((service, Deployment(image.reference, image.hold, commit)))
+            pairs.append((service, Deployment(image.reference, image.hold if holds else None, commit)))
         if not images:
             pairs.append((service, None))
     return pairs
-
-
-def commit_of(git: Clone, reference: ImageReference, registry: Registry | None) -> str | None:
-    """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown.
-
-    An image that is deployed by its digest alone can only be asked for its label.
-    """
-    prefix = reference.tag.commit_prefix if reference.tag else None
-    named = reference.tag if prefix else reference.digest if reference.tag is None else None
-    commit = git.commit_of_prefix(prefix) if prefix else None
-    if commit or registry is None or named is None:
-        return commit
-    image = registry.image(reference.repository, named)
-    return git.fetch_commit(image.revision) if image and image.revision else None
 
 
 def _assess(source: Source, head: _Head, deployments: Iterable[tuple[Service, Deployment | None]]) -> list[ServicePlan]:
@@ -316,14 +279,15 @@ def _walk(
 def _ask(registry: Registry | None, plans: Iterable[ServicePlan]) -> list[ServicePlan]:
     if registry is None:
         return list(plans)
-    return _side_by_side(lambda one: ask(registry, one), plans)
+    return side_by_side(lambda one: ask(registry, one), plans)
 
 
-def _side_by_side(question: Callable[[ServicePlan], T], plans: Iterable[ServicePlan]) -> list[T]:
+def side_by_side(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
+    """Ask the same of several subjects at once, and return the answers in order."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (4 ms that only this pays for)
 
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
-        return list(pool.map(question, plans))
+        return list(pool.map(question, subjects))
 
 
 def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
@@ -360,7 +324,7 @@ def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None)
     """Let `latest` stay where a build is older than what it is now: an old run that came late."""
     tip = tip or source.git.tip(source.config.branch, fetch=False)
     building = plan.with_action(Action.BUILD)
-    images = _side_by_side(lambda one: registry.image(one.service.repository, LATEST), building)
+    images = side_by_side(lambda one: registry.image(one.service.repository, LATEST), building)
     running = [source.git.fetch_commit(image.revision) if image and image.revision else None for image in images]
     targets = [one.target for one in building if one.target]
     history = source.git.history([tip.commit, *targets, *(commit for commit in running if commit)])

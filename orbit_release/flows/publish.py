@@ -12,8 +12,8 @@ from orbit_release.core.manifest import Edit, find_images
 from orbit_release.core.pull_request import body
 from orbit_release.core.release import Notes, Release
 from orbit_release.errors import InvalidError
-from orbit_release.flows.bump import Landed, Publish
-from orbit_release.flows.plan import commit_of
+from orbit_release.flows.release import Landed, Publish
+from orbit_release.flows.source import commit_of
 
 if TYPE_CHECKING:
     from orbit_release.adapters.github import File, GitHub

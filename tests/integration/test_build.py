@@ -127,7 +127,7 @@ def test_an_image_is_built_from_its_commit_whatever_the_folder_holds(monorepo: M
 
 def test_only_what_the_plan_asks_for_is_built(monorepo: Monorepo) -> None:
     first = sha(head(monorepo))
-    monorepo.deploy(web=f"{first} # held: no", api=first, worker=first)
+    monorepo.deploy(web=f"{first} # held: broken", api=first, worker=first)
     monorepo.push("web and worker", {"web/a": "1", "services/worker/a": "1"})
     ran = monorepo.run("build", "--format", "json")
     assert (ran.code, list(built(ran))) == (0, ["worker"])

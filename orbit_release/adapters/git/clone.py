@@ -168,6 +168,11 @@ class Clone:
         with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *heads, "--") as found:
             return Graph(commit for commit, _ in logged(found))
 
+    def between(self, base: str, head: str, most: int) -> list[Commit]:
+        """Return the newest commits that head has and base has not."""
+        with self._reading("log", "-z", f"--max-count={most}", "--no-color", LOGGED, f"{base}..{head}", "--") as found:
+            return [commit for commit, _ in logged(found)]
+
     def have(self, blobs: Iterable[str]) -> None:
         """Fetch the blobs that are about to be read at once, in a clone that was made without."""
         names = "".join(f"{name}\n" for name in sorted({*blobs} - self._read.keys()))

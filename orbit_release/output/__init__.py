@@ -14,10 +14,10 @@ from orbit_release.core.text import code, markdown_table, printable
 from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
-    from orbit_release.core.image import ImageReference
-    from orbit_release.core.release import Release
+    from orbit_release.core.image import ImageReference, Repository
+    from orbit_release.core.release import Notes, Step
     from orbit_release.flows.build import Result
-    from orbit_release.flows.bump import Published
+    from orbit_release.flows.release import Published
 
 
 def in_actions() -> bool:
@@ -37,6 +37,12 @@ def warn(message: str) -> None:
         click.echo(workflow.command("warning", printable(message)), err=True)
     else:
         say(f"{click.style('warning:', fg='yellow')} {printable(message)}")
+
+
+def foreign(text: str) -> str:
+    """Return foreign text as part of a line that is printed."""
+    line = printable(text)
+    return workflow.harmless(line) if in_actions() else line
 
 
 def mask(secret: str, username: str) -> None:
@@ -161,8 +167,18 @@ def release_document(published: Published | None) -> dict[str, Any]:
         {"path": edit.path, "line": edit.line, "before": str(edit.before), "after": str(edit.after)}
         for edit in (published.release.edits if published else ())
     ]
+    holds = [
+        {
+            "path": mark.path,
+            "line": mark.line,
+            "image": str(mark.repository),
+            "before": mark.before,
+            "after": mark.after,
+        }
+        for mark in (published.release.marks if published else ())
+    ]
     commit, pull_request = (published.landed.commit, published.landed.pull_request) if published else (None, None)
-    return {"commit": commit, "pull_request": pull_request, "edits": edits}
+    return {"commit": commit, "pull_request": pull_request, "edits": edits, "holds": holds}
 
 
 def where_it_went(published: Published) -> str:
@@ -183,18 +199,31 @@ def summarize_release(published: Published | None, missing: Sequence[str], file:
     summarize(file, workflow.release_summary(published.notes if published else None, where, missing))
 
 
-def release_table(release: Release) -> str:
-    """Return the edits of a release as a table."""
-    rows = [
-        (
-            edit.before.repository.name.rpartition("/")[2],
-            _suffix(edit.before),
-            _suffix(edit.after),
-            f"{edit.path}:{edit.line}",
-        )
-        for edit in release.edits
-    ]
-    return table(("IMAGE", "BEFORE", "AFTER", "MANIFEST"), rows)
+def release_table(published: Published) -> str:
+    """Return the edits of a release as a table, or the marks of holds that it only changes."""
+    edits, marks = published.release.edits, published.release.marks
+    rows = [(_image(e.before.repository), _suffix(e.before), _suffix(e.after), f"{e.path}:{e.line}") for e in edits]
+    if rows:
+        return table(("IMAGE", "BEFORE", "AFTER", "MANIFEST"), rows)
+    from orbit_release.core.release import hold_text  # noqa: PLC0415  (manifests, which `plan` may not need)
+
+    held = [(_image(mark.repository), f"{mark.path}:{mark.line}", hold_text(mark.after)) for mark in marks]
+    return table(("IMAGE", "MANIFEST", "HOLD"), held)
+
+
+def _image(repository: Repository) -> str:
+    return repository.name.rpartition("/")[2]
+
+
+def leaving(notes: Notes) -> Iterator[str]:
+    """Yield, for each service that goes back, the commits that go out with it."""
+    for step in notes.steps:
+        if step.leaving:
+            lines = [f"{step.service}: {step.before} -> {step.after} takes {step.distance}"]
+            lines += [f"    - {commit.name[:7]} {foreign(commit.subject)}" for commit in step.leaving]
+            more = (step.commits or 0) - len(step.leaving)
+            lines += [f"    and {more} more"] if more > 0 else []
+            yield "\n".join((*lines, *filter(None, [notes.compare_link(step)])))
 
 
 def _suffix(reference: ImageReference) -> str:

@@ -1,0 +1,87 @@
+"""hold and unhold: keep automation away from services, and let it go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orbit_release.cli.publishing import Ways, publishing_options
+from orbit_release.cli.session import Session, services_argument
+from orbit_release.errors import UsageError
+
+if TYPE_CHECKING:
+    from orbit_release.core.service import Service
+    from orbit_release.flows.hold import Held
+    from orbit_release.flows.source import Source
+
+
+@click.command("hold")
+@services_argument
+@click.option("--all", "everything", is_flag=True, help="Every service: a freeze.")
+@click.option("-m", "--reason", required=True, help="Why, for those who read the manifest.")
+@publishing_options
+@click.pass_obj
+def hold_command(session: Session, /, names: tuple[str, ...], *, everything: bool, reason: str, **options: Any) -> None:
+    """Keep automation from changing the tags of services, with a comment beside them in the manifests."""
+    from orbit_release.core.hold import valid_reason
+    from orbit_release.core.pull_request import branch_name
+    from orbit_release.flows.hold import hold
+
+    ways, source, services = _start(session, names, everything=everything, **options)
+    proposal = ways.proposal(session, source.git, branch_name(names, "hold"), forward=False)
+    publishing = ways.publishing(session, source.git, proposal)
+    held = hold(source, services, valid_reason(reason), everything=everything, publishing=publishing)
+    _show(held, ways)
+
+
+@click.command("unhold")
+@services_argument
+@click.option("--all", "everything", is_flag=True, help="Every service that is held.")
+@click.option("-m", "--reason", help="Only those that are held for this reason.")
+@publishing_options
+@click.pass_obj
+def unhold_command(
+    session: Session, /, names: tuple[str, ...], *, everything: bool, reason: str | None, **options: Any
+) -> None:
+    """Let automation change the tags of services again."""
+    from orbit_release.core.pull_request import branch_name
+    from orbit_release.flows.hold import next_releases, unhold
+
+    ways, source, services = _start(session, names, everything=everything, **options)
+    proposal = ways.proposal(session, source.git, branch_name(names, "unhold"), forward=False)
+    publishing = ways.publishing(session, source.git, proposal)
+    held = unhold(source, services, reason, everything=everything, publishing=publishing)
+    _show(held, ways)
+    if held.published:
+        freed = source.config.select(list(held.published.notes.holds))
+        _show_next(next_releases(source, freed, held.tip))
+
+
+def _start(
+    session: Session, names: Sequence[str], *, everything: bool, **options: Any
+) -> tuple[Ways, Source, Sequence[Service]]:
+    if everything == bool(names):
+        raise UsageError("name services, or all of them with --all", "orbit-release status lists them.")
+    source = session.source()
+    return Ways(**options), source, source.config.select(names)
+
+
+def _show(held: Held, ways: Ways) -> None:
+    from orbit_release import output
+    from orbit_release.core.text import printable
+
+    for name, why in held.left.items():
+        output.say(f"{name} {printable(why)}")
+    if held.published is None:
+        output.say("nothing to do")
+    ways.show(held.published)
+
+
+def _show_next(releases: Mapping[str, str]) -> None:
+    from orbit_release import output
+    from orbit_release.core.text import printable
+
+    for name, what in releases.items():
+        output.say(f"{name}: {printable(what)}")

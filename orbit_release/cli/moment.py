@@ -1,0 +1,23 @@
+"""Points in time, as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from orbit_release.errors import UsageError
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+_AGO = re.compile(r"(?P<count>[0-9]{1,6}) ?(?P<unit>[mhdw])(?:in(?:ute)?s?|ours?|ays?|eeks?)?(?: ago)?")
+
+
+def parse_moment(text: str, now: float) -> int:
+    """Return a time in seconds since 1970: `90m`, `2 hours ago`, `2026-11-24`, `2026-11-24T03:00+01:00` (else UTC)."""
+    if ago := _AGO.fullmatch(text.strip()):
+        return int(now) - int(ago["count"]) * _UNITS[ago["unit"]]
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        hint = "write `90m`, `2h`, `3 days ago`, 2026-11-24, or 2026-11-24T03:00 (UTC, or with +01:00)."
+        raise UsageError(f"{text!r} is not a time", hint) from error

@@ -1,0 +1,146 @@
+"""What the commands that publish have in common: their options, the question before, and the result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from orbit_release.cli.session import INTERRUPTED, Session, in_actions
+from orbit_release.errors import UsageError
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.git.clone import Clone, Tip
+    from orbit_release.core.release import Notes, Release
+    from orbit_release.flows.publish import Proposal
+    from orbit_release.flows.release import Landed, Publish, Published, Publishing
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--dry-run", is_flag=True, help="Print the change as a unified diff and stop."),
+    click.option("--no-push", is_flag=True, help="Commit to the clone's own release branch instead."),
+    click.option(
+        "--via", type=click.Choice(["git", "api"]), help="Push, or have GitHub commit.  [default: api in Actions]"
+    ),
+    click.option("--pr", is_flag=True, help="Open a pull request instead, or bring the open one up to date."),
+    click.option("--auto-merge", is_flag=True, help="With --pr, merge it once its checks have passed."),
+    click.option("-y", "--yes", is_flag=True, help="Publish without asking."),
+    click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True),
+)
+
+
+def publishing_options(command: F) -> F:
+    """Add the options that say how a release is published."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How a person wants a release published: the values of these options."""
+
+    dry_run: bool
+    no_push: bool
+    via: str | None
+    pr: bool
+    auto_merge: bool
+    yes: bool
+    format: str
+
+    def __post_init__(self) -> None:
+        if self.auto_merge and not self.pr:
+            raise UsageError("--auto-merge goes with --pr", "add --pr.")
+        if self.no_push and (self.pr or self.via == "api"):
+            other = "--pr" if self.pr else "--via api"
+            raise UsageError("--no-push keeps the release here", f"leave out --no-push or {other}.")
+        if self.pr and self.via == "git":
+            raise UsageError("--pr goes through GitHub's API", "leave out --via git.")
+
+    @property
+    def by_api(self) -> bool:
+        """Whether GitHub makes the commit on the release branch."""
+        known = all(os.environ.get(name) for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"))
+        default = "api" if in_actions() and known else "git"
+        return (self.via or default) == "api" and not (self.dry_run or self.no_push or self.pr)
+
+    def proposal(self, session: Session, git: Clone, branch: str, *, forward: bool) -> Proposal | None:
+        """Return the pull request of a branch, if the release goes into one."""
+        from orbit_release.flows.publish import Proposal
+
+        if not self.pr or self.dry_run:
+            return None
+        return Proposal(git, session.github(git), branch, forward=forward, auto_merge=self.auto_merge)
+
+    def publishing(
+        self, session: Session, git: Clone, proposal: Proposal | None = None, subject: str = ""
+    ) -> Publishing:
+        """Return how to publish."""
+        from orbit_release.flows.release import Publishing
+
+        publish = self._publish(session, git, proposal)
+        return Publishing(publish, local=self.no_push, subject=subject, address=session.address(git))
+
+    def _publish(self, session: Session, git: Clone, proposal: Proposal | None) -> Publish:
+        """Return what is done with a release: publish it, ask first on a terminal, or with --dry-run show it only."""
+        from orbit_release import output
+        from orbit_release.flows.publish import through_api, through_git
+        from orbit_release.flows.release import Landed
+
+        put = proposal.put if proposal else through_api(git, session.github(git)) if self.by_api else through_git(git)
+
+        # Where somebody was faster, what is the same is not told and asked again.
+        warn, say = cache(output.warn), cache(output.say)
+
+        @cache
+        def agreed(diff: str) -> bool:
+            output.say(output.coloured_diff(diff))
+            where = "propose it for" if proposal else "commit it to" if self.no_push else "publish it on"
+            return click.confirm(f"{where} the release branch?", default=True, err=True)
+
+        def publish(tip: Tip, release: Release, notes: Notes) -> Landed | None:
+            for warning in release.warnings:
+                warn(warning)
+            for line in output.leaving(notes):
+                say(line)
+            if self.dry_run:
+                output.show_diff(release.diff(), terminal=sys.stdout.isatty())
+                return Landed(tip.commit)
+            if not self.yes and is_interactive() and not agreed(release.diff()):
+                output.say("nothing was published")
+                raise click.exceptions.Exit(INTERRUPTED)
+            return put(tip, release, notes)
+
+        return publish
+
+    def withdraw(self, proposal: Proposal | None, branch: str) -> None:
+        """Close the open pull request, which would change nothing any more."""
+        from orbit_release import output
+
+        if proposal and (closed := proposal.withdraw(branch)):
+            output.say(f"closed {closed}: it would change nothing any more")
+
+    def show(self, published: Published | None, *, missing: Sequence[str] | None = None, **more: Any) -> None:
+        """Print what was published, and where it went."""
+        from orbit_release import output
+
+        if self.dry_run:
+            return
+        if self.format == "json":
+            extra = {**more, **({} if missing is None else {"missing": missing})}
+            click.echo(output.to_json({**output.release_document(published), **extra}))
+        elif published:
+            click.echo(output.release_table(published))
+            output.say(output.where_it_went(published))
+        output.summarize_release(published, missing or (), os.environ.get("GITHUB_STEP_SUMMARY"))
+
+
+def is_interactive() -> bool:
+    """Whether somebody can be asked."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

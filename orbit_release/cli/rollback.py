@@ -1,0 +1,100 @@
+"""rollback: put services back to what was deployed earlier."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orbit_release.cli.moment import parse_moment
+from orbit_release.cli.publishing import Ways, publishing_options
+from orbit_release.cli.session import Session, complete_service
+from orbit_release.errors import UsageError
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.git.clone import Clone
+    from orbit_release.flows.rollback import Rolled
+
+
+@click.command("rollback")
+@click.argument("service", required=False, shell_complete=complete_service)
+@click.argument("tag", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every service, with --to.")
+@click.option("--to", metavar="REV|TIME", help="With --all: a commit of the release branch, or a time: 2h, 2026-11-24.")
+@click.option("-m", "--reason", default="", help="Why, for the hold.  [default: rolled back from TAG]")
+@click.option("--no-hold", is_flag=True, help="Let the next release bring the newer tag back.")
+@click.option("--no-verify", is_flag=True, help="Do not ask the registry whether the image exists.")
+@publishing_options
+@click.pass_obj
+def rollback_command(
+    session: Session,
+    /,
+    service: str | None,
+    tag: str | None,
+    *,
+    everything: bool,
+    to: str | None,
+    reason: str,
+    no_hold: bool,
+    no_verify: bool,
+    **options: Any,
+) -> None:
+    """Put a service back to the tag before the current one, or to TAG, and hold it there.
+
+    With --all and --to, put every service back to what was deployed then, in one commit.
+    """
+    from orbit_release.core.hold import valid_reason
+    from orbit_release.core.image import Tag
+    from orbit_release.core.pull_request import branch_name
+    from orbit_release.flows import rollback as flow
+
+    _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
+    ways, hold = Ways(**options), flow.Hold(not no_hold, valid_reason(reason) if reason else "")
+    source = session.source()
+    services = source.config.select([service] if service else ())
+    proposal = ways.proposal(session, source.git, branch_name([service] if service else (), "rollback"), forward=False)
+    common: dict[str, Any] = {
+        "registry": None if no_verify else session.registry(),
+        "publishing": ways.publishing(session, source.git, proposal),
+        "hold": hold,
+    }
+    if to is not None:
+        rolled = flow.rollback_all(source, services, _point(source.git, to), **common)
+    else:
+        rolled = flow.rollback(source, services[0], Tag(tag) if tag else None, **common)
+    if not rolled.published:
+        ways.withdraw(proposal, source.config.branch)
+    _show(rolled, ways)
+
+
+def _check(service: str | None, *, everything: bool, to: str | None, reason: str, no_hold: bool) -> None:
+    if everything == (service is not None):
+        example = "orbit-release rollback bifrost, or orbit-release rollback --all --to 2h"
+        raise UsageError("name a service, or all of them with --all", example)
+    if everything != (to is not None):
+        raise UsageError("--all and --to go together", "orbit-release rollback SERVICE TAG takes one service back.")
+    if reason and no_hold:
+        raise UsageError("--reason is that of the hold", "leave out --no-hold or --reason.")
+
+
+def _point(git: Clone, to: str) -> str | int:
+    return git.commit(to) or parse_moment(to, time.time())
+
+
+def _show(rolled: Rolled, ways: Ways) -> None:
+    from orbit_release import output
+    from orbit_release.core.manifest import NOT_HELD
+    from orbit_release.core.text import printable
+
+    if rolled.published is None:
+        output.say("nothing to do: that is what is deployed")
+    for name, why in rolled.left.items():
+        output.say(f"{name} stays: it {why}")
+    ways.show(rolled.published)
+    holds = rolled.published.notes.holds if rolled.published and not ways.dry_run else {}
+    for name, reason in holds.items():
+        if reason not in (None, NOT_HELD):
+            output.say(f"{name} is held: {printable(reason)}; once it is mended: orbit-release unhold {name}")
+    for name in rolled.loose:
+        output.warn(f"{name} has no place for the comment `# held`: that it went back holds it, until a bump by hand")

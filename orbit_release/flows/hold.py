@@ -1,0 +1,131 @@
+"""hold and unhold: marks that keep automation away from a service's tag, and what counts as one without a mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from orbit_release.adapters.git.clone import Tip
+from orbit_release.core.image import Repository
+from orbit_release.core.manifest import NOT_HELD, FoundImage
+from orbit_release.core.plan import ServicePlan
+from orbit_release.core.release import Release
+from orbit_release.core.service import Service
+from orbit_release.errors import InvalidError, NotFoundError
+from orbit_release.flows.history import moved_back
+from orbit_release.flows.plan import plan_unheld
+from orbit_release.flows.release import Published, Publishing, attempts, release_on
+from orbit_release.flows.source import Source
+
+Found = Mapping[Repository, Sequence[FoundImage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What hold or unhold did: the release (None: nothing to do), and why it left services as they are, by name."""
+
+    published: Published | None
+    left: Mapping[str, str]
+    tip: Tip
+
+
+def hold(source: Source, services: Sequence[Service], reason: str, *, everything: bool, publishing: Publishing) -> Held:
+    """Hold services; those that are held keep their reason. InvalidError where a mark cannot stand.
+
+    With `everything`, services that no manifest names are none to be held.
+    """
+    for tip in attempts(source.git, source.config.branch, local=publishing.local):
+        found = source.deployed(tip)
+        there = [one for one in services if found[one.repository]] if everything else services
+        _require(source, there, found)
+        held = _held(there, found)
+        marks: dict[Repository, str | None] = {one.repository: reason for one in there if one.name not in held}
+        published, done = _mark(source, tip, there, marks, publishing, "hold")
+        if done:
+            return Held(published, {name: f"is held already: {why}" for name, why in held.items()}, tip)
+    raise AssertionError  # attempts ends with an error of its own
+
+
+def unhold(
+    source: Source, services: Sequence[Service], reason: str | None, *, everything: bool, publishing: Publishing
+) -> Held:
+    """Let go of services, or of those only that are held for a reason.
+
+    With `everything`, services that are not held are none to speak of.
+    """
+    for tip in attempts(source.git, source.config.branch, local=publishing.local):
+        found = source.deployed(tip)
+        held = _held(services, found)
+        free = [one for one in services if one.name not in held]
+        holds = held | (moved_back(source, tip, free) if reason is None else {})
+        wanted = [one for one in services if one.name in holds and reason in (None, holds[one.name])]
+        marks = {one.repository: let_go(found[one.repository]) for one in wanted}
+        published, done = _mark(source, tip, wanted, marks, publishing, "unhold")
+        if done:
+            others = [one.name for one in services if one not in wanted and (one.name in holds or not everything)]
+            left = {name: f"stays held: {holds[name]}" if name in holds else "is not held" for name in others}
+            return Held(published, left, tip)
+    raise AssertionError  # attempts ends with an error of its own
+
+
+def next_releases(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, str]:
+    """Return, by service, what automation does next where it is not held."""
+    plans = plan_unheld(source, services, tip).services
+    return {one.service.name: _next(one) for one in plans}
+
+
+def _next(plan: ServicePlan) -> str:
+    return f"the next run releases {plan.tag}" if plan.tag else f"there is nothing to release, {plan.reason}"
+
+
+def _mark(
+    source: Source,
+    tip: Tip,
+    services: Sequence[Service],
+    marks: Mapping[Repository, str | None],
+    publishing: Publishing,
+    verb: str,
+) -> tuple[Published | None, bool]:
+    check = partial(_check_placed, services, marks)
+    return release_on(source, tip, (), publishing, marks=marks, verb=verb, check=check)
+
+
+def let_go(images: Sequence[FoundImage]) -> str | None:
+    """Return the mark that lets go of a service.
+
+    A hold's mark is taken away. What moved back without one is let go by any change of the mark: `# held: no`
+    comes, or goes if it is there from another time.
+    """
+    return None if any(image.mark is not None for image in images) else NOT_HELD
+
+
+def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> dict[Repository, str | None]:
+    """Return what takes the holds of services away."""
+    found = source.deployed(tip)
+    held = _held(services, found)
+    return {one.repository: None for one in services if one.name in held}
+
+
+def _held(services: Sequence[Service], found: Found) -> dict[str, str]:
+    reasons = {one.name: [i.hold for i in found[one.repository] if i.hold is not None] for one in services}
+    return {name: texts[0] for name, texts in reasons.items() if texts}
+
+
+def _require(source: Source, services: Sequence[Service], found: Found) -> None:
+    for service in services:
+        if not found[service.repository]:
+            hint = f"name it in a workload or a kustomization under {source.config.manifests}, on the release branch."
+            raise NotFoundError(f"no manifest names {service.repository}", hint)
+
+
+def unmarked(services: Sequence[Service], marks: Mapping[Repository, object], release: Release) -> list[str]:
+    """Return the services of which no place took a mark."""
+    placed = {edit.repository for edit in release.marks}
+    return [one.name for one in services if one.repository in marks and one.repository not in placed]
+
+
+def _check_placed(services: Sequence[Service], marks: Mapping[Repository, object], release: Release) -> None:
+    if release.unplaced and (names := unmarked(services, marks, release)):
+        hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
+        raise InvalidError(f"{', '.join(names)}: {'; '.join(release.unplaced)}", hint)

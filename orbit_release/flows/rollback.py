@@ -1,0 +1,198 @@
+"""rollback: put services back to what was deployed earlier, and hold them there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from orbit_release.adapters.git.clone import Tip
+from orbit_release.core.history import Deployed, deployed_at, is_fixed, rollback_targets
+from orbit_release.core.image import LATEST, Digest, ImageReference, Tag
+from orbit_release.core.manifest import FoundImage, NewImage
+from orbit_release.core.service import Service
+from orbit_release.errors import ConflictError, NotFoundError
+from orbit_release.flows.history import history
+from orbit_release.flows.hold import let_go, unmarked
+from orbit_release.flows.release import Published, Publishing, attempts, release_on
+from orbit_release.flows.source import Source
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.registry import Registry
+
+Histories = Mapping[str, Sequence[Deployed]]
+
+_SHOWN = 5  # tags in a hint
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What a rollback did: the release (None: nothing to do), and why it left services as they are, by name.
+
+    `loose` are the services where no mark could be placed: that they moved back holds them.
+    """
+
+    published: Published | None
+    left: Mapping[str, str] = field(default_factory=dict)
+    loose: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Whether what is rolled back is held, and why; without a reason, for what it ran before."""
+
+    wanted: bool = True
+    reason: str = ""
+
+    def mark(self, images: Sequence[FoundImage]) -> str | None:
+        """Return the mark for a service's images as they are now."""
+        if not self.wanted:
+            return let_go(images)
+        told = next((image.hold for image in images if image.hold is not None), "")
+        return self.reason or told or f"rolled back from {images[0].reference.version}"
+
+
+def rollback(
+    source: Source,
+    service: Service,
+    tag: Tag | None,
+    *,
+    registry: Registry | None,
+    publishing: Publishing,
+    hold: Hold,
+) -> Rolled:
+    """Put a service back to a tag that was deployed, or to the one before the current one.
+
+    What was rolled back from since is skipped, so that rolling back again goes one further back.
+    """
+    for tip in attempts(source.git, source.config.branch, local=publishing.local):
+        stretches = history(source, [service], tip)[service.name]
+        _require_deployed(service, stretches)
+        wanted = _named(service, stretches, tag) if tag else _previous(service, stretches)
+        images = {service: _verified(registry, service, wanted, rollback_targets(stretches))}
+        rolled, done = _put_back(source, tip, images, publishing, hold)
+        if done:
+            return rolled
+    raise AssertionError  # attempts ends with an error of its own
+
+
+def rollback_all(
+    source: Source,
+    services: Sequence[Service],
+    to: str | int,
+    *,
+    registry: Registry | None,
+    publishing: Publishing,
+    hold: Hold,
+) -> Rolled:
+    """Put services back to what was deployed at a commit of the release branch, or at a time in seconds since 1970."""
+    for tip in attempts(source.git, source.config.branch, local=publishing.local):
+        histories = history(source, services, tip)
+        then = _deployed_then(source, services, tip, histories, to)
+        wanted = {one: then.get(one.name) for one in services if _current(histories[one.name])}
+        images = {s: _verified(registry, s, ref, ()) for s, ref in wanted.items() if ref and is_fixed(ref)}
+        left = {s.name: _why_left(ref) for s, ref in wanted.items() if s not in images}
+        rolled, done = _put_back(source, tip, images, publishing, hold)
+        if done:
+            return Rolled(rolled.published, left, rolled.loose)
+    raise AssertionError  # attempts ends with an error of its own
+
+
+def _put_back(
+    source: Source, tip: Tip, images: Mapping[Service, NewImage], publishing: Publishing, hold: Hold
+) -> tuple[Rolled, bool]:
+    found = source.deployed(tip)
+    moving = [one for one in images if not all(_is_at(i.reference, images[one]) for i in found[one.repository])]
+    marks = {one.repository: hold.mark(found[one.repository]) for one in moving}
+    wanted = [images[one] for one in moving]
+    published, done = release_on(source, tip, wanted, publishing, marks=marks, verb="rollback")
+    loose = unmarked(moving, marks, published.release) if published and published.release.unplaced else []
+    return Rolled(published, loose=tuple(loose)), done
+
+
+def _is_at(now: ImageReference, wanted: NewImage) -> bool:
+    return now.tag == wanted.tag and wanted.digest in (None, now.digest)
+
+
+def _current(stretches: Sequence[Deployed]) -> ImageReference | None:
+    return stretches[-1].reference if stretches and stretches[-1].until is None else None
+
+
+def _named(service: Service, stretches: Sequence[Deployed], tag: Tag) -> ImageReference:
+    found = next((one.reference for one in reversed(stretches) if one.reference.tag == tag), None)
+    if found is None:
+        tags = dict.fromkeys(one.reference.version for one in reversed(stretches) if is_fixed(one.reference))
+        hint = f"it was with {', '.join([*tags][:_SHOWN])}" if tags else "it was never released"
+        raise NotFoundError(f"{service.name} was never deployed with {tag}", f"{hint}; see orbit-release history.")
+    return found
+
+
+def _previous(service: Service, stretches: Sequence[Deployed]) -> ImageReference:
+    targets = rollback_targets(stretches)
+    if not targets:
+        message = f"{service.name} has nothing to go back to from {stretches[-1].reference.version}"
+        raise NotFoundError(message, f"orbit-release history {service.name} shows what it was deployed with.")
+    return targets[0].reference
+
+
+def _require_deployed(service: Service, stretches: Sequence[Deployed]) -> None:
+    if _current(stretches) is None:
+        raise NotFoundError(f"no manifest names {service.repository}", "there is nothing that could be rolled back.")
+
+
+def _verified(
+    registry: Registry | None, service: Service, wanted: ImageReference, others: Iterable[Deployed]
+) -> NewImage:
+    """Return the image to write, which the registry must have: by its digest, where it was deployed by that."""
+    repository, tag = service.repository, wanted.tag
+    assert tag  # noqa: S101  (is_fixed)
+    there = _digest(registry, wanted) if registry else None
+    if registry and there is None:
+        left = (one.reference for one in others if one.reference != wanted)
+        tags = [one.version for one in islice((one for one in left if _digest(registry, one)), _SHOWN)]
+        hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
+        raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")
+    return NewImage(repository, tag, digest=wanted.digest, refresh=there)
+
+
+def _digest(registry: Registry, reference: ImageReference) -> Digest | None:
+    image = registry.image(reference.repository, reference.digest or reference.tag or LATEST)
+    return image.digest if image else None
+
+
+def _deployed_then(
+    source: Source, services: Sequence[Service], tip: Tip, histories: Histories, to: str | int
+) -> dict[str, ImageReference]:
+    if isinstance(to, str):
+        _require_merged(source, tip, to)
+        found = history(source, services, Tip(tip.branch, to, None))
+        then = {name: _current(stretches) for name, stretches in found.items()}
+    else:
+        stretches_then = {name: deployed_at(stretches, to) for name, stretches in histories.items()}
+        then = {name: one.reference for name, one in stretches_then.items() if one}
+    known = {name: reference for name, reference in then.items() if reference}
+    if not any(map(is_fixed, known.values())):
+        raise NotFoundError("nothing was released by then", _first_release(histories))
+    return known
+
+
+def _require_merged(source: Source, tip: Tip, commit: str) -> None:
+    if not source.git.history([commit, tip.commit]).is_ancestor(commit, tip.commit):
+        hint = "name a commit of the release branch, or a time."
+        raise ConflictError(f"{commit[:7]} is not on {tip.branch}", hint)
+
+
+def _first_release(histories: Histories) -> str:
+    commits = [one.since for stretches in histories.values() for one in stretches if is_fixed(one.reference)]
+    first = min(commits, key=lambda commit: commit.time, default=None)
+    if first is None:
+        return "no service was ever released: there is nothing to go back to."
+    return (
+        f"the first release was {first.name[:7]}, at {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(first.time))}."
+    )
+
+
+def _why_left(then: ImageReference | None) -> str:
+    return f"was deployed with {then.version}, which may be any image" if then else "was not deployed then"

@@ -1,0 +1,76 @@
+"""What a command reads: the clone, the configuration, and what the manifests say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orbit_release import config as configuration
+from orbit_release.adapters.git.clone import Clone, Tip
+from orbit_release.config import Config
+from orbit_release.core.image import ImageReference, Repository
+from orbit_release.core.service import BuildSettings, Service
+from orbit_release.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.registry import Registry
+    from orbit_release.core.manifest import FoundImage
+
+MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a plan reads: the clone, the configuration and, if it is tracked, that file's path in the clone."""
+
+    git: Clone
+    config: Config
+    config_path: str | None
+    config_data: bytes
+
+    def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
+        """Return the build settings by service at a commit; None if it has no valid configuration."""
+        data = self.git.file(commit, self.config_path) if commit and self.config_path else None
+        try:
+            found = self.config if data == self.config_data else configuration.load(data, "") if data else None
+        except ConfigurationError:
+            return None
+        return {service.name: service.settings for service in found.services} if found else None
+
+    def service_at(self, service: Service, commit: str) -> Service:
+        """Return a service with the build settings of a commit, which its image is built with."""
+        settings = (self.settings(commit) or {}).get(service.name, service.settings)
+        return service if settings == service.settings else replace(service, settings=settings)
+
+    def deployed(self, tip: Tip) -> dict[Repository, list[FoundImage]]:
+        """Return the references that the manifests at the tip carry, by repository."""
+        from orbit_release.core.manifest import find_images  # noqa: PLC0415  (comparing two trees reads none)
+
+        repositories = {service.repository for service in self.config.services}
+        found: dict[Repository, list[FoundImage]] = {repository: [] for repository in repositories}
+        for path, data in manifests(self.git, tip, self.config.manifests):
+            for image in find_images(data, path, repositories):
+                found[image.reference.repository].append(image)
+        return found
+
+
+def manifests(git: Clone, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
+    """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
+    for file in git.tree_files(tip.commit, folder):
+        if file.path.endswith(MANIFEST_ENDINGS) and not file.is_link:
+            yield file.path.decode("utf-8", "surrogateescape"), git.blob(file.blob)
+
+
+def commit_of(git: Clone, reference: ImageReference, registry: Registry | None) -> str | None:
+    """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown.
+
+    An image that is deployed by its digest alone can only be asked for its label.
+    """
+    prefix = reference.tag.commit_prefix if reference.tag else None
+    named = reference.tag if prefix else reference.digest if reference.tag is None else None
+    commit = git.commit_of_prefix(prefix) if prefix else None
+    if commit or registry is None or named is None:
+        return commit
+    image = registry.image(reference.repository, named)
+    return git.fetch_commit(image.revision) if image and image.revision else None

@@ -1,0 +1,103 @@
+"""status: how each service stands, as far as the systems that know can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orbit_release.adapters.git.clone import Clone, Tip
+from orbit_release.core.history import Deployed
+from orbit_release.core.plan import Action, ServicePlan
+from orbit_release.core.service import Service
+from orbit_release.core.status import Status
+from orbit_release.errors import OrbitReleaseError
+from orbit_release.flows.history import history
+from orbit_release.flows.plan import plan, plan_unheld, side_by_side
+from orbit_release.flows.source import Source
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.github import PullRequest
+    from orbit_release.adapters.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """How the services stand, what was deployed before, and what could not be asked, each with the reason."""
+
+    services: tuple[Status, ...]
+    histories: Mapping[str, Sequence[Deployed]]
+    unasked: tuple[str, ...]
+
+
+def status(
+    source: Source,
+    services: Sequence[Service],
+    tip: Tip,
+    *,
+    registry: Registry | None,
+    pull_requests: Callable[[], Sequence[PullRequest]] | None,
+) -> Statuses:
+    """Tell how services stand at the tip of the release branch; without a registry or GitHub, what git knows."""
+    plans = plan(source, services, head=tip.commit, tip=tip).services
+    held = [one.service for one in plans if one.action is Action.HELD]
+    due = {one.service.name: one for one in (*plans, *(plan_unheld(source, held, tip).services if held else ()))}
+    histories = history(source, services, tip)
+    found = [_status(source.git, one, due[one.service.name], histories[one.service.name]) for one in plans]
+    unasked: dict[str, None] = {}
+    if registry:
+        found = side_by_side(lambda one: _with_image(registry, one, unasked), found)
+    if pull_requests:
+        found = _with_pull_requests(source, tip, found, pull_requests, unasked)
+    return Statuses(tuple(found), histories, tuple(unasked))
+
+
+def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Deployed]) -> Status:
+    last = stretches[-1] if stretches and stretches[-1].until is None else None
+    hold = plan.reason.removeprefix("held: ") if plan.action is Action.HELD else None
+    running = due.deployed.commit if due.deployed else None
+    behind = git.count(running, due.target) if running and due.target else None if due.target else 0
+    return Status(plan.service, plan.action, plan.reason, last, due.tag, behind, hold)
+
+
+def _with_image(registry: Registry, one: Status, unasked: dict[str, None]) -> Status:
+    reference = one.deployed.reference if one.deployed else None
+    name = (reference.digest or reference.tag) if reference else None
+    if reference is None or name is None:
+        return one
+    try:
+        image = registry.image(reference.repository, name)
+    except OrbitReleaseError as error:
+        unasked[f"{reference.repository.host or 'the registry'}: {error.message}"] = None
+        return one
+    return replace(one, digest=image.digest if image else None, missing=image is None)
+
+
+def _with_pull_requests(
+    source: Source,
+    tip: Tip,
+    found: Sequence[Status],
+    pull_requests: Callable[[], Sequence[PullRequest]],
+    unasked: dict[str, None],
+) -> list[Status]:
+    try:
+        proposed = {pull.url: _references(source, pull.head) for pull in pull_requests()}
+    except OrbitReleaseError as error:
+        unasked[f"open pull requests: {error.message}"] = None
+        return list(found)
+    now = _references(source, tip.commit)
+    return [replace(one, pull_request=_proposing(one.service, now, proposed)) for one in found]
+
+
+def _references(source: Source, commit: str) -> Mapping[str, frozenset[str]]:
+    """Return what the manifests at a commit say, by repository; nothing where the commit cannot be had."""
+    known = source.git.fetch_commit(commit)
+    found = source.deployed(Tip("", known, None)) if known else {}
+    return {str(repository): frozenset(str(i.reference) for i in images) for repository, images in found.items()}
+
+
+def _proposing(
+    service: Service, now: Mapping[str, frozenset[str]], proposed: Mapping[str, Mapping[str, frozenset[str]]]
+) -> str:
+    name = str(service.repository)
+    return next((url for url, then in proposed.items() if then.get(name, now[name]) != now[name]), "")
