@@ -25,6 +25,7 @@ _ROOM = re.compile(rf"[{BLANKS}]*(?:#.*)?", re.DOTALL)
 _HINT = "Say in one line why automation should leave the service alone."
 
 _Image: TypeAlias = Container | KustomizeImage
+_Marks: TypeAlias = "Mapping[Repository, str | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,8 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """An image, and the mark that counts for it before and after."""
+    """An image, and what the mark that counts for it says before and after."""
 
-    where: str
-    line: int
     image: _Image
     before: str | None
     after: str | None
@@ -92,12 +91,12 @@ def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Mark
     if not manifest.spots:
         return Marked(data)
     text = _text_after(manifest, marks)
-    readings = list(_readings(manifest, text, marks))
+    readings = _readings(manifest, text, marks)
     return Marked(
         manifest.encoded(text) if text != manifest.text else data,
-        tuple(dict.fromkeys(_edits(path, readings, marks))),  # entries that share a tag are told of once
-        tuple(dict.fromkeys(_unplaced(manifest.text, readings, marks))),
-        tuple(dict.fromkeys(_warnings(readings, marks))),
+        tuple(dict.fromkeys(_edits(manifest, readings, marks))),  # entries that share a tag are told of once
+        tuple(dict.fromkeys(_unplaced(manifest, readings, marks))),
+        tuple(dict.fromkeys(_warnings(manifest, readings, marks))),
     )
 
 
@@ -106,7 +105,7 @@ def _require_line(text: str) -> None:
         raise InvalidError(f"{text!r} is not one line of printable text", _HINT)
 
 
-def _text_after(manifest: Manifest, marks: Mapping[Repository, str | None]) -> str:
+def _text_after(manifest: Manifest, marks: _Marks) -> str:
     changes: dict[int, _Change] = {}
     for spot in manifest.spots:
         if not isinstance(spot, Placeholder):
@@ -153,15 +152,14 @@ def _spliced(text: str, changes: Iterable[_Change]) -> str:
     return text
 
 
-def _readings(manifest: Manifest, text: str, marks: Mapping[Repository, str | None]) -> Iterator[_Reading]:
+def _readings(manifest: Manifest, text: str, marks: _Marks) -> list[_Reading]:
     """Read the marks of all images of the file, before and after: those of the others may have changed as well."""
     names = _names(manifest.text) | {repository.name: repository for repository in marks}
     images, images_after = (_images(one, manifest.path, names) for one in (manifest.text, text))
     if [one.reference for one in images] != [one.reference for one in images_after]:
         raise unproven(manifest.where(manifest.spots[0]), "comments")
-    for image, after in zip(images, images_after, strict=True):
-        line, before = manifest.line(image), mark_of(manifest.text, image)
-        yield _Reading(f"{manifest.path}:{line}", line, image, before, mark_of(text, after))
+    pairs = zip(images, images_after, strict=True)
+    return [_Reading(one, mark_of(manifest.text, one), mark_of(text, after)) for one, after in pairs]
 
 
 def _names(text: str) -> dict[str, Repository]:
@@ -180,27 +178,28 @@ def _images(text: str, path: str, names: dict[str, Repository]) -> list[_Image]:
     return [spot for spot in spots_in(text, path, names) if not isinstance(spot, Placeholder)]
 
 
-def _edits(path: str, readings: Iterable[_Reading], marks: Mapping[Repository, str | None]) -> Iterator[MarkEdit]:
+def _edits(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[MarkEdit]:
     for one in readings:
         if one.before != one.after and one.image.repository in marks:
-            yield MarkEdit(path, one.line, one.image.repository, one.before, one.after)
+            yield MarkEdit(manifest.path, manifest.line(one.image), one.image.repository, one.before, one.after)
 
 
-def _unplaced(text: str, readings: Iterable[_Reading], marks: Mapping[Repository, str | None]) -> Iterator[str]:
+def _unplaced(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[str]:
     for one in readings:
         wanted = marks.get(one.image.repository, one.after)
         if one.after != wanted:
-            obstacle = _obstacle(text, one.image)
+            where, obstacle = manifest.where(one.image), _obstacle(manifest.text, one.image)
             if wanted is None or not obstacle:
-                raise _contradiction(one.where)
-            yield f"{one.where}: no comment can stand beside {one.image.reference}: {obstacle}"
+                raise _contradiction(where)
+            yield f"{where}: no comment can stand beside {one.image.reference}: {obstacle}"
 
 
-def _warnings(readings: Iterable[_Reading], marks: Mapping[Repository, str | None]) -> Iterator[str]:
+def _warnings(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[str]:
     for one in readings:
         if one.before != one.after and one.image.repository not in marks:
             holds = one.after is not None and one.after.casefold() != NOT_HELD
-            yield f"{one.where}: this {'holds' if holds else 'lets go of'} {one.image.repository} as well"
+            verb = "holds" if holds else "lets go of"
+            yield f"{manifest.where(one.image)}: this {verb} {one.image.repository} as well"
 
 
 def _contradiction(where: str) -> InvalidError:

@@ -39,11 +39,10 @@ def mark_of(text: str, image: Container | KustomizeImage) -> str | None:
 
 def marks_of(text: str, image: Container | KustomizeImage) -> Iterator[Mark]:
     """Yield the marks beside an image, the one that counts first."""
-    if _MAY_HOLD.search(text):
-        names = image.names if isinstance(image, KustomizeImage) else ()
-        for scalar in (*image.scalars, *names):
-            for end in _ends(text, scalar):
-                yield from _marks_beside(text, end)
+    names = image.names if isinstance(image, KustomizeImage) else ()
+    for scalar in (*image.scalars, *names):
+        for end in _ends(text, scalar):
+            yield from _marks_beside(text, end)
 
 
 def rest_of_line(text: str, position: int) -> str:
@@ -55,7 +54,7 @@ def rest_of_line(text: str, position: int) -> str:
 def _ends(text: str, scalar: ScalarEvent) -> Iterator[int]:
     """Look beside a value, beside the header of a block, and beside the aliases that stand for it."""
     yield start_of(scalar) if scalar.style in BLOCKS else end_of(scalar)
-    if scalar.anchor:
+    if scalar.anchor and _MAY_HOLD.search(text):  # looking for aliases parses the whole text
         yield from aliases_of(text, scalar)
 
 

@@ -242,6 +242,7 @@ def test_what_another_image_shares_is_marked_with_a_warning(text: str, place: st
         (SHARED_TAG, {API: "a", OTHER: None}),
         (SHARED_TAG.replace("v1", "v1 # held: x"), {API: None, OTHER: "b"}),
         (SHARED_LINE, {API: "a", OTHER: None}),
+        (SHARED_LINE.replace("\n    }", "}").replace("]", "] # held: x"), {API: "a", OTHER: "b"}),
     ],
 )
 def test_one_comment_cannot_be_two_marks(text: str, marks: dict[Repository, str | None]) -> None:
