@@ -85,8 +85,9 @@ def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Mark
 
     The same bytes when there is nothing to do.
     """
-    for text in marks.values():
-        _require_line("-" if text is None else text)
+    for what in marks.values():
+        if what is not None:
+            _require_line(what)
     manifest = read_manifest(data, path, marks.keys())
     if not manifest.spots:
         return Marked(data)
@@ -124,12 +125,14 @@ def _changes(text: str, image: _Image, wanted: str | None) -> list[_Change]:
     marks = list(marks_of(text, image))
     if wanted is None:
         return [_Change(one.blanks, one.end, "") for one in marks]
-    if not marks:
-        room = None if _obstacle(text, image) else _end_of_line(text, image)
-        return [] if room is None else [_Change(room, room, f" # held: {wanted}")]
-    first = marks[0]
-    blanks = text[first.blanks : first.start]
-    return [_Change(first.blanks, first.end, f"{blanks}# held: {wanted}")] if first.reason != wanted else []
+    if marks:
+        first = marks[0]
+        blanks = text[first.blanks : first.start]
+        return [_Change(first.blanks, first.end, f"{blanks}# held: {wanted}")] if first.reason != wanted else []
+    if _obstacle(text, image):
+        return []
+    end = _end_of_line(text, image)
+    return [_Change(end, end, f" # held: {wanted}")]
 
 
 def _obstacle(text: str, image: _Image) -> str:
