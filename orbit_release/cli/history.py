@@ -41,8 +41,8 @@ def history_command(
     start = parse_moment(since, now) if since else 0
     tip = source.git.tip(source.config.branch, fetch=fetch)
     found = history(source, source.config.select([service] if service else ()), tip)
-    releases = [(name, one) for name, stretches in found.items() for one in stretches[::-1] if one.since.time >= start]
-    releases.sort(key=lambda pair: pair[1].since.time, reverse=True)
+    releases = [(name, one) for name, stretches in found.items() for one in stretches if one.since.time >= start]
+    releases.sort(key=lambda pair: pair[1].place, reverse=True)
     shown = releases[:most] if most else releases
     show_history(shown, len(releases) - len(shown), now, format, subjects=subjects, address=session.address(source.git))
 

@@ -27,6 +27,7 @@ class Deployed:
     base: str | None = None
     head: str | None = None
     commits: tuple[Commit, ...] = ()
+    place: int = 0  # of `since` in the manifests' log, the oldest first: clocks may disagree
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,12 @@ def replay(changes: Iterable[Change]) -> dict[Repository, tuple[Deployed, ...]]:
     """Return, by repository, what was deployed one after the other; the changes come oldest first."""
     files: dict[str, Sequence[FoundImage]] = {}
     found: dict[Repository, list[Deployed]] = {}
-    for change in changes:
+    for place, change in enumerate(changes):
         files.update(change.after)
         images = [image for side in (change.before, change.after) for found_ in side.values() for image in found_]
         for repository in dict.fromkeys(image.reference.repository for image in images):
-            _append(found.setdefault(repository, []), _deployed_by(change, repository, files), change.commit)
+            now = _deployed_by(change, repository, files)
+            _append(found.setdefault(repository, []), now, change.commit, place)
     return {repository: tuple(stretches) for repository, stretches in found.items()}
 
 
@@ -80,14 +82,14 @@ def _references(files: Mapping[str, Sequence[FoundImage]], repository: Repositor
     return tuple(dict.fromkeys(one.reference for one in images if one.reference.repository == repository))
 
 
-def _append(stretches: list[Deployed], now: ImageReference | None, commit: Commit) -> None:
+def _append(stretches: list[Deployed], now: ImageReference | None, commit: Commit, place: int) -> None:
     last = stretches[-1] if stretches and stretches[-1].until is None else None
     if last and last.reference == now:
         return
     if last:
         stretches[-1] = replace(last, until=commit)
     if now:
-        stretches.append(Deployed(now, commit, last.reference if last else None))
+        stretches.append(Deployed(now, commit, last.reference if last else None, place=place))
 
 
 def explain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
@@ -12,6 +13,7 @@ from orbit_release.core.graph import Commit
 from orbit_release.core.history import Change, Deployed, explain, replay
 from orbit_release.core.image import Repository
 from orbit_release.core.manifest import FoundImage, find_images
+from orbit_release.core.plan import History
 from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError
 from orbit_release.flows.source import MANIFEST_ENDINGS, Source, commit_of
@@ -63,12 +65,11 @@ def moved_back(source: Source, tip: Tip, services: Sequence[Service]) -> dict[st
     # What begins where its manifest does may have come from another one.
     new = [s for s in services if s.repository in newest and not newest[s.repository].found_before(s.repository)]
     newest |= _newest_changes(source, tip, new, {source.config.manifests})
-    texts = {
-        one.name: _way_back(source.git, newest[one.repository], one.repository)
-        for one in services
-        if one.repository in newest
-    }
-    return {name: text for name, text in texts.items() if text}
+    ways = [
+        (one.name, way) for one in services for way in _ways(source.git, newest.get(one.repository), one.repository)
+    ]
+    graph = source.git.history([commit for _, way in ways for commit in way.commits]) if ways else History()
+    return {name: way.text for name, way in ways if graph.is_ancestor(*way.commits)}
 
 
 def _newest_changes(source: Source, tip: Tip, services: Iterable[Service], paths: set[str]) -> dict[Repository, Change]:
@@ -85,12 +86,19 @@ def _newest_changes(source: Source, tip: Tip, services: Iterable[Service], paths
     return newest
 
 
-def _way_back(git: Clone, change: Change, repository: Repository) -> str:
-    for old, new in change.unmarked_steps(repository):
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A step between two references: the commits that the new and the old one name, and what it is if it went back."""
+
+    commits: tuple[str, str]
+    text: str
+
+
+def _ways(git: Clone, change: Change | None, repository: Repository) -> Iterator[_Way]:
+    for old, new in change.unmarked_steps(repository) if change else ():
         was, now = commit_of(git, old, None), commit_of(git, new, None)
-        if was and now and was != now and git.history([was, now]).is_ancestor(now, was):
-            return f"moved back from {old.version} in {change.commit.name[:7]}"
-    return ""
+        if change and was and now and was != now:
+            yield _Way((now, was), f"moved back from {old.version} in {change.commit.name[:7]}")
 
 
 def _is_manifest(file: Blobs) -> bool:

@@ -15,7 +15,7 @@ from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.core.image import ImageReference, Repository
-    from orbit_release.core.release import Notes, Step
+    from orbit_release.core.release import Notes
     from orbit_release.flows.build import Result
     from orbit_release.flows.release import Published
 

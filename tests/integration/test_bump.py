@@ -203,7 +203,7 @@ def test_a_held_service_is_left_alone(offline: Monorepo) -> None:
     ran = offline.run("bump", "api", sha(tip(offline)), "--no-verify")
     assert ran.code == 12
     assert "api is held: crash loop" in ran.err
-    assert f"{FOLDER}/api.yaml:11" in ran.err
+    assert "hint: add --unhold" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,26 @@ def test_nothing_to_build(offline: Monorepo) -> None:
 def test_a_bump_and_one_that_has_nothing_to_do(offline: Monorepo) -> None:
     bump = ("bump", "api", sha(offline.git("rev-parse", "HEAD")), "--no-verify", "--format", "json")
     assert document(offline.run(*bump), "bump")["commit"] == git(offline.origin, "rev-parse", "main")
-    assert document(offline.run(*bump), "bump") == {"version": 1, "commit": None, "pull_request": None, "edits": []}
+    nothing: dict[str, Any] = {"version": 1, "commit": None, "pull_request": None, "edits": [], "holds": []}
+    assert document(offline.run(*bump), "bump") == nothing
+
+
+def test_a_rollback_a_hold_and_what_they_leave_behind(offline: Monorepo) -> None:
+    tags = [sha(offline.push(name, {f"services/api/{name}": "1"})) for name in ("a", "b")]
+    for tag in tags:
+        offline.run("bump", "api", tag, "--no-verify")
+    rolled = document(offline.run("rollback", "api", "--no-verify", "--format", "json"), "bump")
+    assert [one["after"] for one in rolled["holds"]] == [f"rolled back from {tags[1]}"]
+    assert document(offline.run("hold", "web", "-m", "why", "--format", "json"), "bump")["edits"] == []
+    offline.git("fetch", "-q")
+    history = document(offline.run("history", "--format", "json"), "history")["releases"]
+    assert [one["tag"] for one in history if one["rollback"]] == tags[:1]
+    status = document(offline.run("status", "--offline", "--format", "json"), "status")
+    assert {one["name"]: one["hold"] for one in status["services"]} == {
+        "web": "why",
+        "api": f"rolled back from {tags[1]}",
+        "worker": None,
+    }
 
 
 def test_a_release_of_what_is_built_names_what_is_missing(monorepo: Monorepo) -> None:

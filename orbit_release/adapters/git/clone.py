@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import takewhile
 from types import TracebackType
 from typing import Self
@@ -177,7 +176,7 @@ class Clone:
         """Fetch the blobs that are about to be read at once, in a clone that was made without."""
         names = "".join(f"{name}\n" for name in sorted({*blobs} - self._read.keys()))
         remote = self._remote("")
-        if remote and names and self._is_partial:
+        if remote and names and self._remotes and f"remote.{remote}.promisor" in self._remotes:
             options = ("--no-tags", "--no-write-fetch-head", "--filter=blob:none", *_ALONE, "--stdin", remote)
             self.process.run("fetch", *options, stdin=names.encode())  # what this does not get comes one by one
 
@@ -254,12 +253,14 @@ class Clone:
 
     def _remote(self, branch: str) -> str | None:
         if self._remotes is None:
-            listing = self.process.run("config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$").stdout
+            listing = self.process.run(
+                "config", "-z", "--get-regexp", r"^(remote\..*\.(url|promisor)|branch\..*\.remote)$"
+            ).stdout
             self._remotes = dict(
                 line.partition("\n")[::2] for line in listing.decode("utf-8", "surrogateescape").split("\0") if line
             )
         tracked = self._remotes.get(f"branch.{branch}.remote")
-        names = [key[7:-4] for key in self._remotes if key.startswith("remote.")]
+        names = [key[7:-4] for key in self._remotes if key.startswith("remote.") and key.endswith(".url")]
         if tracked in names:
             return tracked
         return "origin" if "origin" in names else next(iter(names), None)
@@ -272,10 +273,6 @@ class Clone:
         finally:
             process.kill()
             process.communicate()
-
-    @cached_property
-    def _is_partial(self) -> bool:
-        return bool(self.process.run("config", "--get-regexp", r"^remote\..*\.promisor$").stdout)
 
     def _shallow_commits(self) -> frozenset[str]:
         if not self.is_shallow or self.process.shallow_file is None:
