@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.core.history import Deployed
+from orbit_release.core.image import ImageReference, Repository
 from orbit_release.core.plan import Action, ServicePlan
 from orbit_release.core.service import Service
 from orbit_release.core.status import Status
@@ -81,23 +82,24 @@ def _with_pull_requests(
     unasked: dict[str, None],
 ) -> list[Status]:
     try:
-        proposed = {pull.url: _references(source, pull.head) for pull in pull_requests()}
+        pulls = {pull.url: _proposed(source, tip, pull.head) for pull in pull_requests()}
     except OrbitReleaseError as error:
         unasked[f"open pull requests: {error.message}"] = None
         return list(found)
-    now = _references(source, tip.commit)
-    return [replace(one, pull_request=_proposing(one.service, now, proposed)) for one in found]
+    urls = {repository: url for url, repositories in pulls.items() for repository in repositories}
+    return [replace(one, pull_request=urls.get(one.service.repository, "")) for one in found]
 
 
-def _references(source: Source, commit: str) -> Mapping[str, frozenset[str]]:
-    """Return what the manifests at a commit say, by repository; nothing where the commit cannot be had."""
-    known = source.git.fetch_commit(commit)
-    found = source.deployed(Tip("", known, None)) if known else {}
-    return {str(repository): frozenset(str(i.reference) for i in images) for repository, images in found.items()}
+def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
+    """Return what a pull request's head changes; nothing where the commit cannot be had."""
+    there = source.git.fetch_commit(head)
+    base = source.git.merge_base(there, tip.commit) if there else None
+    before, after = (_references(source, commit) for commit in (base, there))
+    return (
+        {repository for repository, references in after.items() if references != before[repository]} if base else set()
+    )
 
 
-def _proposing(
-    service: Service, now: Mapping[str, frozenset[str]], proposed: Mapping[str, Mapping[str, frozenset[str]]]
-) -> str:
-    name = str(service.repository)
-    return next((url for url, then in proposed.items() if then.get(name, now[name]) != now[name]), "")
+def _references(source: Source, commit: str | None) -> Mapping[Repository, frozenset[ImageReference]]:
+    found = source.deployed(Tip("", commit, None)) if commit else {}
+    return {repository: frozenset(image.reference for image in images) for repository, images in found.items()}

@@ -180,6 +180,10 @@ class Clone:
             options = ("--no-tags", "--no-write-fetch-head", "--filter=blob:none", *_ALONE, "--stdin", remote)
             self.process.run("fetch", *options, stdin=names.encode())  # what this does not get comes one by one
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the newest commit that both commits have; None if they have none."""
+        return self.process.run("merge-base", one, other).stdout.decode().strip() or None
+
     def count(self, base: str, head: str) -> int:
         """Return how many commits head has that base has not."""
         return int(self.process.out("rev-list", "--count", f"{base}..{head}"))
