@@ -1,14 +1,21 @@
-"""history and status: what was deployed, and how things stand."""
+"""history, status and report: what was deployed, and how things stand."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.session import Session, complete_service, services_argument
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.git.clone import Tip
+    from orbit_release.flows.source import Source
+    from orbit_release.flows.status import Statuses
 
 _PATIENCE = 10.0  # seconds that a status waits for a system that does not answer
 
@@ -58,20 +65,54 @@ def status_command(
     session: Session, /, names: tuple[str, ...], *, fetch: bool, strict: bool, offline: bool, format: str
 ) -> None:
     """Show what is deployed, since when, how far behind it is, and what is held."""
-    from orbit_release.flows.status import status
     from orbit_release.output.history import show_status
 
-    source = session.source()
-    services = source.config.select(names)
+    found, _ = _look(session, session.source(), names, fetch=fetch, offline=offline)
+    show_status(found, time.time(), format)
+    if strict and any(one.is_behind for one in found.services):
+        raise click.exceptions.Exit(1)
+
+
+@click.command("report")
+@click.option("-o", "folder", metavar="DIR", type=click.Path(), required=True, help="Where index.html is written.")
+@click.option("--fetch", is_flag=True, help="Ask the remote where the release branch stands now.")
+@click.option("--offline", is_flag=True, help="Ask neither the registry nor GitHub.")
+@click.pass_obj
+def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bool) -> None:
+    """Write a page that shows the services, their releases and DORA's four figures."""
+    from pathlib import Path
+
+    from orbit_release import output
+    from orbit_release.core.figures import figures
+    from orbit_release.page import Page, render
+
+    source, now = session.source(), int(time.time())
+    found, tip = _look(session, source, (), fetch=fetch, offline=offline)
+    about = (session.address(source.git), tip.branch, tip.commit, now)
+    text = render(Page(*about, found.services, found.histories, figures(found.histories, now)))
+    page = Path(folder) / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    part = page.with_name(".index.html.part")  # who looks at the page meanwhile never sees half of it
+    part.write_text(text, encoding="utf-8")
+    part.replace(page)
+    for unasked in found.unasked:
+        output.warn(f"could not ask {unasked}")
+    output.say(f"wrote {page}")
+
+
+def _look(
+    session: Session, source: Source, names: Sequence[str], *, fetch: bool, offline: bool
+) -> tuple[Statuses, Tip]:
+    """Return how services stand, and the tip of the release branch that this is true of."""
+    from orbit_release.flows.status import status
+
     tip = source.git.tip(source.config.branch, fetch=fetch)
     github = session.github(source.git) if os.environ.get("GITHUB_TOKEN") and not offline else None
     found = status(
         source,
-        services,
+        source.config.select(names),
         tip,
         registry=None if offline else session.registry(budget=_PATIENCE),
         pull_requests=(lambda: github.open_releases(tip.branch)) if github else None,
     )
-    show_status(found, time.time(), format)
-    if strict and any(one.is_behind for one in found.services):
-        raise click.exceptions.Exit(1)
+    return found, tip

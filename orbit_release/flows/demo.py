@@ -35,7 +35,7 @@ spec:
 
 
 def demo(sandbox: Sandbox, registry: str, say: Callable[[str], None]) -> None:
-    """Make the sample and walk through four releases; the registry is a `host:port` on loopback."""
+    """Make the sample and walk through releases and a rollback; the registry is a `host:port` on loopback."""
     _make(sandbox, registry)
     say("\n# The first release: all seven services are new.")
     _release(sandbox)
@@ -58,9 +58,26 @@ def demo(sandbox: Sandbox, registry: str, say: Callable[[str], None]) -> None:
     say("\n# The next push repairs it, in a file of its own: the plan still knows what is missing.")
     _push(sandbox, "Add the missing file", {"services/kafka/missing.go": "package main // found\n"})
     _release(sandbox)
+    _roll_back(sandbox, say)
     _pull(sandbox)  # who plays on starts where the release branch is
-    say("\n# What the releases changed.")
-    sandbox.run("git", "log", "--oneline", "--first-parent", "-8", "origin/main", directory="orbit")
+    say("\n# What was deployed when, how things stand now, and a page with both.")
+    sandbox.run("orbit-release", "history", "bifrost", "-v", directory="orbit")
+    sandbox.run("orbit-release", "status", directory="orbit")
+    sandbox.run("orbit-release", "report", "-o", "../report", directory="orbit")
+
+
+def _roll_back(sandbox: Sandbox, say: Callable[[str], None]) -> None:
+    say("\n# A bad release of bifrost: back to the tag before, and held there.")
+    _push(sandbox, "Drop the retries of bifrost", {"services/bifrost/main.go": "package main // no retries\n"})
+    _release(sandbox)
+    sandbox.run("orbit-release", "rollback", "bifrost", "-m", "it gives up too soon", directory="orbit")
+    say("\n# Others are released meanwhile; bifrost stays where it is.")
+    _push(sandbox, "Page the plugins", {"services/plugins/main.go": "package main // pages\n"})
+    _release(sandbox)
+    say("\n# bifrost is mended: let go of it, and the next run releases it.")
+    _push(sandbox, "Bring the retries back", {"services/bifrost/main.go": "package main // more retries\n"})
+    sandbox.run("orbit-release", "unhold", "bifrost", directory="orbit")
+    _release(sandbox)
 
 
 def _make(sandbox: Sandbox, registry: str) -> None:
