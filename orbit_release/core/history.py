@@ -129,6 +129,13 @@ def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
     return [one for one in stack[-2::-1] if is_fixed(one.reference)]
 
 
+def has_failed(one: Deployed, after: Deployed | None) -> bool:
+    """Whether a release was rolled back from; `after` is the stretch that follows it."""
+    if one.is_rollback or after is None or not after.is_rollback:
+        return False
+    return one.until is not None and one.until.name == after.since.name
+
+
 def is_fixed(reference: ImageReference) -> bool:
     """Whether a reference names the same image forever, as far as its tag tells."""
     return reference.tag not in (None, LATEST)

@@ -26,9 +26,10 @@ LAYERS = {
     "config": {"errors", "core"},
     "workflow": {"errors", "core"},
     "output": {"errors", "core", "workflow"},
+    "page": {"errors", "core"},
     "adapters": {"errors", "core"},
     "flows": {"errors", "core", "config", "adapters"},
-    "cli": {"__init__", "errors", "core", "config", "output", "workflow", "adapters", "flows"},
+    "cli": {"__init__", "errors", "core", "config", "output", "workflow", "page", "adapters", "flows"},
 }
 # What a layer may name in annotations only: `output` prints what the flows return.
 TYPING = {"output": {"flows"}}
@@ -38,6 +39,8 @@ TYPE_CHECKING = "TYPE_CHECKING"
 ONLY_IN = {
     "click": {"cli", "output"},
     "rich": {"output"},
+    "jinja2": {"page"},
+    "markupsafe": {"page"},
     "git": {"adapters.git"},
     "github": {"adapters.github"},
     "docker": {"adapters.docker"},
@@ -91,7 +94,7 @@ def imported(module: str, node: ast.AST) -> list[str]:
 
 
 # `from orbit_release.core import manifest` imports a module of the folder, and not a name of its `__init__`.
-FOLDERS = ("core", "adapters", "adapters.git", "flows", "cli")
+FOLDERS = ("core", "adapters", "adapters.git", "flows", "page", "cli")
 PARENTS = {"orbit_release", *(f"orbit_release.{folder}" for folder in FOLDERS)}
 
 
@@ -172,6 +175,10 @@ def test_core_uses_pathlib_for_an_annotation_only() -> None:
         ("workflow", "import click", "click belongs in cli, output"),
         ("flows/publish", "from github import Github", "github belongs in adapters.github"),
         ("config", "from orbit_release.flows.plan import plan", "config may not import flows"),
+        ("page/rows", "from orbit_release.output import say", "page may not import output"),
+        ("page/rows", "from orbit_release.adapters.git.clone import Clone", "page may not import adapters"),
+        ("core/figures", "import jinja2", "jinja2 belongs in page"),
+        ("output", "from jinja2 import Environment", "jinja2 belongs in page"),
         ("output", "from orbit_release.flows.plan import plan", "output may not import flows"),
         ("output", "import os\nos.environ.get('HOME')", "os.environ is for cli only"),
         ("output", "from orbit_release.config import Config", "output may not import config"),
