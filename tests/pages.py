@@ -99,13 +99,14 @@ def orbit(hostile: str = "") -> Page:
         name: {"deployed": found[-1], "digest": digest} for name, found in histories.items()
     }
     statuses = [
-        status(name, reason=f"no input changed since {found[-1].name}", **known[name])
+        status(name, reason=f"no input changed since {found[-1].reference.version}", **known[name])
         for name, found in histories.items()
     ]
-    files = "services/build-service/cmd/queue.go and 3 more changed since " + histories["build-service"][-1].name
+    since = histories["build-service"][-1].reference.version
+    files = f"services/build-service/cmd/queue.go and 3 more changed since {since}"
     statuses[2] = replace(statuses[2], action=Action.BUILD, reason=files, behind=3, target=Tag("sha-5d6e7f8"))
     statuses[2] = replace(statuses[2], pull_request=f"{ADDRESS}/pull/431")
-    held = "crash loop since " + histories["bifrost"][-2].name
+    held = "crash loop since " + histories["bifrost"][-2].reference.version
     statuses[3] = replace(statuses[3], action=Action.HELD, reason=f"held: {held}", hold=held)
     statuses[4] = replace(statuses[4], digest=None, missing=True)
     return page(statuses, histories)
@@ -134,5 +135,5 @@ def _step(name: str, number: int, time: int, chance: random.Random) -> Deployed:
 
 def _back(bad: Deployed, good: Deployed, seconds: int) -> Deployed:
     time = min(bad.since.time + seconds, NOW - 60)
-    since = commit(f"rollback {bad.name}", time)
+    since = commit(f"rollback {bad.reference.version}", time)
     return Deployed(good.reference, since, is_rollback=True, base=bad.head, head=bad.base, commits=bad.commits)

@@ -1,4 +1,4 @@
-"""demo: a walk through four releases."""
+"""demo: a walk through releases and a rollback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orbit_release.errors import UsageError
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
 @click.option("--registry", metavar="HOST:PORT", help="A registry on loopback that takes the images.")
 def demo_command(folder: str | None, registry: str | None) -> None:
-    """Walk through four releases of a sample monorepo, with the real commands, and leave it to play with."""
+    """Walk through releases and a rollback of a sample monorepo, with the real commands, and leave it to play with."""
     import shutil
     from pathlib import Path
     from tempfile import mkdtemp

@@ -86,10 +86,10 @@ def _place(time: int, start: int, now: int) -> str:
 def _what(service: str, one: Deployed, after: Deployed | None) -> tuple[str, str]:
     when = Moment(one.since.time)
     if one.is_rollback:
-        return "back", f"{service} rolled back to {one.name}, {when}"
+        return "back", f"{service} rolled back to {one.reference.version}, {when}"
     if has_failed(one, after):
-        return "failed", f"{service} {one.name}, {when}, rolled back later"
-    return "ok", f"{service} {one.name}, {when}"
+        return "failed", f"{service} {one.reference.version}, {when}, rolled back later"
+    return "ok", f"{service} {one.reference.version}, {when}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def service_row(status: Status, history: Sequence[Deployed], now: int) -> Servic
     deployed, targets = status.deployed, rollback_targets(history)
     return ServiceRow(
         name=status.service.name,
-        tag=deployed.name if deployed else "",
+        tag=deployed.reference.version if deployed else "",
         digest=str(status.digest or ""),
         since=Moment(deployed.since.time) if deployed else None,
         age=duration(now - deployed.since.time) if deployed else "",
@@ -130,7 +130,7 @@ def _release_row(service: str, found: Sequence[Deployed], place: int, address: s
         since=Moment(one.since.time),
         age=duration(now - one.since.time),
         before=_name(one),
-        after=one.name,
+        after=one.reference.version,
         author=one.since.author,
         commit=one.since.name[:SHORT],
         link=f"{address}/commit/{one.since.name}" if address else "",
@@ -147,7 +147,7 @@ def _release_row(service: str, found: Sequence[Deployed], place: int, address: s
 
 
 def _name(one: Deployed) -> str:
-    return Deployed(one.before, one.since).name if one.before else ""
+    return one.before.version if one.before else ""
 
 
 def _compare(one: Deployed, address: str) -> str:

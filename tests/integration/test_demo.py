@@ -92,7 +92,7 @@ def test_every_deployed_tag_is_in_the_registry(sandbox: Sandbox) -> None:
         assert len({answer.headers["Docker-Content-Digest"] for answer in answers}) == 1
 
 
-def test_the_releases_are_of_seven_then_six_then_one_and_one_repairs_the_failed_build(sandbox: Sandbox) -> None:
+def test_the_releases_are_of_what_each_push_changed(sandbox: Sandbox) -> None:
     releases = sandbox.releases()
     changed = [
         [name for name in SERVICES if sandbox.image(name, commit) != sandbox.image(name, f"{commit}~1")]
@@ -104,6 +104,9 @@ def test_the_releases_are_of_seven_then_six_then_one_and_one_repairs_the_failed_
         ["bifrost"],
         ["plugins-service"],
         ["kafka-service"],
+        ["bifrost"],
+        ["plugins-service"],
+        ["bifrost"],
     ]
 
 
@@ -115,16 +118,44 @@ def test_a_release_changes_manifests_only(sandbox: Sandbox) -> None:
 
 def test_it_shows_what_it_runs_under_headings(sandbox: Sandbox) -> None:
     headings = re.findall(r"(?m)^# (.*)", sandbox.ran.out)
-    assert [heading.split(":")[0].split(".")[0] for heading in headings[:5]] == [
+    assert [heading.split(":")[0].split(".")[0] for heading in headings[:9]] == [
         "The first release",
         "A change under proto/",
         "A change in bifrost",
         "A build that fails",
         "The next push repairs it, in a file of its own",
+        "A bad release of bifrost",
+        "Others are released meanwhile; bifrost stays where it is",
+        "bifrost is mended",
+        "What was deployed when, how things stand now, and a page with both",
     ]
     commands = re.findall(r"(?m)^\$ (.*)", sandbox.ran.out)
-    assert [commands.count(f"orbit-release {one}") for one in ("plan", "build", "bump --built")] == [5, 5, 5]
+    assert [commands.count(f"orbit-release {one}") for one in ("plan", "build", "bump --built")] == [8, 8, 8]
     assert "\x1b" not in sandbox.ran.out + sandbox.ran.err
+
+
+def test_what_is_rolled_back_stays_until_somebody_lets_go(sandbox: Sandbox) -> None:
+    origin = sandbox.folder / "origin.git"
+    rollback, unhold = (
+        git(origin, "log", "--format=%H", f"--grep=^{verb}: bifrost", "main") for verb in ("rollback", "unhold")
+    )
+    before, bad = sandbox.image("bifrost", f"{rollback}~2"), sandbox.image("bifrost", f"{rollback}~1")
+    assert before != bad
+    assert sandbox.image("bifrost", rollback) == sandbox.image("bifrost", unhold) == before
+    held = git(origin, "show", f"{rollback}:infrastructure/k8s/bifrost.yaml")
+    assert f"{before} # the tag is all that a release changes # held: it gives up too soon" in held
+    assert sandbox.image("plugins-service", unhold) != sandbox.image("plugins-service", rollback)
+    assert "bifrost stays: held: it gives up too soon" in sandbox.ran.err
+    assert re.search(r"(?m)^bifrost: the next run releases sha-", sandbox.ran.err)
+    assert "held" not in git(origin, "show", "main:infrastructure/k8s/bifrost.yaml")
+
+
+def test_history_status_and_report_tell_of_it(sandbox: Sandbox) -> None:
+    told = sandbox.ran.out
+    assert len(re.findall(r"(?m)^bifrost .*, rollback$", told)) == 1
+    assert len(re.findall(r"(?m)^\S+ .* current$", told[told.index("$ orbit-release status") :])) == len(SERVICES)
+    page = (sandbox.folder / "report/index.html").read_text()
+    assert [name for name in SERVICES if name not in page] == []
 
 
 def test_the_failed_build_is_told(sandbox: Sandbox) -> None:
@@ -149,7 +180,7 @@ def test_the_three_things_to_try_do_what_they_say(sandbox: Sandbox, tmp_path: Pa
         )
         for line in sandbox.ran.out.splitlines()[-3:]
     )
-    assert history.stdout.count("\n    release: ") == 5
+    assert history.stdout.count("\n    release: ") == 8
     assert re.findall(r"(?m)^(\S+) +build ", change.stdout) == ["bifrost"]
     assert (backwards.returncode, "newer than" in backwards.stderr) == (6, True)
 
