@@ -1,0 +1,44 @@
+"""What `check` finds: each finding breaks a rule, at a line of a file, and says how it is mended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Group(StrEnum):
+    """What a rule is about; `--rule` and `--ignore` take the name of a group as well."""
+
+    INPUTS = "inputs"
+    MANIFESTS = "manifests"
+    WIRING = "wiring"
+    WORKFLOW = "workflow"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule by its name, as in `# orbit-release: ignore[name] reason`; `why` says what goes wrong without it."""
+
+    name: str
+    group: Group
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A breach of a rule; `line` is 1-based, `path` relative to the repository's root, `fix` what to write instead."""
+
+    rule: Rule
+    path: str
+    line: int
+    message: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was not checked, or deserves to be known, and is no breach."""
+
+    group: Group
+    message: str
