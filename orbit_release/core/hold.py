@@ -40,8 +40,16 @@ class MarkEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplaced:
+    """An image beside which no comment can stand; `why` is `path:line: why`."""
+
+    repository: Repository
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Marked:
-    """A manifest afterwards; `unplaced` and `warnings` are `path:line: why`.
+    """A manifest afterwards; `warnings` are `path:line: why`.
 
     `unplaced` names the images beside which no comment can stand, `warnings` those that were marked, or let go of,
     although nobody asked for it, because they share a value or a line with one that was meant.
@@ -49,7 +57,7 @@ class Marked:
 
     data: bytes
     edits: tuple[MarkEdit, ...] = ()
-    unplaced: tuple[str, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

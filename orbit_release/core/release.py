@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from orbit_release.core.graph import Commit
-from orbit_release.core.hold import Marked, MarkEdit, mark
+from orbit_release.core.hold import Marked, MarkEdit, Unplaced, mark
 from orbit_release.core.image import Repository
 from orbit_release.core.manifest import NOT_HELD, Edit, NewImage, Rewrite, rewrite
 
@@ -31,14 +31,14 @@ class Change:
 class Release:
     """What a release changes: references, the marks of holds, and the manifests by path.
 
-    `unplaced` tells, with `path:line`, where a mark cannot stand.
+    `unplaced` tells where a mark cannot stand.
     """
 
     edits: tuple[Edit, ...] = ()
     changes: Mapping[str, Change] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     marks: tuple[MarkEdit, ...] = ()
-    unplaced: tuple[str, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
 
     @property
     def files(self) -> dict[str, bytes]:

@@ -87,7 +87,7 @@ def _mark(
     publishing: Publishing,
     verb: str,
 ) -> tuple[Published | None, bool]:
-    check = partial(_check_placed, services, marks)
+    check = partial(_check_placed, services)
     return release_on(source, tip, (), publishing, marks=marks, verb=verb, check=check)
 
 
@@ -119,13 +119,15 @@ def _require(source: Source, services: Sequence[Service], found: Found) -> None:
             raise NotFoundError(f"no manifest names {service.repository}", hint)
 
 
-def unmarked(services: Sequence[Service], marks: Mapping[Repository, object], release: Release) -> list[str]:
-    """Return the services of which no place took a mark."""
+def unmarked(services: Sequence[Service], release: Release) -> list[str]:
+    """Return the services of which no place could take a mark."""
     placed = {edit.repository for edit in release.marks}
-    return [one.name for one in services if one.repository in marks and one.repository not in placed]
+    unplaced = {one.repository for one in release.unplaced} - placed
+    return [one.name for one in services if one.repository in unplaced]
 
 
-def _check_placed(services: Sequence[Service], marks: Mapping[Repository, object], release: Release) -> None:
-    if release.unplaced and (names := unmarked(services, marks, release)):
+def _check_placed(services: Sequence[Service], release: Release) -> None:
+    if names := unmarked(services, release):
+        why = "; ".join(one.why for one in release.unplaced)
         hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
-        raise InvalidError(f"{', '.join(names)}: {'; '.join(release.unplaced)}", hint)
+        raise InvalidError(f"{', '.join(names)}: {why}", hint)

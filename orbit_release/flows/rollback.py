@@ -16,6 +16,7 @@ from orbit_release.core.service import Service
 from orbit_release.errors import ConflictError, NotFoundError
 from orbit_release.flows.history import history
 from orbit_release.flows.hold import let_go, unmarked
+from orbit_release.flows.plan import side_by_side
 from orbit_release.flows.release import Published, Publishing, attempts, release_on
 from orbit_release.flows.source import Source
 
@@ -92,7 +93,9 @@ def rollback_all(
         histories = history(source, services, tip)
         then = _deployed_then(source, services, tip, histories, to)
         wanted = {one: then.get(one.name) for one in services if _current(histories[one.name])}
-        images = {s: _verified(registry, s, ref, ()) for s, ref in wanted.items() if ref and is_fixed(ref)}
+        fixed = [(service, ref) for service, ref in wanted.items() if ref and is_fixed(ref)]
+        verified = side_by_side(lambda pair: _verified(registry, *pair, others=()), fixed)
+        images = {service: image for (service, _), image in zip(fixed, verified, strict=True)}
         left = {s.name: _why_left(ref) for s, ref in wanted.items() if s not in images}
         rolled, done = _put_back(source, tip, images, publishing, hold)
         if done:
@@ -108,7 +111,7 @@ def _put_back(
     marks = {one.repository: hold.mark(found[one.repository]) for one in moving}
     wanted = [images[one] for one in moving]
     published, done = release_on(source, tip, wanted, publishing, marks=marks, verb="rollback")
-    loose = unmarked(moving, marks, published.release) if published and published.release.unplaced else []
+    loose = unmarked(moving, published.release) if published else []
     return Rolled(published, loose=tuple(loose)), done
 
 

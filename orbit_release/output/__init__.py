@@ -67,7 +67,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def to_json(document: Mapping[str, Any]) -> str:
     """Return a versioned JSON document for people and programs."""
-    return _dumps({"version": 1, **document}, indent=2)
+    text = _dumps({"version": 1, **document}, indent=2)
+    return text.replace("##[", "##\\u005b") if in_actions() else text  # the same JSON, and no command
 
 
 def _dumps(value: object, *, indent: int | None = None) -> str:
@@ -150,12 +151,13 @@ def _write_outputs(outputs: Mapping[str, str], file: str | None) -> None:
 def coloured_diff(diff: str) -> str:
     """Return a diff with its changed lines in colour; click strips the colour where nobody sees it."""
     colours = {"+": "green", "-": "red", "@": "cyan"}
-    return "\n".join(click.style(printable(line.expandtabs(4)), fg=colours.get(line[:1])) for line in diff.splitlines())
+    lines = [(foreign(line.expandtabs(4)), colours.get(line[:1])) for line in diff.splitlines()]
+    return "\n".join(click.style(line, fg=colour) for line, colour in lines)
 
 
 def show_diff(diff: str, *, terminal: bool) -> None:
-    """Print a diff: as it is for `git apply`; on a terminal, which would obey what is written in it, for reading."""
-    if terminal:
+    """Print a diff: as it is for `git apply`; for reading on a terminal and in Actions, which obey what is in it."""
+    if terminal or in_actions():
         click.echo(coloured_diff(diff))
     else:
         click.echo(diff.encode("utf-8", "surrogateescape"), nl=False)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from orbit_release.core.hold import Marked, MarkEdit, mark, valid_reason
+from orbit_release.core.hold import Marked, MarkEdit, Unplaced, mark, valid_reason
 from orbit_release.core.image import Repository
 from orbit_release.core.manifest import NOT_HELD, find_images
 from orbit_release.core.proof import prove_comments
@@ -185,7 +185,7 @@ def test_everything_else_is_left_alone(text: str) -> None:
 )
 def test_where_no_comment_can_stand_is_told(text: str, line: int, obstacle: str) -> None:
     told = f"k8s/api.yaml:{line}: no comment can stand beside {API}:v1: {obstacle}"
-    assert run(text) == Marked(text.encode(), unplaced=(told,))
+    assert run(text) == Marked(text.encode(), unplaced=(Unplaced(API, told),))
     assert run(text, None) == Marked(text.encode())
 
 
@@ -201,7 +201,8 @@ def test_the_other_places_are_marked_all_the_same_and_in_order() -> None:
         (8, OTHER, None, "no"),
         (12, API, None, "a"),
     ]
-    assert done.unplaced == (f"p:6: no comment can stand beside {API}:v1: more follows on its line",)
+    told = f"p:6: no comment can stand beside {API}:v1: more follows on its line"
+    assert done.unplaced == (Unplaced(API, told),)
     undone = mark(done.data, "p", {API: None, OTHER: None})
     assert (undone.data, undone.unplaced, len(undone.edits)) == (text.encode(), (), 3)
 
