@@ -12,20 +12,14 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from orbit_release.core.github_faults import Asked, Fault, explained
 from orbit_release.core.pull_request import PREFIX
-from orbit_release.errors import (
-    AccessError,
-    ConfigurationError,
-    ConflictError,
-    NotFoundError,
-    OrbitReleaseError,
-    UnavailableError,
-    UsageError,
-)
+from orbit_release.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
     from github import GithubException
@@ -36,59 +30,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ATTEMPTS = 5
-_LONGEST_WAIT = 60  # seconds: a limit that asks for more ends the command
 _TIMEOUT = 30  # seconds for an answer
 _PAGE = 100
-_SERVER_FAULT = 500
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_TOKEN = re.compile(r"[!-~]+")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# What GitHub says, whatever the status it says it with: the kind of error, what happened, and what to do next.
-_REFUSALS: tuple[tuple[str, type[OrbitReleaseError], str, str], ...] = (
-    (
-        r"was archived",
-        AccessError,
-        "{repository} is archived: nothing can be published there",
-        "unarchive it in its settings first.",
-    ),
-    (
-        r"protected branch|rule violation|through a pull request|status checks? .*expected|bypass",
-        AccessError,
-        "{repository} protects {branch}: {said}",
-        "use the token of a GitHub App that may bypass the rule (README.md shows how), or propose it with --pr.",
-    ),
-    (
-        r"not permitted to create or approve pull requests",
-        AccessError,
-        "GitHub Actions may not open pull requests in {repository}",
-        "allow it under Settings, Actions, General, Workflow permissions, or use the token of a GitHub App.",
-    ),
-    (
-        r"auto.?merge is not allowed",
-        ConfigurationError,
-        "{repository} does not allow auto-merge",
-        'turn on "Allow auto-merge" in its settings, or leave out --auto-merge.',
-    ),
-    (
-        r"in unstable status",
-        ConfigurationError,
-        "{repository} requires no check, and GitHub waits for no other: the pull request is open, without auto-merge",
-        "require a check in the branch's rules, or merge it by hand.",
-    ),
-    (
-        r"not accessible by|must have admin|insufficient.?scopes|required scopes|SAML|write access|FORBIDDEN",
-        AccessError,
-        "GITHUB_TOKEN may not do this in {repository}: {said}",
-        "it needs `contents: write`, for pull requests also `pull-requests: write`: see `permissions:` of the job.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """An open pull request; `head` is the commit that its branch stands at."""
+    """An open pull request to the branch `base`; `head` is the commit that its own branch stands at."""
 
     number: int
     url: str
+    base: str
     head: str
     title: str
     body: str
@@ -115,6 +70,7 @@ class GitHub:
         """Know the API's address (`https://api.github.com`), the repository (`owner/name`) and a token."""
         import github  # noqa: PLC0415  (a quarter of a second that only publishing through the API pays for)
 
+        token = _plain(token)
         _check(api, repository)
         self.repository, self._sleep, self._host = repository, sleep, urlsplit(api).netloc
         self._owner = repository.partition("/")[0]
@@ -140,28 +96,38 @@ class GitHub:
         https://docs.github.com/graphql/reference/mutations#createcommitonbranch
         """
         mark = f"Orbit-Release-Id: {secrets.token_hex(16)}"
-        headline, _, body = message.partition("\n\n")
-        additions = [{"path": file.path, "contents": file.base64} for file in files]
-        request = {
-            "branch": {"repositoryNameWithOwner": self.repository, "branchName": branch},
-            "expectedHeadOid": parent,
-            "message": {"headline": headline, "body": f"{body.rstrip()}\n{mark}\n"},
-            "fileChanges": {"additions": additions},
-        }
+        request = self._request(branch, parent, files, f"{message.rstrip()}\n{mark}\n")
+        met: list[Fault] = []
         try:
-            return self._retried(lambda: self._create(request))
+            return self._retried(lambda: self._create(request, met))
         except self._faults() as error:
-            is_stale, found = _kind(error) == "STALE_DATA", None
-            # Also on a conflict: a request that was sent again meets the success of the first one.
-            if is_stale or _may_have_arrived(error):
-                found = self._call(lambda: self._find(branch, parent, mark), branch)
+            is_lost, is_stale = any(one.may_have_arrived for one in met), met[-1].kind == "STALE_DATA"
+            # Also on a conflict or a limit: a request that was sent again may meet the success of the first one.
+            find = partial(self._find, branch, parent, mark)
+            found = self._call(find, branch) if is_stale or is_lost else None
             if found or is_stale:
                 return found
-            raise self._explained(error, branch) from error
+            if met[-1].status == 404:  # noqa: PLR2004
+                self._call(self._require_name, branch)  # which knows better why
+            asked = Asked(self._host, self.repository, branch, ", or propose it with --pr", undone=not is_lost)
+            raise explained(met[-1], asked) from error
 
-    def _create(self, request: dict[str, Any]) -> str:
+    def _request(self, branch: str, parent: str, files: Sequence[File], message: str) -> dict[str, Any]:
+        headline, _, body = message.partition("\n\n")
+        return {
+            "branch": {"repositoryNameWithOwner": self.repository, "branchName": branch},
+            "expectedHeadOid": parent,
+            "message": {"headline": headline, "body": body},
+            "fileChanges": {"additions": [{"path": file.path, "contents": file.base64} for file in files]},
+        }
+
+    def _create(self, request: dict[str, Any], met: list[Fault]) -> str:
         mutation = self._client.requester.graphql_named_mutation
-        _, answer = mutation("createCommitOnBranch", request, "commit { oid }")
+        try:
+            _, answer = mutation("createCommitOnBranch", request, "commit { oid }")
+        except self._faults() as error:
+            met.append(Fault.of(error))
+            raise
         return str(answer["commit"]["oid"])
 
     def _find(self, branch: str, parent: str, mark: str) -> str | None:
@@ -188,20 +154,25 @@ class GitHub:
         self._call(lambda: self._point(branch, commit), branch)
         return self._call(lambda: self._write(branch, base, title, body), branch)
 
-    def store_commit(self, parent: str, files: Sequence[File], message: str) -> str:
+    def store_commit(self, branch: str, parent: str, files: Sequence[File], message: str) -> str:
         """Make a commit that is on no branch yet, and return its name; GitHub signs those of Apps and Actions."""
-        return self._call(lambda: self._store(parent, files, message), "")
+        return self._call(lambda: self._store(parent, files, message), branch)
 
-    def merge_when_ready(self, pull: PullRequest, message: str) -> bool:
-        """Turn on auto-merge, with this commit message; where nothing is waited for, merge now and return True."""
-        return self._call(lambda: self._auto_merge(pull, message), "")
+    def merge_when_ready(self, pull: PullRequest, message: str) -> str | None:
+        """Turn on auto-merge, with this commit message; where nothing is waited for, merge now, and return the commit.
+
+        Where it is merged already, that is done, too.
+        """
+        return self._call(lambda: self._auto_merge(pull, message), pull.base)
 
     def close(self, pull: PullRequest, branch: str, comment: str) -> None:
         """Close a pull request, say why, and delete its branch."""
         self._call(lambda: self._close(pull, branch, comment), branch)
 
     def _open(self, branch: str, base: str) -> RemotePullRequest | None:
-        return next(iter(self._remote.get_pulls(state="open", head=f"{self._owner}:{branch}", base=base)), None)
+        found = self._remote.get_pulls(state="open", head=f"{self._owner}:{branch}", base=base)
+        # GitHub lists every pull request where it does not understand whose are asked for.
+        return next((one for one in found if (one.head.ref, one.base.ref) == (branch, base)), None)
 
     def _open_releases(self, base: str) -> list[PullRequest]:
         pulls = self._remote.get_pulls(state="open", base=base)
@@ -244,21 +215,23 @@ class GitHub:
         tree = self._remote.create_git_tree(entries, above.tree)
         return str(self._remote.create_git_commit(message, tree, [above]).sha)
 
-    def _auto_merge(self, pull: PullRequest, message: str) -> bool:
+    def _auto_merge(self, pull: PullRequest, message: str) -> str | None:
         import github  # noqa: PLC0415
 
         remote = self._remote.get_pull(pull.number)
+        if remote.merged:  # by an attempt whose answer was lost, or by somebody else
+            return remote.merge_commit_sha
         method = self._merge_method()
         title, _, body = message.partition("\n\n")
         title = f"{title} (#{pull.number})"  # as GitHub has it; its default message depends on settings
         try:
             remote.enable_automerge(method.upper(), commit_headline=title, commit_body=body)
         except github.GithubException as error:
-            if "in clean status" not in _said(error):  # which means: there is nothing to wait for
+            if "in clean status" not in Fault.of(error).said:  # which means: there is nothing to wait for
                 raise
-            remote.merge(sha=pull.head, merge_method=method, commit_title=title, commit_message=body)
-            return True
-        return False
+            done = remote.merge(sha=pull.head, merge_method=method, commit_title=title, commit_message=body)
+            return done.sha
+        return None
 
     def _merge_method(self) -> str:
         allowed = {  # a rebase last: it makes no commit that could have our message
@@ -283,6 +256,17 @@ class GitHub:
 
     # Faults
 
+    def _require_name(self) -> None:
+        """Refuse a name that the repository had once.
+
+        GitHub sends on who asks by it. PyGithub follows without the query, so that a list holds what nobody asked for,
+        and takes a write that was sent on for done.
+        """
+        name = str(self._remote.raw_data["full_name"])  # the property would repeat the name that it was made with
+        if name.lower() != self.repository.lower():
+            hint = "set the remote to its address with `git remote set-url`, and GITHUB_REPOSITORY to its name."
+            raise UsageError(f"{self.repository} is called {name} now", hint)
+
     @staticmethod
     def _faults() -> tuple[type[GithubException], type[RequestException]]:
         from github import GithubException  # noqa: PLC0415
@@ -292,37 +276,33 @@ class GitHub:
 
     def _call(self, action: Callable[[], T], branch: str) -> T:
         try:
+            self._retried(self._require_name)
             return self._retried(action)
         except self._faults() as error:
-            raise self._explained(error, branch) from error
+            raise explained(Fault.of(error), Asked(self._host, self.repository, branch)) from error
 
     def _retried(self, action: Callable[[], T]) -> T:
         for attempt in range(_ATTEMPTS - 1):
             try:
                 return action()
             except self._faults() as error:
-                pause = _pause(error, attempt)
+                pause = Fault.of(error).pause(attempt)
                 if pause is None:
                     raise
             self._sleep(pause)
         return action()
 
-    def _explained(self, error: GithubException | RequestException, branch: str) -> OrbitReleaseError:
-        said, status = _said(error), getattr(error, "status", None)
-        if limited := _limit(error, said):
-            return limited
-        for pattern, kind, message, hint in _REFUSALS:
-            if re.search(pattern, f"{said} {_kind(error)}", re.IGNORECASE):
-                return kind(message.format(repository=self.repository, branch=branch, said=said), hint)
-        if status == 401:  # noqa: PLR2004  (https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api)
-            return AccessError("GitHub does not accept GITHUB_TOKEN", "it is wrong or expired: make a new one.")
-        if status == 404:  # noqa: PLR2004
-            hint = "check GITHUB_REPOSITORY, and that the token may see it."
-            return NotFoundError(f"{self._host} shows no {self.repository} to this token", hint)
-        if status and status < _SERVER_FAULT:
-            return ConflictError(f"{self._host} refuses: {said}", "look at the repository on GitHub, and run it again.")
-        hint = "run it again later: nothing is published twice. https://www.githubstatus.com tells of outages."
-        return UnavailableError(f"{self._host} does not answer: {said}", hint)
+
+def _plain(token: str) -> str:
+    """Return the token without the line feed that a file or a secret ends with; what no header can carry is refused.
+
+    The error that comes of it where it is sent quotes the header.
+    """
+    token = token.strip()
+    if not _TOKEN.fullmatch(token):
+        message = "GITHUB_TOKEN is not a token: it holds a blank or a character that no header can carry"
+        raise AccessError(message, "copy it again, without quotes and line feeds.")
+    return token
 
 
 def _check(api: str, repository: str) -> None:
@@ -334,63 +314,8 @@ def _check(api: str, repository: str) -> None:
 
 
 def _shown(pull: RemotePullRequest) -> PullRequest:
-    return PullRequest(pull.number, pull.html_url, pull.head.sha, pull.title, pull.body or "")
+    return PullRequest(pull.number, pull.html_url, pull.base.ref, pull.head.sha, pull.title, pull.body or "")
 
 
 def _lines(body: str | None) -> list[str]:
     return (body or "").splitlines()  # GitHub's own editor writes CRLF
-
-
-def _kind(error: Exception) -> str:
-    """Return the type of a GraphQL error, or ""."""
-    match getattr(error, "data", None):
-        case {"errors": [{"type": str(kind)}, *_]}:
-            return kind
-    return ""
-
-
-def _said(error: Exception) -> str:
-    match getattr(error, "data", None):
-        case {"errors": [{"message": str(said)}, *_]}:
-            pass
-        case {"message": str(said)}:
-            pass
-        case _:
-            status = getattr(error, "status", None)
-            said = f"status {status}" if status else type(error).__name__
-    return " ".join(said.split())
-
-
-def _may_have_arrived(error: Exception) -> bool:
-    status = getattr(error, "status", None)
-    return status is None or status >= _SERVER_FAULT
-
-
-def _headers(error: Exception) -> dict[str, str]:
-    return {name.lower(): value for name, value in (getattr(error, "headers", None) or {}).items()}
-
-
-def _pause(error: Exception, attempt: int) -> float | None:
-    """Return the seconds to wait before another attempt; None where another one would not help."""
-    wait = _headers(error).get("retry-after", "")
-    if wait.isdigit():
-        return float(wait) if int(wait) <= _LONGEST_WAIT else None
-    return float(2**attempt) if _may_have_arrived(error) else None
-
-
-def _limit(error: Exception, said: str) -> OrbitReleaseError | None:
-    """Return what to tell about a rate limit.
-
-    https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-    """
-    headers = _headers(error)
-    if "secondary rate limit" in said.lower():
-        seconds = headers.get("retry-after", str(_LONGEST_WAIT))
-        hint = f"run it again in {seconds} seconds, and with fewer jobs at once: nothing was published."
-        return UnavailableError("GitHub's secondary rate limit holds this token back", hint)
-    if headers.get("x-ratelimit-remaining") == "0" or "rate limit exceeded" in said.lower():
-        reset = headers.get("x-ratelimit-reset", "")
-        until = time.strftime("%H:%M:%S UTC", time.gmtime(int(reset))) if reset.isdigit() else "in an hour"
-        hint = f"run it again after {until}, or use the token of a GitHub App, which has a limit of its own."
-        return UnavailableError("GITHUB_TOKEN has used up GitHub's rate limit: nothing was published", hint)
-    return None

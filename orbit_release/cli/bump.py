@@ -45,21 +45,20 @@ def bump_command(
 
     TAG may carry a digest: sha-1a2b3c4@sha256:…
     """
-    from orbit_release.core.pull_request import branch_name
     from orbit_release.flows import bump as flow
 
     _check_built(built=built, head=head, no_verify=no_verify, unhold=unhold)
     ways = Ways(**options)
     source = session.source()
     names = words if built else words[::2]
-    proposal = ways.proposal(session, source.git, branch_name(names), forward=built)
+    proposal = ways.proposal(session, source, names, forward=built)
     publishing = ways.publishing(session, source.git, proposal, _one_line(message))
     if built:
         services = source.config.select(words)
         registry = session.registry()
         result = flow.bump_built(source, services, head=head or head_of_run(), registry=registry, publishing=publishing)
         if not result.plan.superseded and not result.published and not result.missing:
-            ways.withdraw(proposal, source.config.branch)
+            ways.withdraw(proposal, result.plan.head)
         _show_built(result, ways)
         return
     changes = _changes(source.config, words)
@@ -72,7 +71,7 @@ def bump_command(
         unhold=unhold,
     )
     if not published:
-        ways.withdraw(proposal, source.config.branch)
+        ways.withdraw(proposal)  # the person knows best
     _show_bump(published, changes, ways)
 
 

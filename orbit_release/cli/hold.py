@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 def hold_command(session: Session, /, names: tuple[str, ...], *, everything: bool, reason: str, **options: Any) -> None:
     """Keep automation from changing the tags of services, with a comment beside them in the manifests."""
     from orbit_release.core.hold import valid_reason
-    from orbit_release.core.pull_request import branch_name
     from orbit_release.flows.hold import hold
 
     ways, source, services = _start(session, names, everything=everything, **options)
-    proposal = ways.proposal(session, source.git, branch_name(names, "hold"), forward=False)
+    proposal = ways.proposal(session, source, names, "hold")
     publishing = ways.publishing(session, source.git, proposal)
     held = hold(source, services, valid_reason(reason), everything=everything, publishing=publishing)
     _show(held, ways)
@@ -46,11 +45,10 @@ def unhold_command(
     session: Session, /, names: tuple[str, ...], *, everything: bool, reason: str | None, **options: Any
 ) -> None:
     """Let automation change the tags of services again."""
-    from orbit_release.core.pull_request import branch_name
     from orbit_release.flows.hold import next_releases, unhold
 
     ways, source, services = _start(session, names, everything=everything, **options)
-    proposal = ways.proposal(session, source.git, branch_name(names, "unhold"), forward=False)
+    proposal = ways.proposal(session, source, names, "unhold")
     publishing = ways.publishing(session, source.git, proposal)
     held = unhold(source, services, reason, everything=everything, publishing=publishing)
     _show(held, ways)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orbit_release.core.release import Notes, Release
     from orbit_release.flows.publish import Proposal
     from orbit_release.flows.release import Landed, Publish, Published, Publishing
+    from orbit_release.flows.source import Source
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,13 +71,18 @@ class Ways:
         default = "api" if in_actions() and known else "git"
         return (self.via or default) == "api" and not (self.dry_run or self.no_push or self.pr)
 
-    def proposal(self, session: Session, git: Clone, branch: str, *, forward: bool) -> Proposal | None:
-        """Return the pull request of a branch, if the release goes into one."""
+    def proposal(
+        self, session: Session, source: Source, names: Iterable[str], verb: str = "", *, forward: bool = False
+    ) -> Proposal | None:
+        """Return the pull request of what is done to some services, if the release goes into one."""
+        from orbit_release.core.pull_request import branch_name
         from orbit_release.flows.publish import Proposal
 
         if not self.pr or self.dry_run:
             return None
-        return Proposal(git, session.github(git), branch, forward=forward, auto_merge=self.auto_merge)
+        wanted, everything = source.config.select(names), source.config.services
+        branch = branch_name([one.name for one in wanted], [one.name for one in everything], verb)
+        return Proposal(source, session.github(source.git), branch, forward=forward, auto_merge=self.auto_merge)
 
     def publishing(
         self, session: Session, git: Clone, proposal: Proposal | None = None, subject: str = ""
@@ -119,12 +125,15 @@ class Ways:
 
         return publish
 
-    def withdraw(self, proposal: Proposal | None, branch: str) -> None:
-        """Close the open pull request, which would change nothing any more."""
+    def withdraw(self, proposal: Proposal | None, known: str | None = None) -> None:
+        """Close the open pull request, unless it carries what is newer than the commit `known`."""
         from orbit_release import output
 
-        if proposal and (closed := proposal.withdraw(branch)):
-            output.say(f"closed {closed}: it would change nothing any more")
+        done = proposal.withdraw(known) if proposal else None
+        if done and done.is_closed:
+            output.say(f"closed {done.url}: it would change nothing any more")
+        elif done:
+            output.say(f"left {done.url} open: it proposes something newer than this run's commit")
 
     def show(self, published: Published | None, *, missing: Sequence[str] | None = None, **more: Any) -> None:
         """Print what was published, and where it went."""
@@ -136,7 +145,8 @@ class Ways:
             extra = {**more, **({} if missing is None else {"missing": missing})}
             click.echo(output.to_json({**output.release_document(published), **extra}))
         elif published:
-            click.echo(output.release_table(published))
+            if not published.landed.is_newer:
+                click.echo(output.release_table(published))
             output.say(output.where_it_went(published))
         output.summarize_release(published, missing or (), os.environ.get("GITHUB_STEP_SUMMARY"))
 

@@ -46,14 +46,13 @@ def rollback_command(
     """
     from orbit_release.core.hold import valid_reason
     from orbit_release.core.image import Tag
-    from orbit_release.core.pull_request import branch_name
     from orbit_release.flows import rollback as flow
 
     _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
     ways, hold = Ways(**options), flow.Hold(not no_hold, valid_reason(reason) if reason else "")
     source = session.source()
     services = source.config.select([service] if service else ())
-    proposal = ways.proposal(session, source.git, branch_name([service] if service else (), "rollback"), forward=False)
+    proposal = ways.proposal(session, source, [service] if service else (), "rollback")
     common: dict[str, Any] = {
         "registry": None if no_verify else session.registry(),
         "publishing": ways.publishing(session, source.git, proposal),
@@ -64,7 +63,7 @@ def rollback_command(
     else:
         rolled = flow.rollback(source, services[0], Tag(tag) if tag else None, **common)
     if not rolled.published:
-        ways.withdraw(proposal, source.config.branch)
+        ways.withdraw(proposal)
     _show(rolled, ways)
 
 

@@ -195,14 +195,16 @@ def _edits(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> I
             yield MarkEdit(manifest.path, manifest.line(one.image), one.image.repository, one.before, one.after)
 
 
-def _unplaced(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[str]:
+def _unplaced(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[Unplaced]:
     for one in readings:
         wanted = marks.get(one.image.repository, one.after)
         if one.after != wanted:
             where, obstacle = manifest.where(one.image), _obstacle(manifest.text, one.image)
             if wanted is None or not obstacle:
                 raise _contradiction(where)
-            yield f"{where}: no comment can stand beside {one.image.reference}: {obstacle}"
+            yield Unplaced(
+                one.image.repository, f"{where}: no comment can stand beside {one.image.reference}: {obstacle}"
+            )
 
 
 def _warnings(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[str]:

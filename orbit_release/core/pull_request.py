@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from orbit_release.core.release import Notes, Step, hold_text
 from orbit_release.core.text import code, markdown_table
@@ -20,14 +20,15 @@ whatever is pushed to this branch, and closes the pull request once it would cha
 }
 
 
-def branch_name(services: Sequence[str], verb: str = "") -> str:
-    """Return the branch that belongs to what is done to a set of services; no services stand for all of them."""
+def branch_name(services: Iterable[str], everything: Iterable[str], verb: str = "") -> str:
+    """Return the branch that belongs to what is done to a set of services out of all that there are."""
+    wanted = sorted(set(services))
     prefix = f"{PREFIX}/{verb}" if verb else PREFIX
-    if not services:
+    if wanted == sorted(everything):
         return f"{prefix}/all"
-    names = "+".join(sorted(services))
+    names = "+".join(wanted)
     if len(names) > _LONGEST or names.endswith(".lock"):  # git-check-ref-format(1)
-        names = f"{len(services)}-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
+        names = f"{len(wanted)}-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
     return f"{prefix}/only/{names}"
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.adapters.git.publish import file_mode, publish
-from orbit_release.core.manifest import Edit, find_images
+from orbit_release.core.image import ImageReference, Repository
 from orbit_release.core.pull_request import body
 from orbit_release.core.release import Notes, Release
 from orbit_release.errors import InvalidError
 from orbit_release.flows.release import Landed, Publish
-from orbit_release.flows.source import commit_of
+from orbit_release.flows.source import Source, commit_of
 
 if TYPE_CHECKING:
     from orbit_release.adapters.github import File, GitHub
@@ -56,52 +56,86 @@ def _files(git: Clone, tip: Tip, files: Mapping[str, bytes]) -> list[File]:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What became of a pull request that a run has nothing to add to."""
+
+    url: str
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """One branch's pull request. `forward`: what it proposes is never replaced by something older."""
 
-    git: Clone
+    source: Source
     github: GitHub
     branch: str
     forward: bool
     auto_merge: bool
 
     def put(self, tip: Tip, release: Release, notes: Notes) -> Landed:
-        """Open the pull request of a release, or bring the open one up to date."""
+        """Open the pull request of a release, or bring the open one up to date; what is newer stays as it is."""
         pull = self.github.pull_request(self.branch, tip.branch)
-        head = self.git.fetch_commit(pull.head) if pull else None
-        if pull is None or head is None or not (self.forward and self._is_newer(head, release)):
-            commit = head if head and self._proposes(head, release) else self._store(tip, release, notes)
-            pull = self.github.propose(self.branch, tip.branch, commit, notes.title, body(notes))
-        if self.auto_merge:
-            self.github.merge_when_ready(pull, notes.message())
-        return Landed(pull.head, pull.url)
+        head = self.source.git.fetch_commit(pull.head) if pull else None
+        if pull and head and self.forward and self._carries_newer(tip, head, self._commits(release)):
+            return Landed(pull.head, pull.url, is_newer=True)
+        commit = head if head and self._proposes(tip, head, release) else self._store(tip, release, notes)
+        pull = self.github.propose(self.branch, tip.branch, commit, notes.title, body(notes))
+        merged = self.github.merge_when_ready(pull, notes.message()) if self.auto_merge else None
+        return Landed(merged) if merged else Landed(pull.head, pull.url)
 
-    def withdraw(self, branch: str) -> str | None:
-        """Close the open pull request, which would change nothing any more; return its address, if there is one."""
+    def withdraw(self, known: str | None) -> Withdrawal | None:
+        """Close the open pull request, if there is one, unless it carries what is newer than the commit `known`."""
+        branch = self.source.config.branch
         pull = self.github.pull_request(self.branch, branch)
-        if pull:
-            self.github.close(pull, self.branch, f"Closed: there is nothing left to release, `{branch}` has it all.")
-        return pull.url if pull else None
+        if pull is None:
+            return None
+        head, tip = self.source.git.fetch_commit(pull.head), self.source.git.tip(branch, fetch=True)
+        bounds = {service.repository: known for service in self.source.config.services}
+        if known and head and self._carries_newer(tip, head, bounds):
+            return Withdrawal(pull.url, is_closed=False)
+        self.github.close(pull, self.branch, "Closed: there is nothing to release any more.")
+        return Withdrawal(pull.url, is_closed=True)
 
     def _store(self, tip: Tip, release: Release, notes: Notes) -> str:
-        return self.github.store_commit(tip.commit, _files(self.git, tip, release.files), notes.message())
+        files = _files(self.source.git, tip, release.files)
+        return self.github.store_commit(self.branch, tip.commit, files, notes.message())
 
-    def _proposes(self, head: str, release: Release) -> bool:
-        """Whether a commit makes just this release, so that its checks and reviews need not be had again."""
-        parent = self.git.commit(f"{head}^")
-        changed = {file.path for file in self.git.changes([parent], head)[parent]} if parent else set()
-        wanted = {path.encode("utf-8", "surrogateescape"): data for path, data in release.files.items()}
-        return changed == wanted.keys() and all(self.git.file(head, p) == data for p, data in release.files.items())
+    def _proposes(self, tip: Tip, head: str, release: Release) -> bool:
+        """Whether a commit makes just this release, so that its checks and reviews need not be had again.
 
-    def _is_newer(self, head: str, release: Release) -> bool:
-        """Whether a commit proposes a newer image of one of the services: a run that came late does not replace it."""
-        return any(self._has_newer(head, edit) for edit in release.edits)
-
-    def _has_newer(self, head: str, edit: Edit) -> bool:
-        ours = commit_of(self.git, edit.after, None)
-        data = self.git.file(head, edit.path)
-        found = find_images(data, edit.path, {edit.after.repository}) if data else ()
-        theirs = {commit_of(self.git, image.reference, None) for image in found} - {ours, None}
-        return bool(ours) and any(
-            self.git.history([ours, one]).is_ancestor(ours, one) for one in theirs if ours and one
+        It must have been made from what the release branch still has: else it conflicts, or brings back what a
+        force-push took away.
+        """
+        git = self.source.git
+        parent = git.commit(f"{head}^")
+        if parent is None or not self._is_in(parent, tip.commit):
+            return False
+        changed = {file.path for file in git.changes([parent], head)[parent]}
+        return changed == {path.encode("utf-8", "surrogateescape") for path in release.changes} and all(
+            (git.file(parent, path), git.file(head, path)) == (change.before, change.after)
+            for path, change in release.changes.items()
         )
+
+    def _commits(self, release: Release) -> dict[Repository, str | None]:
+        return {edit.after.repository: commit_of(self.source.git, edit.after, None) for edit in release.edits}
+
+    def _carries_newer(self, tip: Tip, head: str, bounds: Mapping[Repository, str | None]) -> bool:
+        """Whether a commit changes an image to one that its bound has not seen, and that the release branch has."""
+        carried, deployed = self._images(tip, head), self._images(tip, tip.commit)
+        return any(
+            self._is_in(one, tip.commit) and not self._is_in(one, bound)
+            for repository, bound in bounds.items()
+            for reference in carried.get(repository, set()) - deployed.get(repository, set())
+            if bound and (one := commit_of(self.source.git, reference, None))
+        )
+
+    def _images(self, tip: Tip, commit: str) -> dict[Repository, set[ImageReference]]:
+        try:
+            found = self.source.deployed(replace(tip, commit=commit))
+        except InvalidError:  # somebody pushed to the branch what nobody can read: there is nothing to keep
+            return {}
+        return {repository: {image.reference for image in images} for repository, images in found.items()}
+
+    def _is_in(self, commit: str, head: str) -> bool:
+        return self.source.git.history([commit, head]).is_ancestor(commit, head)

@@ -21,10 +21,14 @@ _MOST_SUBJECTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """Where a release went: its commit, and the pull request that carries it (None: it is on the branch)."""
+    """Where a release went: its commit, and the pull request that carries it (None: it is on the branch).
+
+    `is_newer`: the pull request proposes something newer already, and was left as it is.
+    """
 
     commit: str
     pull_request: str | None = None
+    is_newer: bool = False
 
 
 # Publishes a release; None if the branch has moved on from the tip meanwhile.

@@ -167,7 +167,7 @@ def release_document(published: Published | None) -> dict[str, Any]:
     """Return a release as plain data."""
     edits = [
         {"path": edit.path, "line": edit.line, "before": str(edit.before), "after": str(edit.after)}
-        for edit in (published.release.edits if published else ())
+        for edit in (published.release.edits if published and not published.landed.is_newer else ())
     ]
     holds = [
         {
@@ -177,7 +177,7 @@ def release_document(published: Published | None) -> dict[str, Any]:
             "before": mark.before,
             "after": mark.after,
         }
-        for mark in (published.release.marks if published else ())
+        for mark in (published.release.marks if published and not published.landed.is_newer else ())
     ]
     commit, pull_request = (published.landed.commit, published.landed.pull_request) if published else (None, None)
     return {"commit": commit, "pull_request": pull_request, "edits": edits, "holds": holds}
@@ -186,6 +186,8 @@ def release_document(published: Published | None) -> dict[str, Any]:
 def where_it_went(published: Published) -> str:
     """Return where a release went, for people to read."""
     commit, pull_request = published.landed.commit[:7], published.landed.pull_request
+    if published.landed.is_newer:
+        return f"nothing to do: something newer is proposed for {published.tip.branch}: {printable(str(pull_request))}"
     if pull_request:
         return f"proposed {commit} for {published.tip.branch}: {printable(pull_request)}"
     return f"{'published' if published.tip.remote else 'committed'} {commit} on {published.tip.branch}"
@@ -193,12 +195,12 @@ def where_it_went(published: Published) -> str:
 
 def summarize_release(published: Published | None, missing: Sequence[str], file: str | None) -> None:
     """Add a release, and the images that it should have had, to the summary of a step."""
-    if published:
+    if published and not published.landed.is_newer:
         link = published.landed.pull_request
         where = f"proposed: {link}" if link else f"on {code(published.tip.branch)}"
     else:
         where = ""
-    summarize(file, workflow.release_summary(published.notes if published else None, where, missing))
+    summarize(file, workflow.release_summary(published.notes if published and where else None, where, missing))
 
 
 def release_table(published: Published) -> str:

@@ -522,6 +522,29 @@ def test_a_manifest_that_was_only_touched_is_no_obstacle(offline: Monorepo) -> N
     assert offline.run("bump", "api", sha(tip(offline)), "--no-verify", "--no-push").code == 0
 
 
+@pytest.mark.parametrize("is_resolved", [False, True])
+def test_an_unfinished_merge_is_not_committed_over(offline: Monorepo, *, is_resolved: bool) -> None:
+    commit = tip(offline)
+    offline.git("switch", "-qc", "topic")
+    offline.commit("theirs", {"notes": "theirs"})
+    offline.git("switch", "-q", "main")
+    head = offline.commit("ours", {"notes": "ours"})
+    with pytest.raises(subprocess.CalledProcessError):
+        offline.git("merge", "-q", "topic")
+    if is_resolved:
+        offline.git("add", "notes")
+    state = offline.git("status", "--porcelain")
+    ran = offline.run("bump", "api", sha(commit), "--no-verify", "--no-push")
+    assert (ran.code, "in the middle of a merge" in ran.err) == (6, True)
+    assert (offline.git("rev-parse", "main"), offline.git("status", "--porcelain")) == (head, state)
+
+
+def test_a_lock_that_a_crash_left_behind_is_no_race(offline: Monorepo) -> None:
+    (offline.origin / "refs/heads/main.lock").touch()
+    ran = offline.run("bump", "api", sha(tip(offline)), "--no-verify")
+    assert (ran.code, "origin cannot move main" in ran.err, "main.lock" in ran.err) == (9, True, True)
+
+
 def test_a_branch_that_another_worktree_has_checked_out_is_not_moved(offline: Monorepo, tmp_path: Path) -> None:
     commit = tip(offline)
     offline.git("worktree", "add", "-q", "-b", "feature", str(tmp_path / "tree"))

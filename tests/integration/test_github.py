@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from orbit_release.errors import (
 from tests.integration.monorepo import git
 from tests.servers import github as faults
 from tests.servers.github import TOKEN, Fault, GitHubServer, running
+from tests.servers.github_state import Pull
 
 REPOSITORY = "octo/orbit"
 MESSAGE = "release: web sha-1a2b3c4\n\nweb: latest -> sha-1a2b3c4\n\nOrbit-Release: web sha-1a2b3c4\n"
@@ -59,8 +60,15 @@ class Site:
         git(self.clone, "push", "-q", "origin", "HEAD:main")
         git(self.clone, "switch", "-q", "-")
 
+    def stranger(self) -> None:
+        """Have somebody open a pull request of their own."""
+        git(self.origin, "branch", "feature", git(self.origin, "commit-tree", "main^{tree}", "-p", "main", "-m", "x"))
+        self.server.pulls.append(Pull(1, "Mine", "", "feature", "main", self.tip("feature"), self.tip()))
+
     def propose(self, content: str = "a", title: str = "release", body: str = "the table") -> PullRequest:
-        commit = self.client().store_commit(self.tip(), [File("deploy/web.yaml", "100755", content.encode())], MESSAGE)
+        commit = self.client().store_commit(
+            BRANCH, self.tip(), [File("deploy/web.yaml", "100755", content.encode())], MESSAGE
+        )
         return self.client().propose(BRANCH, "main", commit, title, body)
 
 
@@ -102,6 +110,9 @@ def test_a_branch_that_moved_is_not_overwritten(site: Site) -> None:
     assert site.pauses == []
 
 
+INTERNAL = Fault(200, "Something went wrong while executing your query. Please include `AB:1` in a report.", "INTERNAL")
+
+
 def test_a_conflict_that_is_not_our_own_success_is_a_conflict(site: Site) -> None:
     site.server.fail("createCommitOnBranch", faults.STALE)
     assert site.commit() is None
@@ -119,12 +130,22 @@ def test_a_conflict_that_is_not_our_own_success_is_a_conflict(site: Site) -> Non
         ([faults.BAD_GATEWAY, faults.CUT, faults.CUT_AFTER_SUCCESS], [1.0, 2.0, 4.0]),
         ([faults.BAD_GATEWAY_AFTER_SUCCESS, *[faults.BAD_GATEWAY] * 4], [1.0, 2.0, 4.0, 8.0]),
         ([faults.secondary_limit(7)], [7.0]),
+        ([faults.BAD_GATEWAY_AFTER_SUCCESS, faults.secondary_limit(3600)], [1.0]),
+        ([faults.CUT_AFTER_SUCCESS, faults.PRIMARY_LIMIT], [1.0]),
+        ([INTERNAL], [1.0]),
+        ([replace(INTERNAL, after=True)], [1.0]),
     ],
 )
 def test_what_was_lost_on_the_way_is_done_once(site: Site, answers: list[Fault], pauses: list[float]) -> None:
     site.server.fail("createCommitOnBranch", *answers)
     assert site.commit() == site.tip()
     assert (site.count(), site.pauses) == (2, pauses)
+
+
+def test_what_may_have_arrived_is_not_said_to_be_unpublished(site: Site) -> None:
+    site.server.fail("createCommitOnBranch", faults.BAD_GATEWAY, faults.PRIMARY_LIMIT)
+    with pytest.raises(UnavailableError, match=r"has used up GitHub's rate limit$"):
+        site.commit()
 
 
 def test_our_own_success_is_found_below_what_others_pushed_since(site: Site) -> None:
@@ -142,6 +163,7 @@ def test_an_outage_ends_after_a_few_attempts(site: Site) -> None:
     assert (site.count(), site.pauses) == (1, [1.0, 2.0, 4.0, 8.0])
 
 
+NONE_LEFT = faults.PRIMARY_LIMIT.headers  # as the last answer of an hour has them too
 LIMIT = "GitHub's secondary rate limit holds this token back"
 USED_UP = "GITHUB_TOKEN has used up GitHub's rate limit: nothing was published"
 PROTECTS = "octo/orbit protects main: "
@@ -154,6 +176,10 @@ REFUSALS: list[tuple[Fault, type[OrbitReleaseError], str, str]] = [
     (faults.ARCHIVED, AccessError, "octo/orbit is archived", "unarchive it"),
     (faults.PRIMARY_LIMIT, UnavailableError, USED_UP, "after 00:00:00 UTC"),
     (faults.secondary_limit(3600), UnavailableError, LIMIT, "in 3600 seconds"),
+    (Fault(429, "Slow down", headers={"Retry-After": "3600"}), UnavailableError, LIMIT, "in 3600 seconds"),
+    (replace(faults.FORBIDDEN, headers=NONE_LEFT), AccessError, "may not do this in octo/orbit", "contents: write"),
+    (replace(faults.PROTECTED, headers=NONE_LEFT), AccessError, RULE, "GitHub App"),
+    (Fault(422, "Sorry", headers=NONE_LEFT), ConflictError, "refuses: Sorry", "look at the repository"),
 ]
 
 
@@ -173,7 +199,19 @@ def test_a_refusal_says_what_happened_and_what_to_do(
 
 def test_a_token_that_is_not_known(site: Site) -> None:
     with pytest.raises(AccessError, match="does not accept GITHUB_TOKEN"):
-        site.client(token=f"not {TOKEN}").commit("main", site.tip(), [FILE], MESSAGE)
+        site.client(token=f"not-{TOKEN}").commit("main", site.tip(), [FILE], MESSAGE)
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}\r\n"])
+def test_a_token_is_the_same_with_blanks_around_it(site: Site, token: str) -> None:
+    assert site.client(token=token).pull_request(BRANCH, "main") is None
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\u2019", f"{TOKEN[:4]}\n{TOKEN}", f"my {TOKEN}", f"{TOKEN}\x7f", " "])
+def test_what_no_header_can_carry_is_no_token(site: Site, token: str) -> None:
+    with pytest.raises(AccessError) as raised:
+        site.client(token=token)
+    assert raised.value.message.startswith("GITHUB_TOKEN is not a token: it holds a blank or a character")
 
 
 def test_a_repository_that_the_token_may_not_see(site: Site) -> None:
@@ -202,7 +240,17 @@ def test_nobody_at_the_address() -> None:
         client.commit("main", "0" * 40, [FILE], MESSAGE)
 
 
+def test_any_case_of_the_name_is_the_name(site: Site) -> None:
+    assert site.client(repository="Octo/Orbit").pull_request(BRANCH, "main") is None
+
+
 # Pull requests
+
+
+def test_the_pull_request_of_another_branch_is_not_ours_whatever_is_listed(site: Site) -> None:
+    site.stranger()
+    site.server.before["pulls/list"] = lambda: site.server.rename("octo/new")  # and the query is lost on the way
+    assert site.client().pull_request(BRANCH, "main") is None
 
 
 def test_a_proposal_is_one_commit_with_the_modes_of_its_files(site: Site) -> None:
@@ -272,6 +320,14 @@ def test_auto_merge_merges_at_once_where_nothing_is_waited_for(site: Site) -> No
     assert git(site.origin, "show", "main:deploy/web.yaml") == "a"
 
 
+@pytest.mark.parametrize("fault", [faults.CUT_AFTER_SUCCESS, faults.BAD_GATEWAY_AFTER_SUCCESS])
+def test_a_merge_whose_answer_was_lost_is_done(site: Site, fault: Fault) -> None:
+    site.server.checks_pending = False
+    site.server.fail("pulls/merge", fault)
+    assert site.client().merge_when_ready(site.propose(), MESSAGE) == site.tip()
+    assert site.count() == 2
+
+
 def test_auto_merge_that_the_repository_does_not_allow(site: Site) -> None:
     site.server.allow_auto_merge = False
     with pytest.raises(ConfigurationError, match="octo/orbit does not allow auto-merge"):
@@ -313,6 +369,25 @@ def test_actions_that_may_not_open_pull_requests(site: Site) -> None:
         site.propose()
     assert "may not open pull requests in octo/orbit" in raised.value.message
     assert "Workflow permissions" in raised.value.hint
+
+
+@pytest.mark.parametrize(("operation", "branch"), [("git/create-commit", BRANCH), ("pulls/merge", "main")])
+def test_a_rule_names_the_branch_that_it_protects(site: Site, operation: str, branch: str) -> None:
+    site.server.checks_pending = False
+    site.server.fail(operation, faults.PROTECTED)
+    with pytest.raises(AccessError) as raised:
+        site.client().merge_when_ready(site.propose(), MESSAGE)
+    assert f"octo/orbit protects {branch}: Repository rule" in raised.value.message
+    assert ("GitHub App" in raised.value.hint, "--pr" in raised.value.hint) == (True, False)
+
+
+def test_a_limit_does_not_deny_what_was_done_before_it(site: Site) -> None:
+    pull = site.propose()
+    for fault in (faults.PRIMARY_LIMIT, faults.secondary_limit(3600)):
+        site.server.fail("enablePullRequestAutoMerge", fault)
+        with pytest.raises(UnavailableError) as raised:
+            site.client().merge_when_ready(pull, MESSAGE)
+        assert "nothing was published" not in raised.value.message + raised.value.hint
 
 
 @pytest.mark.parametrize("operation", ["git/create-blob", "git/create-tree", "git/create-commit", "git/create-ref"])

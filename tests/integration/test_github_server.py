@@ -106,7 +106,7 @@ def push(repo: Monorepo) -> None:
 def send(server: GitHubServer, method: str, path: str, value: object = None, **headers: str) -> requests.Response:
     sent = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", **headers}
     body = None if value is None else json.dumps(value)
-    return requests.request(method, server.url + path, data=body, headers=sent, timeout=60)
+    return requests.request(method, server.url + path, data=body, headers=sent, timeout=60, allow_redirects=False)
 
 
 def test_every_described_operation_is_served_and_no_other() -> None:
@@ -158,6 +158,17 @@ def test_an_answer_that_github_would_not_give_is_a_violation(offline: Monorepo) 
 def test_a_fault_of_an_operation_that_does_not_exist_is_refused(server: GitHubServer) -> None:
     with pytest.raises(ValueError, match="pulls/creat "):
         server.fail("pulls/creat", CUT)
+
+
+@pytest.mark.parametrize("root", ["", "/api/v3"])
+@pytest.mark.parametrize(("method", "status"), [("GET", 301), ("POST", 307)])
+def test_who_asks_by_a_former_name_is_sent_on(server: GitHubServer, root: str, method: str, status: int) -> None:
+    server.rename("octo/new")
+    value = {"head": "topic", "base": "main", "title": "Title"} if method == "POST" else None
+    sent = send(server, method, f"{root}/repos/octo/orbit/pulls?base=main", value)
+    assert (sent.status_code, server.pulls) == (status, [])
+    assert sent.headers["Location"] == f"{server.url}{root}/repositories/1/pulls?base=main"
+    assert client(server.url + root).get_repo("octo/orbit").full_name == "octo/new"
 
 
 def test_a_wrong_token_is_refused(server: GitHubServer) -> None:

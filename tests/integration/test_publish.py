@@ -12,7 +12,9 @@ import pytest
 from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, pushed, sha
 from tests.servers import github as faults
 from tests.servers.github import TOKEN, GitHubServer, running
+from tests.servers.github_state import Pull
 
+MINE = ("My feature", "my words", "open", None)
 ONLY_API = "orbit-release/only/api"
 
 
@@ -24,8 +26,8 @@ class Hub:
     server: GitHubServer
 
     def run(self, *arguments: str, **extra: str) -> Ran:
-        extra |= {"GITHUB_API_URL": self.server.url, "GITHUB_REPOSITORY": "octo/orbit", "GITHUB_TOKEN": TOKEN}
-        return self.repo.run(*arguments, directory=None, **extra)
+        known = {"GITHUB_API_URL": self.server.url, "GITHUB_REPOSITORY": "octo/orbit", "GITHUB_TOKEN": TOKEN}
+        return self.repo.run(*arguments, directory=None, **{**known, **extra})
 
     def in_actions(self, *arguments: str, **extra: str) -> Ran:
         head = extra.pop("GITHUB_SHA", None) or git(self.repo.origin, "rev-parse", "main")
@@ -34,6 +36,13 @@ class Hub:
 
     def author(self) -> str:
         return git(self.repo.origin, "log", "-1", "--format=%an", "main")
+
+    def stranger(self) -> None:
+        """Have somebody open a pull request of their own."""
+        tree = git(self.repo.origin, "rev-parse", "main^{tree}")
+        git(self.repo.origin, "branch", "feature", git(self.repo.origin, "commit-tree", tree, "-p", "main", "-m", "x"))
+        head, base = git(self.repo.origin, "rev-parse", "feature", "main").split()
+        self.server.pulls.append(Pull(1, *MINE[:2], "feature", "main", head, base))
 
     def proposed(self, name: str, branch: str = ONLY_API) -> str:
         """Return the image that a pull request's branch has for a service."""
@@ -135,6 +144,12 @@ def test_a_protected_branch_is_no_reason_to_try_another_way(hub: Hub, tag: str) 
 def test_a_token_is_asked_for(hub: Hub, tag: str) -> None:
     ran = hub.repo.run(*bump(tag, "--via", "api"), GITHUB_API_URL=hub.server.url, GITHUB_REPOSITORY="octo/orbit")
     assert (ran.code, "GITHUB_TOKEN=$(gh auth token)" in ran.err) == (8, True)
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\u2019", f"{TOKEN}\nmore"])
+def test_a_token_that_is_none_is_not_shown(hub: Hub, tag: str, token: str) -> None:
+    ran = hub.run("-v", *bump(tag, "--via", "api"), GITHUB_TOKEN=token)
+    assert (ran.code, "is not a token" in ran.err, TOKEN in ran.out + ran.err) == (8, True, False)
 
 
 def test_a_token_goes_to_no_server_that_nobody_named(hub: Hub, tag: str) -> None:
@@ -242,7 +257,7 @@ def test_a_service_that_is_held_meanwhile_leaves_it(hub: Hub) -> None:
     )
 
 
-CLOSED = "Closed: there is nothing left to release, `main` has it all."
+CLOSED = "Closed: there is nothing to release any more."
 
 
 def test_a_bump_that_is_deployed_already_closes_its_own(hub: Hub, tag: str) -> None:
@@ -272,6 +287,106 @@ def test_an_old_run_does_not_replace_what_a_newer_one_proposed(hub: Hub) -> None
     assert hub.proposed("api") == sha(new)
 
 
+def test_a_late_run_leaves_what_a_newer_one_proposed(hub: Hub) -> None:
+    old = git(hub.repo.origin, "rev-parse", "main")
+    for name in ("api", "web", "worker"):
+        pushed(hub.repo, name, old)
+    assert hub.in_actions("bump", "--built").code == 0
+    hub.repo.git("pull", "-q", "origin", "main")
+    new = hub.repo.push("api", {"services/api/main.go": "1"})
+    pushed(hub.repo, "api", new)
+    assert hub.in_actions("bump", "--built", "--pr").code == 0
+    ran = hub.in_actions("bump", "--built", "--pr", GITHUB_SHA=old)
+    assert (ran.code, "left http" in ran.err) == (0, True)
+    assert [(pull.state, pull.comments) for pull in hub.server.pulls] == [("open", [])]
+    assert hub.proposed("api", "orbit-release/all") == sha(new)
+
+
+@pytest.mark.parametrize("shape", ["table", "json"])
+def test_an_old_run_neither_merges_nor_claims_what_a_newer_one_proposed(hub: Hub, shape: str) -> None:
+    old = git(hub.repo.origin, "rev-parse", "main")
+    for commit in (old, hub.repo.push("api", {"services/api/main.go": "1"})):
+        pushed(hub.repo, "api", commit)
+    hub.in_actions("bump", "--built", "api", "--pr")
+    hub.server.checks_pending = False
+    ran = hub.in_actions("bump", "--built", "api", "--pr", "--auto-merge", "--format", shape, GITHUB_SHA=old)
+    (pull,) = hub.server.pulls
+    assert (ran.code, pull.state, hub.repo.deployed()["api"]) == (0, "open", "latest")
+    if shape == "json":
+        told = json.loads(ran.out)
+        assert (told["commit"], told["edits"]) == (pull.head_sha, [])
+        assert told["pull_request"].endswith("/pull/1")
+    else:
+        assert (ran.out, "something newer is proposed for main: http" in ran.err) == ("", True)
+
+
+def test_what_a_force_push_took_away_is_not_newer(hub: Hub) -> None:
+    base = git(hub.repo.origin, "rev-parse", "main")
+    for commit in (base, hub.repo.push("api", {"services/api/main.go": "a mistake"})):
+        pushed(hub.repo, "api", commit)
+    hub.in_actions("bump", "--built", "api", "--pr")
+    hub.repo.git("push", "-qf", "origin", f"{base}:main")
+    assert hub.in_actions("bump", "--built", "api", "--pr").code == 0
+    assert hub.proposed("api") == sha(base)
+
+
+def test_what_a_force_push_took_away_does_not_come_back(hub: Hub) -> None:
+    base = git(hub.repo.origin, "rev-parse", "main")
+    pushed(hub.repo, "api", base)
+    hub.repo.push("a mistake", {"secret": "password"})
+    hub.in_actions("bump", "--built", "api", "--pr")
+    hub.repo.git("push", "-qf", "origin", f"{base}:main")
+    assert hub.in_actions("bump", "--built", "api", "--pr").code == 0
+    assert (git(hub.repo.origin, "rev-parse", f"{ONLY_API}^"), hub.proposed("api")) == (base, sha(base))
+
+
+def test_one_that_another_one_overtook_does_not_stay_in_conflict(hub: Hub) -> None:
+    base = git(hub.repo.origin, "rev-parse", "main")
+    pushed(hub.repo, "api", base)
+    hub.in_actions("bump", "--built", "api", "--pr")
+    new = hub.repo.push("api", {"services/api/main.go": "1"})
+    for name, commit in {"api": new, "web": base, "worker": base}.items():
+        pushed(hub.repo, name, commit)
+    hub.in_actions("bump", "--built", "--pr")
+    first, second = hub.server.pulls
+    hub.server.merge(first, "squash", None, None)
+    assert hub.in_actions("bump", "--built", "--pr").code == 0
+    assert (second.state, hub.server.git.merged(second.base_sha, second.head_sha) != "") == ("open", True)
+
+
+def test_what_nobody_can_read_is_replaced(hub: Hub) -> None:
+    pushed(hub.repo, "api", git(hub.repo.origin, "rev-parse", "main"))
+    hub.in_actions("bump", "--built", "api", "--pr")
+    hub.repo.git("fetch", "-q", "origin", ONLY_API)
+    hub.repo.git("switch", "-q", "--detach", "FETCH_HEAD")
+    broken = hub.repo.at_origin(f"{FOLDER}/api.yaml") + "a: [\n"
+    hub.repo.commit("a slip", {f"{FOLDER}/api.yaml": broken})
+    hub.repo.git("push", "-q", "origin", f"HEAD:{ONLY_API}")
+    hub.repo.git("switch", "-q", "main")
+    new = hub.repo.push("api", {"services/api/main.go": "1"})
+    pushed(hub.repo, "api", new)
+    assert hub.in_actions("bump", "--built", "api", "--pr").code == 0
+    assert hub.proposed("api") == sha(new)
+
+
+def test_whoever_is_held_is_not_said_to_be_on_the_branch(hub: Hub) -> None:
+    pushed(hub.repo, "api", git(hub.repo.origin, "rev-parse", "main"))
+    hub.in_actions("bump", "--built", "api", "--pr")
+    held = hub.repo.at_origin(f"{FOLDER}/api.yaml").replace("# the first one", "# held: wait")
+    hub.repo.push("hold", {f"{FOLDER}/api.yaml": held})
+    assert hub.in_actions("bump", "--built", "api", "--pr").code == 0
+    assert [(pull.state, pull.comments) for pull in hub.server.pulls] == [("closed", [CLOSED])]
+
+
+@pytest.mark.parametrize("names", [["api", "web", "worker"], ["worker", "api", "web", "api"]])
+def test_all_services_have_one_whether_they_are_named_or_not(hub: Hub, names: list[str]) -> None:
+    for name in ("api", "web", "worker"):
+        pushed(hub.repo, name, git(hub.repo.origin, "rev-parse", "main"))
+    hub.in_actions("bump", "--built", "--pr")
+    hub.in_actions("bump", "--built", *names, "--pr")
+    assert [pull.head for pull in hub.server.pulls] == ["orbit-release/all"]
+
+
 def test_auto_merge_is_turned_on(hub: Hub, tag: str) -> None:
     assert hub.run(*bump(tag, "--pr", "--auto-merge")).code == 0
     assert [pull.auto_merge for pull in hub.server.pulls] == ["squash"]
@@ -279,14 +394,32 @@ def test_auto_merge_is_turned_on(hub: Hub, tag: str) -> None:
 
 def test_a_merged_one_is_on_the_branch_with_its_trailers(hub: Hub, tag: str) -> None:
     hub.server.checks_pending = False
-    assert hub.run(*bump(tag, "--pr", "--auto-merge")).code == 0
+    ran = hub.run(*bump(tag, "--pr", "--auto-merge", "--format", "json"))
+    assert json.loads(ran.out)["commit"] == git(hub.repo.origin, "rev-parse", "main")
     assert hub.repo.deployed()["api"] == tag
     assert f"Orbit-Release: api {tag}" in git(hub.repo.origin, "log", "-1", "--format=%B", "main")
 
 
+@pytest.mark.parametrize(
+    ("way", "is_deployed"),
+    [(["--pr"], False), (["--pr"], True), (["--pr", "--auto-merge"], False), (["--via", "api"], False)],
+)
+def test_a_repository_that_was_renamed_is_left_alone(hub: Hub, tag: str, way: list[str], *, is_deployed: bool) -> None:
+    if is_deployed:
+        assert hub.run(*bump(tag)).code == 0
+    hub.stranger()
+    hub.server.checks_pending = False
+    before = git(hub.repo.origin, "show-ref")
+    hub.server.rename("octo/new")
+    ran = hub.run(*bump(tag, *way))
+    assert (ran.code, "octo/orbit is called octo/new now" in ran.err) == (2, True)
+    assert git(hub.repo.origin, "show-ref") == before
+    assert [(one.title, one.body, one.state, one.auto_merge) for one in hub.server.pulls] == [MINE]
+
+
 def test_a_dry_run_asks_github_nothing(hub: Hub, tag: str) -> None:
-    ran = hub.run(*bump(tag, "--pr", "--dry-run"))
-    assert (ran.code, hub.server.pulls) == (0, [])
+    ran = hub.repo.run(*bump(tag, "--pr", "--dry-run"))  # without a token, and without its address
+    assert ran.code == 0, ran.err
     assert ran.out.startswith(f"--- a/{FOLDER}/api.yaml")
     assert hub.in_actions(*bump(tag, "--dry-run")).code == 0
     assert hub.repo.deployed()["api"] == "latest"

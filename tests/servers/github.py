@@ -29,6 +29,7 @@ from tests.servers.serving import serving
 
 TOKEN = "ghs_topsecret"
 DOCUMENTATION = "https://docs.github.com/rest"
+NUMBERED = "/repositories/1"  # where the repository is, whatever it is called
 FAR = 4102444800  # when the primary limit ends, in the year 2100
 
 
@@ -162,6 +163,8 @@ class GitHubServer(State, ThreadingHTTPServer):
         return self._done(query.name, work, refused)
 
     def _rest(self, call: Call) -> Answer | None:
+        if call.path.startswith(NUMBERED):
+            call = replace(call, path=call.path.replace(NUMBERED, f"/repos/{self.repository}", 1))
         operation = description.find(call)
         description.check_request(call, operation)
 
@@ -179,14 +182,28 @@ class GitHubServer(State, ThreadingHTTPServer):
         query = dict(parse_qsl(call.query, keep_blank_values=True))
         body = (json.loads(call.body) if call.body else None) or {}
         asked = Asked(self, f"{call.root}/repos/{self.repository}", path, query, body)
+        name = f"{path['owner']}/{path['repo']}"
+        if name.lower() in self.former:
+            return moved(call, name)
         try:
-            if f"{path['owner']}/{path['repo']}".lower() != self.repository.lower():
+            if name.lower() != self.repository.lower():
                 raise ProblemError(404, "Not Found")  # noqa: TRY301
             status, handler = OPERATIONS[operation.name]
             result = handler(asked)
         except ProblemError as problem:
             status, result = problem.status, problem_shown(problem)
         return Answer.of(status, description.completed(operation, status, result), next_page(call, query, result))
+
+
+def moved(call: Call, name: str) -> Answer:
+    """Send on who asks for a repository by a former name.
+
+    https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+    """
+    rest = call.path.removeprefix(f"/repos/{name}") + (f"?{call.query}" if call.query else "")
+    url = f"{call.root}{NUMBERED}{rest}"
+    status, message = (301, "Moved Permanently") if call.method == "GET" else (307, "Temporary Redirect")
+    return Answer.of(status, {"message": message, "url": url, "documentation_url": DOCUMENTATION}, {"Location": url})
 
 
 def next_page(call: Call, query: Mapping[str, str], result: object) -> dict[str, str]:
@@ -236,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Return the request; GitHub Enterprise serves the same below /api/v3, and GraphQL at /api/graphql."""
         path, _, query = self.path.partition("?")
         root = self.server.url
-        if path.startswith("/api/v3/repos/"):
+        if path.startswith(("/api/v3/repos/", f"/api/v3{NUMBERED}")):
             root, path = f"{root}/api/v3", path.removeprefix("/api/v3")
         elif path == "/api/graphql":
             path = "/graphql"

@@ -18,7 +18,7 @@ from openapi_core.testing import MockRequest, MockResponse
 from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
 
 PATH = Path(__file__).with_name("github.openapi.json")
-ANYWHERE = {401, 403, 404}  # GitHub answers these everywhere, and describes them here and there
+ANYWHERE = {301, 307, 401, 403, 404}  # GitHub answers these everywhere, and describes them here and there
 SERVED = {"base", "head", "page", "path", "per_page", "sha", "state"}  # query parameters that the server knows
 PLAIN: dict[str, Any] = {"boolean": False, "integer": 0, "number": 0, "array": [], "string": ""}
 FORMATS = {"date-time": "2025-01-01T00:00:00Z", "uri": "https://github.invalid/"}

@@ -53,6 +53,7 @@ class State:
     def __init__(self, origin: Path, repository: str) -> None:
         self.git = Repository(origin)
         self.repository = repository
+        self.former: set[str] = set()  # the names it had before
         self.pulls: list[Pull] = []
         self.default_branch = "main"
         self.archived = False
@@ -62,6 +63,10 @@ class State:
         self.allow_rebase_merge = True
         self.permissions = {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True}
         self.checks_pending = True  # GitHub refuses auto-merge where nothing is left to wait for
+
+    def rename(self, name: str) -> None:
+        self.former.add(self.repository.lower())
+        self.repository = name
 
     @property
     def owner(self) -> str:

@@ -7,28 +7,31 @@ import pytest
 from orbit_release.core.pull_request import body, branch_name
 from orbit_release.core.release import Notes, Step
 
+EVERYTHING = ["web", "bifrost", "api"]
 SOURCE = "https://github.com/acme/shop"
 
 
 @pytest.mark.parametrize(
     ("services", "name"),
     [
-        ([], "orbit-release/all"),
+        (EVERYTHING, "orbit-release/all"),
+        ([*EVERYTHING, "api"], "orbit-release/all"),
         (["bifrost"], "orbit-release/only/bifrost"),
         (["web", "api"], "orbit-release/only/api+web"),
+        (["api", "web", "api"], "orbit-release/only/api+web"),
         (["all"], "orbit-release/only/all"),
     ],
 )
 def test_a_set_of_services_has_one_branch_whatever_their_order(services: list[str], name: str) -> None:
-    assert branch_name(services) == name
-    assert branch_name(services[::-1]) == name
+    assert branch_name(services, EVERYTHING) == name
+    assert branch_name(services[::-1], EVERYTHING[::-1]) == name
 
 
 @pytest.mark.parametrize(
     "services", [["a"], ["a.lock"], ["x", "a.lock"], ["a-b_c.d"], [f"service-{number}" for number in range(60)]]
 )
 def test_every_branch_has_a_name_that_git_takes(services: list[str]) -> None:
-    name = branch_name(services)
+    name = branch_name(services, EVERYTHING)
     assert (
         subprocess.run(["git", "check-ref-format", "--branch", name], capture_output=True, check=False).returncode == 0
     )
@@ -37,7 +40,7 @@ def test_every_branch_has_a_name_that_git_takes(services: list[str]) -> None:
 
 def test_many_services_that_differ_have_branches_that_differ() -> None:
     names = [f"service-{number}" for number in range(60)]
-    assert branch_name(names) != branch_name([*names[:-1], "another"])
+    assert branch_name(names, EVERYTHING) != branch_name([*names[:-1], "another"], EVERYTHING)
 
 
 def test_the_body_tells_tags_commits_and_images() -> None:

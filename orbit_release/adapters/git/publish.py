@@ -11,9 +11,16 @@ from tempfile import TemporaryDirectory
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.adapters.git.process import PLUMBING, Process, complaint, remote_error
 from orbit_release.adapters.git.raw import remote_branch
-from orbit_release.errors import AccessError, ConfigurationError, ConflictError, UnavailableError
+from orbit_release.errors import (
+    AccessError,
+    ConfigurationError,
+    ConflictError,
+    OrbitReleaseError,
+    UnavailableError,
+)
 
 _LOST_RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old")
+_PUSHES = 3
 _REJECTED = re.compile(r"(?m)^!\t[^\t]*\t(.*)$")
 
 
@@ -83,6 +90,7 @@ def _move_branch(git: Process, tip: Tip, commit: str, files: Collection[str]) ->
         message = f"{tip.branch} is checked out in another worktree"
         raise ConflictError(message, "run it there, or leave out --no-push: its files would look changed.")
     if checked_out:
+        _require_no_merge(git, tip.branch)
         git.run("update-index", "-q", "--refresh")  # a file that was only touched is not changed
     if checked_out and git.run("diff-index", "--quiet", tip.commit, "--", *files).returncode:
         hint = "commit or stash your changes to the manifests first."
@@ -94,38 +102,59 @@ def _move_branch(git: Process, tip: Tip, commit: str, files: Collection[str]) ->
     return True
 
 
+def _require_no_merge(git: Process, branch: str) -> None:
+    """Refuse to move the branch under a merge: what is committed at its end would undo the release."""
+    merging = not git.run("rev-parse", "--verify", "--quiet", "MERGE_HEAD").returncode
+    if merging or git.out("ls-files", "--unmerged"):
+        hint = "finish it with `git commit`, or give it up with `git merge --abort`."
+        raise ConflictError(f"{branch} is checked out in the middle of a merge", hint)
+
+
 def _push(process: Process, tip: Tip, remote: str, commit: str) -> bool:
     """Push with a lease on the tip: with the tip as its parent the update is always a fast-forward.
 
     The lease only adds that the branch must not have moved *at all*: a plain push would also succeed after the
     branch was reset to an older commit, and bring back what was removed there.
     """
+    for _ in range(_PUSHES):  # a lock that another writer holds is gone at the next one
+        status, told, stderr = _pushed(process, tip, remote, commit)
+        now = _branch_at(process, remote, tip.branch) if status else commit
+        if now == commit:  # also where the answer to the push was lost on the way
+            return True
+        rejected = _REJECTED.search(told)
+        if rejected is None:
+            raise remote_error(stderr.encode(), remote)
+        reason = rejected[1]
+        if not _LOST_RACE.search(reason):
+            break
+        if now != tip.commit:
+            return False
+    raise _refused(reason, stderr, tip)
+
+
+def _pushed(process: Process, tip: Tip, remote: str, commit: str) -> tuple[int, str, str]:
     import git  # noqa: PLC0415  (85 ms that only publishing pays for)
 
     branch = f"refs/heads/{tip.branch}"
     with git.Repo(process.top) as repository:
         repository.git.update_environment(**process.environment)
         repository.git.set_persistent_git_options(c=list(PLUMBING[1::2]))
-        status, told, stderr = repository.git.push(
+        done: tuple[int, str, str] = repository.git.push(
             *("--porcelain", "--no-verify", f"--force-with-lease={branch}:{tip.commit}", remote, f"{commit}:{branch}"),
             with_extended_output=True,
             with_exceptions=False,
         )
-    if status == 0 or _arrived(process, remote, tip.branch, commit):
-        return True
-    rejected = _REJECTED.search(told)
-    if rejected and _LOST_RACE.search(rejected[1]):
-        return False
-    raise _refused(rejected[1], stderr, tip) if rejected else remote_error(stderr.encode(), remote)
+    return done
 
 
-def _arrived(git: Process, remote: str, branch: str, commit: str) -> bool:
-    """Whether the push succeeded although its answer was lost on the way."""
-    listing = git.run("ls-remote", remote, f"refs/heads/{branch}").stdout
-    return remote_branch(listing, branch) == commit
+def _branch_at(git: Process, remote: str, branch: str) -> str | None:
+    return remote_branch(git.run("ls-remote", remote, f"refs/heads/{branch}").stdout, branch)
 
 
-def _refused(reason: str, stderr: str, tip: Tip) -> AccessError:
+def _refused(reason: str, stderr: str, tip: Tip) -> OrbitReleaseError:
     said = complaint(stderr.encode("utf-8", "surrogateescape"))
+    if _LOST_RACE.search(reason):  # and yet nobody was faster
+        hint = "look at the repository there: a lock file that a crash left behind has to be removed."
+        return UnavailableError(f"{tip.remote} cannot move {tip.branch}: {reason}: {said}", hint)
     hint = "publish with a token that may push there, or ask for the rule to allow it."
     return AccessError(f"{tip.remote} refuses the push to {tip.branch}: {reason}: {said}", hint)

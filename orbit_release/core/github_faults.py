@@ -1,0 +1,173 @@
+"""What GitHub's errors mean: whether another attempt helps, whether the work may be done, and what to tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orbit_release.errors import (
+    AccessError,
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    OrbitReleaseError,
+    UnavailableError,
+)
+
+_LONGEST_WAIT = 60  # seconds: a limit that asks for more ends the command
+_SERVER_FAULT = 500
+_LIMITED = (403, 429)
+_DAY = 86400
+# GraphQL's own internal error comes with the status of a success.
+_INTERNAL = "Something went wrong while executing your query"
+# What GitHub says, whatever the status it says it with: the kind of error, what happened, and what to do next.
+_REFUSALS: tuple[tuple[str, type[OrbitReleaseError], str, str], ...] = (
+    (
+        r"was archived",
+        AccessError,
+        "{repository} is archived: nothing can be published there",
+        "unarchive it in its settings first.",
+    ),
+    (
+        r"protected branch|rule violation|through a pull request|status checks? .*expected|bypass",
+        AccessError,
+        "{repository} protects {branch}: {said}",
+        "use the token of a GitHub App that may bypass the rule (README.md shows how){way_out}.",
+    ),
+    (
+        r"not permitted to create or approve pull requests",
+        AccessError,
+        "GitHub Actions may not open pull requests in {repository}",
+        "allow it under Settings, Actions, General, Workflow permissions, or use the token of a GitHub App.",
+    ),
+    (
+        r"auto.?merge is not allowed",
+        ConfigurationError,
+        "{repository} does not allow auto-merge",
+        'turn on "Allow auto-merge" in its settings, or leave out --auto-merge.',
+    ),
+    (
+        r"in unstable status",
+        ConfigurationError,
+        "{repository} requires no check, and GitHub waits for no other: the pull request is open, without auto-merge",
+        "require a check in the branch's rules, or merge it by hand.",
+    ),
+    (
+        r"not accessible by|must have admin|insufficient.?scopes|required scopes|SAML|write access|FORBIDDEN",
+        AccessError,
+        "GITHUB_TOKEN may not do this in {repository}: {said}",
+        "it needs `contents: write`, for pull requests also `pull-requests: write`: see `permissions:` of the job.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What GitHub was asked for; `way_out` is a hint at another way, `undone` says that surely nothing came of it."""
+
+    host: str
+    repository: str
+    branch: str
+    way_out: str = ""
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An answer that is an error, its headers in lower case; without a `status` none came, and `name` says why."""
+
+    status: int | None
+    data: object
+    headers: Mapping[str, str]
+    name: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Fault:
+        """Read what PyGithub or its transport raised."""
+        status, data, headers = (getattr(error, name, None) for name in ("status", "data", "headers"))
+        lower = {name.lower(): value for name, value in (headers or {}).items()}
+        return cls(status, data, lower, type(error).__name__)
+
+    @property
+    def kind(self) -> str:
+        """The type of a GraphQL error, or ""."""
+        match self.data:
+            case {"errors": [{"type": str(kind)}, *_]}:
+                return kind
+        return ""
+
+    @property
+    def said(self) -> str:
+        """What GitHub says, in one line."""
+        match self.data:
+            case {"errors": [{"message": str(said)}, *_]}:
+                pass
+            case {"message": str(said)}:
+                pass
+            case _:
+                said = f"status {self.status}" if self.status else self.name
+        return " ".join(said.split())
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the work may be done all the same."""
+        return self.status is None or self.status >= _SERVER_FAULT or _INTERNAL in self.said
+
+    def pause(self, attempt: int) -> float | None:
+        """Return the seconds to wait before another attempt; None where another one would not help."""
+        wait = self.headers.get("retry-after", "")
+        if wait.isdigit():
+            return float(wait) if int(wait) <= _LONGEST_WAIT else None
+        return float(2**attempt) if self.may_have_arrived else None
+
+
+def explained(fault: Fault, asked: Asked) -> OrbitReleaseError:
+    """Return what to tell about an error that stands."""
+    if told := _refusal(fault, asked) or _limit(fault, asked):
+        return told
+    if fault.status == 401:  # noqa: PLR2004  (https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api)
+        return AccessError("GitHub does not accept GITHUB_TOKEN", "it is wrong or expired: make a new one.")
+    if fault.status == 404:  # noqa: PLR2004
+        hint = "check GITHUB_REPOSITORY, and that the token may see it."
+        return NotFoundError(f"{asked.host} shows no {asked.repository} to this token", hint)
+    if not fault.may_have_arrived:
+        hint = "look at the repository on GitHub, and run it again."
+        return ConflictError(f"{asked.host} refuses: {fault.said}", hint)
+    hint = "run it again later: nothing is published twice. https://www.githubstatus.com tells of outages."
+    return UnavailableError(f"{asked.host} does not answer: {fault.said}", hint)
+
+
+def _refusal(fault: Fault, asked: Asked) -> OrbitReleaseError | None:
+    values = {"repository": asked.repository, "branch": asked.branch, "said": fault.said, "way_out": asked.way_out}
+    for pattern, kind, message, hint in _REFUSALS:
+        if re.search(pattern, f"{fault.said} {fault.kind}", re.IGNORECASE):
+            return kind(message.format(**values), hint.format(**values))
+    return None
+
+
+def _limit(fault: Fault, asked: Asked) -> UnavailableError | None:
+    """Return what to tell about a rate limit.
+
+    A used up limit shows in the headers of every answer, so that it alone does not make an error one of a limit.
+    https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    said, undone = fault.said.lower(), ": nothing was published" if asked.undone else ""
+    used_up = fault.status in _LIMITED and fault.headers.get("x-ratelimit-remaining") == "0"
+    if used_up or fault.kind == "RATE_LIMITED" or "rate limit exceeded" in said:
+        until = _time(fault.headers.get("x-ratelimit-reset", ""))
+        hint = f"run it again {until}, or use the token of a GitHub App, which has a limit of its own."
+        return UnavailableError(f"GITHUB_TOKEN has used up GitHub's rate limit{undone}", hint)
+    if fault.status == 429 or "secondary rate limit" in said:  # noqa: PLR2004  (too many requests)
+        seconds = fault.headers.get("retry-after", str(_LONGEST_WAIT))
+        hint = f"run it again in {seconds} seconds, and with fewer jobs at once{undone}."
+        return UnavailableError("GitHub's secondary rate limit holds this token back", hint)
+    return None
+
+
+def _time(seconds: str) -> str:
+    """Return when that is, in seconds since the epoch; the day goes without saying."""
+    if not seconds.isdigit():
+        return "in an hour"
+    hours, rest = divmod(int(seconds) % _DAY, 3600)
+    return f"after {hours:02}:{rest // 60:02}:{rest % 60:02} UTC"
