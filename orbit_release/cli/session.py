@@ -45,7 +45,9 @@ class Session:
         data = _read(file)
         # GitHub puts annotations at paths that start at the workspace.
         start = os.environ.get("GITHUB_WORKSPACE") if in_actions() else None
-        return Source(git, config.load(data, os.path.relpath(file, start or os.curdir)), _inside(git.top, file), data)
+        loaded = config.load(data, os.path.relpath(file, start or os.curdir))
+        git.branch = loaded.branch
+        return Source(git, loaded, _inside(git.top, file), data)
 
     def registry(self, budget: float = 60.0) -> Registry:
         """Return the registries; `budget`: seconds that a question may take."""
@@ -56,7 +58,7 @@ class Session:
 
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         masks = output.mask if output.in_actions() else lambda _secret, _username: None
-        token = os.environ.get("GITHUB_TOKEN")
+        token = os.environ.get("GITHUB_TOKEN", "").strip() or None
         return Registry(github_token=token, docker_config=folder, budget=budget, on_secret=masks)
 
     def github(self, git: Clone) -> GitHub:

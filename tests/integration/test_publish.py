@@ -88,6 +88,17 @@ def test_elsewhere_git_pushes_unless_the_api_is_asked_for(hub: Hub, tag: str) ->
     assert hub.author() == "github-actions[bot]"
 
 
+def test_the_remote_of_the_release_branch_is_the_one_at_github(hub: Hub, tag: str) -> None:
+    hub.repo.git("remote", "rename", "origin", "upstream")
+    hub.repo.git("remote", "add", "origin", "https://github.com/me/orbit")
+    hub.repo.git("remote", "set-url", "upstream", "https://github.com/octo/orbit")
+    hub.repo.git("config", "branch.main.remote", "upstream")
+    hub.repo.git("config", f"url.{hub.repo.origin}.insteadOf", "https://github.com/octo/orbit")
+    environment = {"GITHUB_API_URL": hub.server.url, "GITHUB_TOKEN": TOKEN}
+    ran = hub.repo.run(*bump(tag, "--via", "api"), directory=None, **environment)
+    assert (ran.code, hub.repo.deployed()["api"]) == (0, tag), ran.err
+
+
 def test_in_actions_git_pushes_where_it_is_asked_to_or_no_token_is_there(hub: Hub, tag: str) -> None:
     assert hub.in_actions(*bump(tag, "--via", "git")).code == 0
     assert hub.author() == "Ada"

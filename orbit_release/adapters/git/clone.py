@@ -63,12 +63,16 @@ class _Object:
 
 
 class Clone:
-    """One clone; use as a context manager, which ends the reading process."""
+    """One clone; use as a context manager, which ends the reading process.
+
+    `branch` is the release branch, once it is known: what it tracks is the remote, else `origin`.
+    """
 
     def __init__(self, directory: str, environment: Mapping[str, str]) -> None:
         self.process = Process(directory, environment)
         self._reader = self.process.start("cat-file", "--batch")
         self._deepened = False
+        self.branch = ""
         self._remotes: dict[str, str] | None = None
         self._read: dict[str, _Object] = {}
 
@@ -175,7 +179,7 @@ class Clone:
     def have(self, blobs: Iterable[str]) -> None:
         """Fetch the blobs that are about to be read at once, in a clone that was made without."""
         names = "".join(f"{name}\n" for name in sorted({*blobs} - self._read.keys()))
-        remote = self._remote("")
+        remote = self._remote(self.branch)
         if remote and names and self._remotes and f"remote.{remote}.promisor" in self._remotes:
             options = ("--no-tags", "--no-write-fetch-head", "--filter=blob:none", *_ALONE, "--stdin", remote)
             self.process.run("fetch", *options, stdin=names.encode())  # what this does not get comes one by one
@@ -209,13 +213,13 @@ class Clone:
 
     def remote_address(self) -> str:
         """Return the address of the remote as it is configured, or "" for a repository without one."""
-        remote = self._remote("")
+        remote = self._remote(self.branch)
         return self._remotes[f"remote.{remote}.url"] if remote and self._remotes else ""
 
     def fetch_commit(self, name: str) -> str | None:
         """Return a commit by its full name, asking the remote for it if it is not here; None if nobody has it."""
         found = self.commit(name)
-        remote = self._remote("")
+        remote = self._remote(self.branch)
         if found or remote is None or not _OBJECT_NAME.fullmatch(name):
             return found
         self.process.run(*self._fetch(remote), name)
@@ -225,7 +229,7 @@ class Clone:
         """Complete the history if the clone is shallow, without file contents where the server can leave them out."""
         if not self.is_shallow:
             return
-        remote = self._remote("")
+        remote = self._remote(self.branch)
         if remote is None:
             raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
         if self.process.run("fetch", "--no-tags", "--unshallow", "--filter=blob:none", *_ALONE, remote).returncode:
