@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.hub import Hub
 from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, git, pushed, sha
 
 FLOW = """\
@@ -336,3 +337,23 @@ def test_a_clone_that_is_gone(offline: Monorepo) -> None:
     shutil.rmtree(offline.origin)
     ran = offline.run("rollback", "api")
     assert (ran.code, "hint: " in ran.err) in {(5, True), (9, True)}
+
+
+def test_a_rollback_through_the_api_and_as_a_pull_request(hub: Hub) -> None:
+    tags = [release(hub.repo, "api") for _ in range(3)]
+    ran = hub.in_actions("rollback", "api", "-m", "too slow")
+    assert (ran.code, hub.author()) == (0, "github-actions[bot]"), ran.err
+    assert api(hub.repo) == f"{tags[1]} # the first one # held: too slow"
+    ran = hub.run("rollback", "api", "--pr")
+    assert (ran.code, api(hub.repo).split()[0]) == (0, tags[1]), ran.err
+    (pull,) = hub.server.pulls
+    assert (pull.head, pull.title) == ("orbit-release/rollback/only/api", f"rollback: api {tags[0]}")
+    assert f"| `api` | `{tags[1]}` | `{tags[0]}` | 2 commits out |" in (pull.body or "")
+    assert hub.proposed("api", pull.head) == tags[0]
+
+
+def test_a_freeze_as_a_pull_request(hub: Hub) -> None:
+    ran = hub.run("hold", "--all", "-m", "@everyone: Fixes #1", "--pr")
+    (pull,) = hub.server.pulls
+    assert (ran.code, pull.head, pull.title) == (0, "orbit-release/hold/all", "hold: 3 services"), ran.err
+    assert pull.body == "".join(f"- `{name}`: `held: @everyone: Fixes #1`\n" for name in ("api", "web", "worker"))

@@ -1,0 +1,214 @@
+"""Rules about the workflows that call this tool: permissions, history, caches, and filters that hide a service.
+
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from orbit_release.core.check.finding import Finding, Group, Note, Rule
+from orbit_release.core.check.tree import Tree
+from orbit_release.core.service import Service
+
+FOLDER = ".github/workflows"
+_ENDINGS = (".yaml", ".yml")
+_CALL = re.compile(
+    r"\borbit-release\b(?P<options>[^\n;&|]*?)\s(?P<command>plan|build|bump|rollback)\b(?P<rest>[^\n;&|]*)"
+)
+_OWN_TOKENS = ("github.token", "secrets.GITHUB_TOKEN")
+_LEVELS = ("none", "read", "write")
+_GITHUB_REGISTRY = "ghcr.io"
+
+PERMISSIONS = Rule(
+    "workflow-permissions",
+    Group.WORKFLOW,
+    "GITHUB_TOKEN may do only what the job's permissions grant: the step fails, after the images were built.",
+)
+HISTORY = Rule(
+    "workflow-history",
+    Group.WORKFLOW,
+    "What changed since a deployed tag is read from the history, which a shallow checkout leaves out.",
+)
+CACHE = Rule("workflow-cache", Group.WORKFLOW, "Services that share the scope of a build cache overwrite each other's.")
+FILTER = Rule(
+    "workflow-filter", Group.WORKFLOW, "A push that only changes a file outside of the filter starts no run: it waits."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A node of a workflow; keys and indices that are not there lead to an empty one."""
+
+    node: yaml.Node | None
+    line: int
+
+    def get(self, *keys: str) -> _Item:
+        item = self
+        for key in keys:
+            item = next((value for name, value in item.entries() if name == key), _Item(None, item.line))
+        return item
+
+    def entries(self) -> Iterator[tuple[str, _Item]]:
+        for key, value in self.node.value if isinstance(self.node, yaml.MappingNode) else ():
+            yield str(key.value), _Item(value, key.start_mark.line + 1)
+
+    def items(self) -> list[_Item]:
+        found = self.node.value if isinstance(self.node, yaml.SequenceNode) else ()
+        return [_Item(value, value.start_mark.line + 1) for value in found]
+
+    @property
+    def text(self) -> str:
+        return str(self.node.value) if isinstance(self.node, yaml.ScalarNode) else ""
+
+    def texts(self) -> list[_Item]:
+        return self.items() or ([self] if self.text else [])
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A step that calls a command of the tool."""
+
+    command: str
+    words: str
+    step: _Item
+    job: _Item
+
+
+def workflow_findings(
+    services: Sequence[Service], tree: Tree, inputs: Callable[[Service], list[str]]
+) -> Iterator[Finding | Note]:
+    """Yield what is wrong with the workflows that call this tool; `inputs` lists a service's files."""
+    called = False
+    for path in tree.below(FOLDER):
+        workflow = _read(tree, path) if path.endswith(_ENDINGS) else None
+        calls = list(_calls(workflow)) if workflow else []
+        if workflow and calls:
+            called = True
+            findings = (*_permissions(services, workflow, calls), *_history(calls), *_caches(workflow))
+            yield from (Finding(rule, path, line, *texts) for rule, line, *texts in findings)
+            yield from (Finding(FILTER, path, line, *texts) for line, *texts in _filters(services, workflow, inputs))
+    if not called:
+        yield Note(Group.WORKFLOW, f"no workflow below {FOLDER} calls orbit-release: releases are made by hand")
+
+
+def _read(tree: Tree, path: str) -> _Item | None:
+    data = tree.read(path)
+    if b"orbit-release" not in data:
+        return None
+    try:
+        return _Item(yaml.compose(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), 1)
+    except yaml.YAMLError:  # GitHub refuses it, and says where
+        return None
+
+
+def _calls(workflow: _Item) -> Iterator[_Call]:
+    for _, job in workflow.get("jobs").entries():
+        for step in job.get("steps").items():
+            for found in _CALL.finditer(step.get("run").text.replace("\\\n", " ")):
+                yield _Call(found["command"], found["rest"], step, job)
+
+
+_Found = tuple[Rule, int, str, str]
+
+
+def _permissions(services: Sequence[Service], workflow: _Item, calls: Sequence[_Call]) -> Iterator[_Found]:
+    seen = set()
+    for call in calls:
+        granted = next((one for one in (call.job.get("permissions"), workflow.get("permissions")) if one.node), None)
+        for name, level in _needed(services, call):
+            has = _granted(granted, name)
+            if _LEVELS.index(has) < _LEVELS.index(level) and (id(call.job.node), name, level) not in seen:
+                seen.add((id(call.job.node), name, level))
+                line = granted.line if granted else call.step.line
+                told = (
+                    f"its job grants `{name}: {has}`"
+                    if granted
+                    else "neither its job nor the workflow names permissions"
+                )
+                message = f"`orbit-release {call.command}` needs `{name}: {level}`, and {told}"
+                yield PERMISSIONS, line, message, f"write `{name}: {level}` below `permissions:` of the job."
+
+
+def _needed(services: Sequence[Service], call: _Call) -> Iterator[tuple[str, str]]:
+    token = _token(call)
+    writes = call.command in {"bump", "rollback"} and "--dry-run" not in call.words
+    if not token or any(own in token for own in _OWN_TOKENS):  # an App's token has permissions of its own
+        yield "contents", "write" if writes else "read"
+        if writes and "--pr" in call.words.split():
+            yield "pull-requests", "write"
+    asks = call.command != "plan" or "github" in call.words or "--registry" in call.words
+    if asks and any(service.repository.host == _GITHUB_REGISTRY for service in services):
+        pushes = call.command == "build" and "--no-push" not in call.words
+        yield "packages", "write" if pushes else "read"
+
+
+def _token(call: _Call) -> str:
+    return call.step.get("env", "GITHUB_TOKEN").text or call.job.get("env", "GITHUB_TOKEN").text
+
+
+def _granted(permissions: _Item | None, name: str) -> str:
+    if permissions is None:
+        return "none"
+    if permissions.text in {"read-all", "write-all"}:
+        return permissions.text.removesuffix("-all")
+    level = permissions.get(name).text
+    return level if level in _LEVELS else "none"
+
+
+def _history(calls: Sequence[_Call]) -> Iterator[_Found]:
+    for job in {id(call.job.node): call.job for call in calls}.values():
+        steps = job.get("steps").items()
+        checkouts = [step for step in steps if step.get("uses").text.startswith("actions/checkout@")]
+        if not any(step.get("with", "fetch-depth").text == "0" for step in checkouts):
+            line = checkouts[0].line if checkouts else job.line
+            message = "the checkout is shallow" if checkouts else "the job checks nothing out"
+            fix = "give actions/checkout `fetch-depth: 0` and `filter: blob:none`: history without contents."
+            yield HISTORY, line, message, fix
+
+
+def _caches(workflow: _Item) -> Iterator[_Found]:
+    for _, job in workflow.get("jobs").entries():
+        for step in job.get("steps").items() if job.get("strategy", "matrix").node else ():
+            for key in ("cache-from", "cache-to"):
+                cache = step.get("with", key)
+                if "type=gha" in cache.text and not re.search(r"\bscope=[^,\s]*\$\{\{[^}]*\bmatrix\.", cache.text):
+                    fix = "add `scope=${{ matrix.cache_scope }}` to it."
+                    yield CACHE, cache.line, f"all jobs of this matrix have one scope in `{key}`", fix
+
+
+def _filters(
+    services: Sequence[Service], workflow: _Item, inputs: Callable[[Service], list[str]]
+) -> Iterator[tuple[int, str, str]]:
+    push = workflow.get("on", "push")
+    for key, hides in (("paths", False), ("paths-ignore", True)):
+        globs = push.get(key).texts()
+        rules = [(not one.text.startswith("!"), _glob(one.text.removeprefix("!"))) for one in globs]
+        for service in services if rules else ():
+            hidden = next((path for path in inputs(service) if _matches(rules, path) == hides), None)
+            if hidden:
+                message = f"`{key}` hides a push that changes {hidden}, an input of {service.name}"
+                yield push.get(key).line, message, f"leave `{key}` out: the plan finds what a push changed by itself."
+
+
+def _matches(rules: Sequence[tuple[bool, re.Pattern[str]]], path: str) -> bool:
+    """Whether a filter's patterns match; the last one that matches decides."""
+    return next((selects for selects, pattern in reversed(rules) if pattern.fullmatch(path)), False)
+
+
+def _glob(text: str) -> re.Pattern[str]:
+    """Translate a filter's pattern: `**` crosses slashes, `?` and `+` repeat what is before them."""
+    parts = {"**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
+    found = re.findall(r"\*\*/?|\*|\?|\+|\[[^\]]+\]|\\.|.", text)
+    translated = (
+        parts.get(one) or ("(?:.*/)?" if one == "**/" else one if one[0] == "[" else re.escape(one[-1]))
+        for one in found
+    )
+    try:
+        return re.compile("".join(translated))
+    except re.error:  # GitHub refuses the workflow
+        return re.compile(re.escape(text))
