@@ -1,4 +1,4 @@
-"""Comments that let a finding pass: `# orbit-release: ignore[rule] reason` on its line, or on a line of its own above."""
+"""Comments that let a finding pass: `# orbit-release: ignore[rule] reason` on its line, or alone on the line above."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""What all rules of `check` share: comments that let a finding pass, and the deployed tags."""
+
+from __future__ import annotations
+
+import pytest
+
+from orbit_release.core.check.deployed import deployed_findings
+from orbit_release.core.check.finding import Finding, Group, Rule
+from orbit_release.core.check.ignore import without_ignored
+from orbit_release.core.image import ImageReference
+from orbit_release.core.manifest import FoundImage
+
+RULE = Rule("some-rule", Group.INPUTS, "because")
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("a\nCOPY x y # orbit-release: ignore[some-rule] it is made by the build\n", True),
+        ("# orbit-release: ignore[some-rule] made by the build\nCOPY x y\n", True),
+        ("  #orbit-release:ignore[other, some-rule] made by the build\nCOPY x y\n", True),
+        ("# orbit-release: ignore[inputs] made by the build\nCOPY x y\n", True),
+        ("# orbit-release: ignore[some-rule]\nCOPY x y\n", False),  # without a reason
+        ("# orbit-release: ignore[other] why\nCOPY x y\n", False),
+        ("RUN x # orbit-release: ignore[some-rule] why\nCOPY x y\n", False),  # that is of its own line
+        ("# orbit-release: ignore[some-rule] why\n\nCOPY x y\n", False),
+    ],
+)
+def test_a_comment_lets_a_finding_pass(text: str, passes: bool) -> None:  # noqa: FBT001
+    line = text.split("\n").index("COPY x y") + 1 if "COPY x y\n" in text else 2
+    finding = Finding(RULE, "Dockerfile", line, "m", "f")
+    assert list(without_ignored([finding], lambda _: text.encode())) == ([] if passes else [finding])
+
+
+def test_a_finding_of_an_empty_file() -> None:
+    finding = Finding(RULE, "f", 1, "m", "f")
+    assert list(without_ignored([finding], lambda _: b"")) == [finding]
+
+
+COMMITS = {"aaaaaaa": "a" * 40, "bbbbbbb": "b" * 40}
+
+
+@pytest.mark.parametrize(
+    ("tag", "rules"),
+    [
+        ("sha-aaaaaaa", []),
+        ("sha-bbbbbbb", ["tag-not-merged"]),
+        ("sha-ccccccc", ["tag-without-commit"]),
+        ("latest", []),
+        ("v1.2.3", []),
+    ],
+)
+def test_a_deployed_tag_names_a_commit_of_the_branch(tag: str, rules: list[str]) -> None:
+    image = FoundImage(ImageReference.parse(f"ghcr.io/o/api:{tag}"), "k8s/api.yaml", 7, None)
+    found = list(deployed_findings([image], COMMITS.get, lambda commit: commit == "a" * 40, "main"))
+    assert [(one.rule.name, one.path, one.line) for one in found] == [(rule, "k8s/api.yaml", 7) for rule in rules]
