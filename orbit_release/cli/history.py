@@ -92,11 +92,11 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
     text = render(Page(*about, found.services, found.histories, figures(found.histories, now)))
     page = Path(folder) / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    part = page.with_name(".index.html.part")  # who looks at the page meanwhile never sees half of it
+    part = page.with_name(f".index.html.{os.getpid()}")  # who looks at the page meanwhile never sees half of it
     part.write_text(text, encoding="utf-8")
     part.replace(page)
     for unasked in found.unasked:
-        output.warn(f"could not ask {unasked}")
+        output.say(f"not asked: {unasked}")
     output.say(f"wrote {page}")
 
 
@@ -107,12 +107,16 @@ def _look(
     from orbit_release.flows.status import status
 
     tip = source.git.tip(source.config.branch, fetch=fetch)
-    github = session.github(source.git) if os.environ.get("GITHUB_TOKEN") and not offline else None
+    token = os.environ.get("GITHUB_TOKEN")
+    github = session.github(source.git) if token and not offline else None
+    left_out = ["the registry and GitHub: --offline"] if offline else []
+    left_out += ["open pull requests: no GITHUB_TOKEN"] if not (offline or token) else []
     found = status(
         source,
         source.config.select(names),
         tip,
         registry=None if offline else session.registry(budget=_PATIENCE),
         pull_requests=(lambda: github.open_releases(tip.branch)) if github else None,
+        unasked=left_out,
     )
     return found, tip

@@ -83,7 +83,7 @@ def _point(git: Clone, to: str) -> str | int:
 
 def _show(rolled: Rolled, ways: Ways) -> None:
     from orbit_release import output
-    from orbit_release.core.manifest import NOT_HELD
+    from orbit_release.core.manifest import is_hold
     from orbit_release.core.text import printable
 
     if rolled.published is None:
@@ -93,7 +93,8 @@ def _show(rolled: Rolled, ways: Ways) -> None:
     ways.show(rolled.published)
     holds = rolled.published.notes.holds if rolled.published and not ways.dry_run else {}
     for name, reason in holds.items():
-        if reason not in (None, NOT_HELD):
-            output.say(f"{name} is held: {printable(reason)}; once it is mended: orbit-release unhold {name}")
-    for name in rolled.loose:
-        output.warn(f"{name} has no place for the comment `# held`: that it went back holds it, until a bump by hand")
+        if is_hold(reason):
+            output.say(f"{name} is held: {printable(reason or '')}; once it is mended: orbit-release unhold {name}")
+    for name, back in rolled.loose.items():
+        then = "that it went back holds it, until a bump by hand" if back else "nothing holds it"
+        output.warn(f"{name} has no place for the comment `# held`: {then}")

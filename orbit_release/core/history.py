@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orbit_release.core.graph import Commit, Graph
 from orbit_release.core.image import LATEST, ImageReference, Repository
-from orbit_release.core.manifest import FoundImage
+from orbit_release.core.manifest import FoundImage, is_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,61 +30,136 @@ class Deployed:
     place: int = 0  # of `since` in the manifests' log, the oldest first: clocks may disagree
 
 
+Images = tuple[FoundImage, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a first-parent commit did to the manifests that it changed: the references in them, before and after."""
+    """What a first-parent commit did to the manifests that it changed: the images in them, before and after.
+
+    None stands for a manifest that cannot be read: nobody can sync it, so what was deployed stays deployed.
+    """
 
     commit: Commit
-    before: Mapping[str, Sequence[FoundImage]]
-    after: Mapping[str, Sequence[FoundImage]]
+    before: Mapping[str, Images | None]
+    after: Mapping[str, Images | None]
 
-    def touches(self, repository: Repository) -> bool:
-        """Whether the references of a repository, or the marks beside them, are other ones afterwards."""
-        return _images(self.before, repository) != _images(self.after, repository)
 
-    def found_before(self, repository: Repository) -> bool:
-        """Whether a repository had a reference before."""
-        return bool(_images(self.before, repository))
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of the versions that a service is deployed with, and the marks beside them before and after."""
 
-    def unmarked_steps(self, repository: Repository) -> list[tuple[ImageReference, ImageReference]]:
-        """Return the steps, old and new, that a repository's references made while no mark beside them changed."""
-        before, after = (_images(side, repository) for side in (self.before, self.after))
-        if {mark for _, mark in before} != {mark for _, mark in after}:
-            return []
-        gone, new = ({one for one, _ in a} - {one for one, _ in b} for a, b in ((before, after), (after, before)))
-        return [(old, one) for old in gone for one in new]
+    commit: Commit
+    gone: Images
+    new: Images
+    marks_before: frozenset[str | None]
+    marks_after: frozenset[str | None]
+
+    def is_held(self, marks_now: Collection[str | None]) -> bool:
+        """Whether a move back counts as a hold.
+
+        It does not where the same commit set the mark of a hold, which then counts alone, and where somebody has
+        let go since: a mark that says so, and was not there before the move.
+        """
+        own = any(is_hold(mark) for mark in self.marks_after - self.marks_before)
+        let_go = any(mark is not None and not is_hold(mark) for mark in {*marks_now} - self.marks_before)
+        return not own and not let_go
+
+
+class _Deployment:
+    """The images of one repository, by manifest, at some point of the history."""
+
+    def __init__(self, files: Mapping[str, Images] | None = None) -> None:
+        self.files = dict(files or {})
+
+    def step(self, side: Mapping[str, Images]) -> bool:
+        """Go to the other side of a change; False if that is the same."""
+        before = dict(self.files)
+        self.files.update(side)
+        return before != self.files
+
+    @property
+    def images(self) -> Images:
+        return tuple(image for images in self.files.values() for image in images)
+
+    @property
+    def references(self) -> tuple[ImageReference, ...]:
+        return tuple(dict.fromkeys(image.reference for image in self.images))
+
+
+def _of(side: Mapping[str, Images | None], repository: Repository) -> dict[str, Images]:
+    """Return a repository's images of one side of a change, without the manifests that cannot be read."""
+    known = {path: images for path, images in side.items() if images is not None}
+    return {
+        path: tuple(one for one in images if one.reference.repository == repository) for path, images in known.items()
+    }
+
+
+def _touched(change: Change) -> set[Repository]:
+    sides = (*change.before.values(), *change.after.values())
+    return {image.reference.repository for images in sides for image in images or ()}
+
+
+def newest_moves(changes: Iterable[Change], now: Mapping[Repository, Images]) -> dict[Repository, Move]:
+    """Return the newest move of each service; the changes come newest first, and no more of them are read than needed.
+
+    What only adds a manifest, takes one away, or pins the digest of the same tag, is no move.
+    """
+    left = {repository: _Deployment(_by_path(images)) for repository, images in now.items()}
+    found: dict[Repository, Move] = {}
+    for change in changes if left else ():
+        for repository in _touched(change) & left.keys():
+            deployment = left[repository]
+            after = deployment.images
+            if deployment.step(_of(change.before, repository)) and (move := _move(change, deployment.images, after)):
+                found[repository] = move
+                del left[repository]
+        if not left:
+            break
+    return found
+
+
+def _by_path(images: Images) -> dict[str, Images]:
+    paths = dict.fromkeys(image.path for image in images)
+    return {path: tuple(image for image in images if image.path == path) for path in paths}
+
+
+def _move(change: Change, before: Images, after: Images) -> Move | None:
+    old, new = ({image.reference.version for image in images} for images in (before, after))
+    gone = tuple(image for image in before if image.reference.version not in new)
+    came = tuple(image for image in after if image.reference.version not in old)
+    marks = (frozenset(image.mark for image in images) for images in (before, after))
+    return Move(change.commit, gone, came, *marks) if gone and came else None
 
 
 def replay(changes: Iterable[Change]) -> dict[Repository, tuple[Deployed, ...]]:
     """Return, by repository, what was deployed one after the other; the changes come oldest first."""
-    files: dict[str, Sequence[FoundImage]] = {}
+    deployments: dict[Repository, _Deployment] = {}
     found: dict[Repository, list[Deployed]] = {}
     for place, change in enumerate(changes):
-        files.update(change.after)
-        images = [image for side in (change.before, change.after) for found_ in side.values() for image in found_]
-        for repository in dict.fromkeys(image.reference.repository for image in images):
-            now = _deployed_by(change, repository, files)
-            _append(found.setdefault(repository, []), now, change.commit, place)
+        for repository in _touched(change):
+            deployment = deployments.setdefault(repository, _Deployment())
+            before = deployment.references
+            if deployment.step(_of(change.after, repository)):
+                stretches = found.setdefault(repository, [])
+                _append(stretches, before, deployment.references, change.commit, place)
     return {repository: tuple(stretches) for repository, stretches in found.items()}
 
 
-def _deployed_by(
-    change: Change, repository: Repository, files: Mapping[str, Sequence[FoundImage]]
-) -> ImageReference | None:
-    """Return what a service is deployed with after a change; where its manifests differ, the change decides."""
-    before, after = (_references(side, repository) for side in (change.before, change.after))
-    new = [one for one in after if one not in before]
-    return next(iter((*new, *after, *_references(files, repository))), None)
-
-
-def _references(files: Mapping[str, Sequence[FoundImage]], repository: Repository) -> tuple[ImageReference, ...]:
-    images = (image for found in files.values() for image in found)
-    return tuple(dict.fromkeys(one.reference for one in images if one.reference.repository == repository))
-
-
-def _append(stretches: list[Deployed], now: ImageReference | None, commit: Commit, place: int) -> None:
+def _append(
+    stretches: list[Deployed],
+    before: Sequence[ImageReference],
+    after: Sequence[ImageReference],
+    commit: Commit,
+    place: int,
+) -> None:
+    """Go on with what is deployed after a change; where manifests differ, what came last counts."""
     last = stretches[-1] if stretches and stretches[-1].until is None else None
-    if last and last.reference == now:
+    new = [reference for reference in after if reference not in before]
+    stays = [last.reference] if last and last.reference in after else []
+    now = next(iter((*new, *stays, *after)), None)
+    if last and now and _is_same(last.reference, now):
+        stretches[-1] = replace(last, reference=now)
         return
     if last:
         stretches[-1] = replace(last, until=commit)
@@ -92,21 +167,44 @@ def _append(stretches: list[Deployed], now: ImageReference | None, commit: Commi
         stretches.append(Deployed(now, commit, last.reference if last else None, place=place))
 
 
+def _is_same(one: ImageReference, other: ImageReference) -> bool:
+    """Whether two references name one image, of which a digest may have been pinned in between."""
+    return one.tag == other.tag and (
+        one.digest == other.digest or (one.tag is not None and None in (one.digest, other.digest))
+    )
+
+
 def explain(
     stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], graph: Graph
 ) -> tuple[Deployed, ...]:
     """Tell for each what it brought, and whether it went back; `commits` are those that the references name."""
-    explained, seen = [], set[ImageReference]()
+    explained: list[Deployed] = []
+    standing: list[Deployed] = []
     for one in stretches:
         base, head = commits.get(one.before) if one.before else None, commits.get(one.reference)
         if base and head and base in graph and head in graph:
             back = base != head and graph.is_ancestor(head, base)
             between = tuple(graph.between(*((head, base) if back else (base, head))))
-        else:
-            back, between = one.before is not None and one.reference in seen, ()
+        else:  # a tag that comes again, though it was not rolled back from
+            back, between = one.before is not None and _place(standing[:-1], one) is not None, ()
         explained.append(replace(one, is_rollback=back, base=base, head=head, commits=between))
-        seen.add(one.reference)
+        _stand(standing, explained[-1])
     return tuple(explained)
+
+
+def _stand(standing: list[Deployed], one: Deployed) -> None:
+    """Put what was deployed upon what stood before; what it goes back over falls."""
+    place = _place(standing, one)
+    if one.is_rollback:
+        del standing[place if place is not None else -1 :]
+    elif place is not None and place == len(standing) - 1:  # it was away for a while
+        del standing[place:]
+    standing.append(one)
+
+
+def _place(standing: Sequence[Deployed], one: Deployed) -> int | None:
+    places = (place for place, kept in enumerate(standing) if _is_same(kept.reference, one.reference))
+    return next(places, None)
 
 
 def deployed_at(stretches: Sequence[Deployed], time: int) -> Deployed | None:
@@ -117,16 +215,15 @@ def deployed_at(stretches: Sequence[Deployed], time: int) -> Deployed | None:
 
 def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
     """Return what can be rolled back to, newest first: what ran before, without what was rolled back from since."""
-    stack: list[Deployed] = []
+    standing: list[Deployed] = []
     for one in stretches:
-        known = [kept.reference for kept in stack]
-        if one.is_rollback and one.reference in known:
-            del stack[known.index(one.reference) + 1 :]
-        elif one.is_rollback:
-            stack[-1:] = [one]
-        else:
-            stack.append(one)
-    return [one for one in stack[-2::-1] if is_fixed(one.reference)]
+        _stand(standing, one)
+    return [one for one in standing[-2::-1] if is_fixed(one.reference)]
+
+
+def is_fixed(reference: ImageReference) -> bool:
+    """Whether a reference names the same image forever, as far as its tag tells."""
+    return reference.tag != LATEST if reference.tag else reference.digest is not None
 
 
 def has_failed(one: Deployed, after: Deployed | None) -> bool:
@@ -134,15 +231,3 @@ def has_failed(one: Deployed, after: Deployed | None) -> bool:
     if one.is_rollback or after is None or not after.is_rollback:
         return False
     return one.until is not None and one.until.name == after.since.name
-
-
-def is_fixed(reference: ImageReference) -> bool:
-    """Whether a reference names the same image forever, as far as its tag tells."""
-    return reference.tag not in (None, LATEST)
-
-
-def _images(
-    files: Mapping[str, Sequence[FoundImage]], repository: Repository
-) -> set[tuple[ImageReference, str | None]]:
-    images = (image for found in files.values() for image in found)
-    return {(one.reference, one.mark) for one in images if one.reference.repository == repository}

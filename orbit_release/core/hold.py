@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.core.fields import Container, KustomizeImage, Placeholder
 from orbit_release.core.image import ImageReference, Repository
-from orbit_release.core.manifest import NOT_HELD
+from orbit_release.core.manifest import is_hold
 from orbit_release.core.mark import BLANKS, BLOCKS, mark_of, marks_of, rest_of_line
 from orbit_release.core.proof import prove_comments, unproven
 from orbit_release.core.reading import Manifest, read_manifest, spots_in
@@ -83,8 +83,8 @@ def valid_reason(text: str) -> str:
     """Return the reason of a hold without the blanks around it; InvalidError unless it is one printable line."""
     reason = text.strip()
     _require_line(reason)
-    if reason.casefold() == NOT_HELD:
-        raise InvalidError(f"{text!r} is no reason: the mark `# held: {NOT_HELD}` lets go of a service", _HINT)
+    if not is_hold(reason):
+        raise InvalidError(f"{text!r} is no reason: the mark `# held: no` lets go of a service", _HINT)
     return reason
 
 
@@ -210,7 +210,7 @@ def _unplaced(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -
 def _warnings(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[str]:
     for one in readings:
         if one.before != one.after and one.image.repository not in marks:
-            holds = one.after is not None and one.after.casefold() != NOT_HELD
+            holds = is_hold(one.after)
             verb = "holds" if holds else "lets go of"
             yield f"{manifest.where(one.image)}: this {verb} {one.image.repository} as well"
 

@@ -6,6 +6,7 @@ that starts with `path:line`; `path` is only ever text in messages and results.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ from orbit_release.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-NOT_HELD = "no"  # the mark of a person who lets go of what moved backwards
+# The marks that let go of what moved back; a reason of these words would be one of them.
+_LETS_GO = re.compile(r"no(?:, after [0-9a-f]{7,64})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,24 @@ class FoundImage:
 
     @property
     def hold(self) -> str | None:
-        """The reason of a hold; None without one, and where a person said `# held: no`."""
-        return None if self.mark is not None and self.mark.casefold() == NOT_HELD else self.mark
+        """The reason of a hold, or None."""
+        return self.mark if is_hold(self.mark) else None
+
+
+def is_hold(mark: str | None) -> bool:
+    """Whether a mark keeps automation away: it says something else than `no`."""
+    return mark is not None and not _LETS_GO.fullmatch(mark)
 
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """What to write: `digest` beside the tag everywhere, `refresh` only where a digest stands today."""
+    """What to write: `digest` beside the tag everywhere, `refresh` only where a digest stands today.
+
+    Without a tag it is an image that is deployed by its digest alone.
+    """
 
     repository: Repository
-    tag: Tag
+    tag: Tag | None
     digest: Digest | None = None
     refresh: Digest | None = None
 
@@ -112,6 +122,9 @@ def _after(manifest: Manifest, spot: Container | KustomizeImage, new: NewImage) 
     if digest and not spot.digest:
         message = f"{manifest.where(spot)}: {before.repository} has no field for a digest"
         raise InvalidError(message, "Add a `digest:` field to this entry, or leave the digest out.")
+    if spot.tag and not new.tag:
+        message = f"{manifest.where(spot)}: {before.repository} has a tag, and the new image has none"
+        raise InvalidError(message, "Remove the `newTag:` field from this entry, or name a tag.")
     return ImageReference(before.repository, new.tag if spot.tag else None, digest)
 
 
@@ -127,7 +140,7 @@ def _add(
 def _replacements(spot: Container | KustomizeImage, after: ImageReference) -> list[Replacement]:
     before = spot.reference
     if isinstance(spot, Container):
-        keep = len(before.repository.name) + bool(before.tag)  # the colon as well, it may be escaped
+        keep = len(before.repository.name) + bool(before.tag and after.tag)  # the colon as well, it may be escaped
         return [Replacement(spot.image, keep, str(after)[keep:])]
     fields = ((spot.tag, before.tag, after.tag), (spot.digest, before.digest, after.digest))
     return [Replacement(scalar, 0, str(new)) for scalar, old, new in fields if scalar and new not in (None, old)]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from orbit_release.core.graph import Commit
 from orbit_release.core.hold import Marked, MarkEdit, Unplaced, mark
 from orbit_release.core.image import Repository
-from orbit_release.core.manifest import NOT_HELD, Edit, NewImage, Rewrite, rewrite
+from orbit_release.core.manifest import Edit, NewImage, Rewrite, is_hold, rewrite
 
 # No `@` in host and path: credentials that break the rules of addresses must not slip into either.
 _SCP_ADDRESS = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[\w.-]+/.*)")
@@ -124,7 +124,8 @@ class Notes:
     def message(self) -> str:
         """Return the message of the release commit: a title, a line for each service, and trailers for machines."""
         lines = [f"{step.service}: {step.before} -> {step.after}{self._about(step)}" for step in self.steps]
-        lines += [f"{service}: {hold_text(reason)}" for service, reason in self.holds.items()]
+        # The reason is in the manifest: here GitHub would notify `@name`, and close what `Fixes #1` names.
+        lines += [f"{service}: {'held' if is_hold(mark) else 'not held'}" for service, mark in self.holds.items()]
         trailers = [f"Orbit-Release: {step.service} {step.after}" for step in self.steps]
         return "\n\n".join(filter(None, (self.title, "\n".join(lines), "\n".join(trailers)))) + "\n"
 
@@ -139,7 +140,7 @@ class Notes:
 
 def hold_text(mark: str | None) -> str:
     """Return what a mark says, as text."""
-    return "not held" if mark in (None, NOT_HELD) else f"held: {mark}"
+    return f"held: {mark}" if is_hold(mark) else "not held"
 
 
 def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str, Edit]:

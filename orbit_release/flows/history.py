@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.adapters.git.raw import Blobs
 from orbit_release.core.graph import Commit
-from orbit_release.core.history import Change, Deployed, explain, replay
+from orbit_release.core.history import Change, Deployed, Images, Move, explain, is_fixed, newest_moves, replay
 from orbit_release.core.image import Repository
-from orbit_release.core.manifest import FoundImage, find_images
+from orbit_release.core.manifest import find_images
 from orbit_release.core.plan import History
 from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError
 from orbit_release.flows.source import MANIFEST_ENDINGS, Source, commit_of
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.registry import Registry
 
 _AT_ONCE = 64  # commits whose manifests are read, and in a clone without blobs fetched, together
 
@@ -26,7 +30,7 @@ def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, 
     git = source.git
     git.deepen()
     repositories = {service.repository for service in services}
-    with git.log(tip.commit, [source.config.manifests]) as log:
+    with git.log(tip.commit, source.manifest_folders(tip)) as log:
         found = replay(reversed([*changes(git, log, repositories)]))
     references = {one.reference for stretches in found.values() for one in stretches}
     commits = {reference: commit_of(git, reference, None) for reference in references}
@@ -40,11 +44,11 @@ def changes(
     """Yield what each commit of a log did to the references of some repositories, newest first, as it is read."""
 
     @cache  # what a commit leaves behind is what the next one finds
-    def images(path: str, blob: str | None) -> Sequence[FoundImage]:
+    def images(path: str, blob: str | None) -> Images | None:
         try:
             return find_images(git.blob(blob), path, repositories) if blob else ()
-        except InvalidError:  # broken for a while: nothing was deployed from it
-            return ()
+        except InvalidError:
+            return None
 
     while some := [(commit, [*filter(_is_manifest, files)]) for commit, files in islice(log, _AT_ONCE)]:
         git.have(_blobs(files for _, files in some))
@@ -55,50 +59,65 @@ def changes(
             yield Change(commit, before, after)
 
 
-def moved_back(source: Source, tip: Tip, services: Sequence[Service]) -> dict[str, str]:
-    """Return, by service, how it moved back, where its newest change did and nobody has let go since.
+@dataclass(frozen=True, slots=True)
+class MovedBack:
+    """The version that a service moved back from, and the commit that did it (its full name)."""
+
+    version: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"moved back from {self.version} in {self.commit[:7]}"
+
+
+def moved_back(
+    source: Source, tip: Tip, services: Sequence[Service], registry: Registry | None = None
+) -> dict[str, MovedBack]:
+    """Return the services that moved back, where nobody has let go since.
 
     That counts as a hold: somebody reverted a release, and automation must not bring it back.
     """
-    found = source.deployed(tip)
-    newest = _newest_changes(source, tip, services, {one.path for s in services for one in found[s.repository]})
-    # What begins where its manifest does may have come from another one.
-    new = [s for s in services if s.repository in newest and not newest[s.repository].found_before(s.repository)]
-    newest |= _newest_changes(source, tip, new, {source.config.manifests})
-    ways = [
-        (one.name, way) for one in services for way in _ways(source.git, newest.get(one.repository), one.repository)
-    ]
-    graph = source.git.history([commit for _, way in ways for commit in way.commits]) if ways else History()
-    return {name: way.text for name, way in ways if graph.is_ancestor(*way.commits)}
+    deployed = source.deployed(tip)
+    now = {service.repository: tuple(deployed[service.repository]) for service in services}
+    moves = _moves(source, tip, now)
+    held = {
+        service: move
+        for service in services
+        if (move := moves.get(service.repository)) and move.is_held({one.mark for one in now[service.repository]})
+    }
+    back = _back(source, tip, held, registry)
+    return {one.name: MovedBack(move.gone[0].reference.version, move.commit.name) for one, move in back.items()}
 
 
-def _newest_changes(source: Source, tip: Tip, services: Iterable[Service], paths: set[str]) -> dict[Repository, Change]:
-    left, newest = {service.repository for service in services}, dict[Repository, Change]()
-    if not left or not paths:
-        return newest
-    with source.git.log(tip.commit, sorted(paths)) as log:
-        for change in changes(source.git, log, set(left)):
-            found = {repository for repository in left if change.touches(repository)}
-            newest |= dict.fromkeys(found, change)
-            left -= found
-            if not left:
-                break
-    return newest
+def _moves(source: Source, tip: Tip, now: Mapping[Repository, Images]) -> dict[Repository, Move]:
+    """Look where the services are deployed now; what begins there may have come from another manifest."""
+    git = source.git
+    with git.log(tip.commit, sorted({image.path for images in now.values() for image in images})) as log:
+        found = newest_moves(changes(git, log, {*now}), now) if any(now.values()) else {}
+    left = {repository: images for repository, images in now.items() if images and repository not in found}
+    if left:
+        with git.log(tip.commit, source.manifest_folders(tip)) as log:
+            found |= newest_moves(changes(git, log, {*left}), left)
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A step between two references: the commits that the new and the old one name, and what it is if it went back."""
+def _back(source: Source, tip: Tip, moves: Mapping[Service, Move], registry: Registry | None) -> dict[Service, Move]:
+    """Return the moves to an older commit, or from a commit to no certain image."""
+    git = source.git
+    pairs = {service: _commits(git, move, registry) for service, move in moves.items()}
+    known = [(service, was, now) for service, (was, now) in pairs.items() if was and now]
+    graph = git.history([commit for _, was, now in known for commit in (was, now)]) if known else History()
+    back = {service for service, was, now in known if was != now and graph.is_ancestor(now, was)}
+    unknown = [one for one in moves if None in pairs[one]]
+    back |= {one for one in unknown if pairs[one][0] and not is_fixed(moves[one].new[0].reference)}
+    histories = history(source, [one for one in unknown if one not in back], tip) if {*unknown} - back else {}
+    back |= {one for one in unknown if histories.get(one.name, ()) and histories[one.name][-1].is_rollback}
+    return {service: move for service, move in moves.items() if service in back}
 
-    commits: tuple[str, str]
-    text: str
 
-
-def _ways(git: Clone, change: Change | None, repository: Repository) -> Iterator[_Way]:
-    for old, new in change.unmarked_steps(repository) if change else ():
-        was, now = commit_of(git, old, None), commit_of(git, new, None)
-        if change and was and now and was != now:
-            yield _Way((now, was), f"moved back from {old.version} in {change.commit.name[:7]}")
+def _commits(git: Clone, move: Move, registry: Registry | None) -> tuple[str | None, str | None]:
+    was, now = (commit_of(git, images[0].reference, registry) for images in (move.gone, move.new))
+    return was, now
 
 
 def _is_manifest(file: Blobs) -> bool:

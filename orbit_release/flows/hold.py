@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from orbit_release.adapters.git.clone import Tip
 from orbit_release.core.image import Repository
-from orbit_release.core.manifest import NOT_HELD, FoundImage
+from orbit_release.core.manifest import FoundImage
 from orbit_release.core.plan import ServicePlan
 from orbit_release.core.release import Release
 from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError, NotFoundError
-from orbit_release.flows.history import moved_back
+from orbit_release.flows.history import MovedBack, moved_back
 from orbit_release.flows.plan import plan_unheld
 from orbit_release.flows.release import Published, Publishing, attempts, release_on
 from orbit_release.flows.source import Source
@@ -50,23 +50,45 @@ def hold(source: Source, services: Sequence[Service], reason: str, *, everything
 def unhold(
     source: Source, services: Sequence[Service], reason: str | None, *, everything: bool, publishing: Publishing
 ) -> Held:
-    """Let go of services, or of those only that are held for a reason.
+    """Let go of services, or take away only the holds with a certain reason.
 
     With `everything`, services that are not held are none to speak of.
     """
     for tip in attempts(source.git, source.config.branch, local=publishing.local):
-        found = source.deployed(tip)
-        held = _held(services, found)
-        free = [one for one in services if one.name not in held]
-        holds = held | (moved_back(source, tip, free) if reason is None else {})
-        wanted = [one for one in services if one.name in holds and reason in (None, holds[one.name])]
-        marks = {one.repository: let_go(found[one.repository]) for one in wanted}
+        held = _held(services, source.deployed(tip))
+        back = moved_back(source, tip, services)
+        wanted = [one for one in services if _lets_go(held.get(one.name), back.get(one.name), reason)]
+        marks = {one.repository: _mark_after(back.get(one.name), reason) for one in wanted}
         published, done = _mark(source, tip, wanted, marks, publishing, "unhold")
         if done:
-            others = [one.name for one in services if one not in wanted and (one.name in holds or not everything)]
-            left = {name: f"stays held: {holds[name]}" if name in holds else "is not held" for name in others}
+            still = dict(_left(services, wanted, held, back if reason is not None else {}))
+            free = [] if everything else [one.name for one in services if one not in wanted and one.name not in still]
+            left = {name: f"stays held: {why}" for name, why in still.items()} | dict.fromkeys(free, "is not held")
             return Held(published, left, tip)
     raise AssertionError  # attempts ends with an error of its own
+
+
+def _lets_go(held: str | None, back: MovedBack | None, reason: str | None) -> bool:
+    return held == reason if reason is not None else held is not None or back is not None
+
+
+def _mark_after(back: MovedBack | None, reason: str | None) -> str | None:
+    """Return the mark that lets go: none, unless a move back has to be let go of as well.
+
+    The end of a freeze leaves a service alone that somebody moved back in the meantime, or before.
+    """
+    return f"no, after {back.commit[:7]}" if back and reason is None else None
+
+
+def _left(
+    services: Sequence[Service], wanted: Sequence[Service], held: Mapping[str, str], back: Mapping[str, MovedBack]
+) -> Iterator[tuple[str, str]]:
+    """Yield the services that are held afterwards, and why."""
+    for one in services:
+        if one not in wanted and one.name in held:
+            yield one.name, held[one.name]
+        elif one.name in back:
+            yield one.name, str(back[one.name])
 
 
 def next_releases(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, str]:
@@ -89,15 +111,6 @@ def _mark(
 ) -> tuple[Published | None, bool]:
     check = partial(_check_placed, services)
     return release_on(source, tip, (), publishing, marks=marks, verb=verb, check=check)
-
-
-def let_go(images: Sequence[FoundImage]) -> str | None:
-    """Return the mark that lets go of a service.
-
-    A hold's mark is taken away. What moved back without one is let go by any change of the mark: `# held: no`
-    comes, or goes if it is there from another time.
-    """
-    return None if any(image.mark is not None for image in images) else NOT_HELD
 
 
 def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> dict[Repository, str | None]:
@@ -129,5 +142,5 @@ def unmarked(services: Sequence[Service], release: Release) -> list[str]:
 def _check_placed(services: Sequence[Service], release: Release) -> None:
     if names := unmarked(services, release):
         why = "; ".join(one.why for one in release.unplaced)
-        hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
+        hint = "write the image on a line of its own, `image: NAME:TAG`; others can be held by name, a bump lets go."
         raise InvalidError(f"{', '.join(names)}: {why}", hint)

@@ -174,7 +174,7 @@ def _against_deployed(
     if not history.is_ancestor(head.commit, tip.commit) and not history.is_ancestor(tip.commit, head.commit):
         return _superseded(head, plans, tip)
     plans = [_aim(source, one, targets, history) for one in plans]
-    plans = _hold_moved_back(source, tip, plans) if holds else plans
+    plans = _hold_moved_back(source, tip, plans, registry) if holds else plans
     return Plan(head.commit, (*_one_per_service(_ask(registry, plans)), *head.absent))
 
 
@@ -189,15 +189,17 @@ def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history:
     return aim(replace(plan, service=source.service_at(plan.service, target)), target, history)
 
 
-def _hold_moved_back(source: Source, tip: Tip, plans: list[ServicePlan]) -> list[ServicePlan]:
+def _hold_moved_back(
+    source: Source, tip: Tip, plans: list[ServicePlan], registry: Registry | None
+) -> list[ServicePlan]:
     """Leave alone what somebody moved back; only what would move forward needs the manifests' log for that."""
-    stale = [one.service for one in plans if _is_stale(one) and one.deployed and one.deployed.commit]
+    stale = {one.service.name: one.service for one in plans if _is_stale(one) and one.deployed}
     if not stale:
         return plans
     from orbit_release.flows.history import moved_back  # noqa: PLC0415
 
-    reasons = moved_back(source, tip, stale)
-    return [held(one, reasons[one.service.name]) if one.service.name in reasons else one for one in plans]
+    back = moved_back(source, tip, list(stale.values()), registry)
+    return [held(one, str(back[one.service.name])) if one.service.name in back else one for one in plans]
 
 
 def _superseded(head: _Head, plans: Iterable[ServicePlan], tip: Tip) -> Plan:

@@ -13,12 +13,12 @@ from orbit_release.core.history import Deployed, deployed_at, is_fixed, rollback
 from orbit_release.core.image import LATEST, Digest, ImageReference, Tag
 from orbit_release.core.manifest import FoundImage, NewImage
 from orbit_release.core.service import Service
-from orbit_release.errors import ConflictError, NotFoundError
+from orbit_release.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from orbit_release.flows.history import history
-from orbit_release.flows.hold import let_go, unmarked
+from orbit_release.flows.hold import unmarked
 from orbit_release.flows.plan import side_by_side
 from orbit_release.flows.release import Published, Publishing, attempts, release_on
-from orbit_release.flows.source import Source
+from orbit_release.flows.source import Source, commit_of
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -32,27 +32,29 @@ _SHOWN = 5  # tags in a hint
 class Rolled:
     """What a rollback did: the release (None: nothing to do), and why it left services as they are, by name.
 
-    `loose` are the services where no mark could be placed: that they moved back holds them.
+    `loose` are the services where no mark could be placed, and whether they went back, which holds them as well.
     """
 
     published: Published | None
     left: Mapping[str, str] = field(default_factory=dict)
-    loose: tuple[str, ...] = ()
+    loose: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Whether what is rolled back is held, and why; without a reason, for what it ran before."""
 
-    wanted: bool = True
+    wanted: bool
     reason: str = ""
 
-    def mark(self, images: Sequence[FoundImage]) -> str | None:
-        """Return the mark for a service's images as they are now."""
-        if not self.wanted:
-            return let_go(images)
-        told = next((image.hold for image in images if image.hold is not None), "")
-        return self.reason or told or f"rolled back from {images[0].reference.version}"
+    def mark(self, images: Sequence[FoundImage], tip: Tip, *, back: bool) -> tuple[str | None, ...]:
+        """Return the mark for a service's images at a tip, or nothing where it stays as it is."""
+        if self.wanted:
+            way = "rolled back from" if back else "put back by hand, from"
+            return (self.reason or f"{way} {images[0].reference.version}",)
+        if back:
+            return (f"no, after {tip.commit[:7]}",)  # which tells it from the mark of another time
+        return (None,) if any(image.hold is not None for image in images) else ()
 
 
 def rollback(
@@ -68,15 +70,31 @@ def rollback(
 
     What was rolled back from since is skipped, so that rolling back again goes one further back.
     """
+    way: _Way | None = None
     for tip in attempts(source.git, source.config.branch, local=publishing.local):
         stretches = history(source, [service], tip)[service.name]
-        _require_deployed(service, stretches)
-        wanted = _named(service, stretches, tag) if tag else _previous(service, stretches)
-        images = {service: _verified(registry, service, wanted, rollback_targets(stretches))}
+        running = _running(service, stretches)
+        way = way or _Way(running, _named(service, stretches, tag) if tag else _previous(service, stretches))
+        if tag is None:
+            way.check(service, running)
+        images = {service: _verified(registry, service, way.wanted, rollback_targets(stretches))}
         rolled, done = _put_back(source, tip, images, publishing, hold)
         if done:
             return rolled
     raise AssertionError  # attempts ends with an error of its own
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a person wants to leave, and where it goes: looked up once, and not again when somebody was faster."""
+
+    leaving: ImageReference
+    wanted: ImageReference
+
+    def check(self, service: Service, running: ImageReference) -> None:
+        if running not in (self.leaving, self.wanted):
+            message = f"{service.name} went from {self.leaving.version} to {running.version} in the meantime"
+            raise ConflictError(message, f"look at it: orbit-release history {service.name}; then name the tag.")
 
 
 def rollback_all(
@@ -93,10 +111,11 @@ def rollback_all(
         histories = history(source, services, tip)
         then = _deployed_then(source, services, tip, histories, to)
         wanted = {one: then.get(one.name) for one in services if _current(histories[one.name])}
-        fixed = [(service, ref) for service, ref in wanted.items() if ref and is_fixed(ref)]
+        moving = {one: ref for one, ref in wanted.items() if ref != _current(histories[one.name])}
+        fixed = [(service, ref) for service, ref in moving.items() if ref and is_fixed(ref)]
         verified = side_by_side(lambda pair: _verified(registry, *pair, others=()), fixed)
         images = {service: image for (service, _), image in zip(fixed, verified, strict=True)}
-        left = {s.name: _why_left(ref) for s, ref in wanted.items() if s not in images}
+        left = {s.name: _why_left(ref) for s, ref in moving.items() if s not in images}
         rolled, done = _put_back(source, tip, images, publishing, hold)
         if done:
             return Rolled(rolled.published, left, rolled.loose)
@@ -108,15 +127,28 @@ def _put_back(
 ) -> tuple[Rolled, bool]:
     found = source.deployed(tip)
     moving = [one for one in images if not all(_is_at(i.reference, images[one]) for i in found[one.repository])]
-    marks = {one.repository: hold.mark(found[one.repository]) for one in moving}
+    back = {one.name: _goes_back(source, found[one.repository], images[one]) for one in moving}
+    marks = {
+        one.repository: mark for one in moving for mark in hold.mark(found[one.repository], tip, back=back[one.name])
+    }
     wanted = [images[one] for one in moving]
     published, done = release_on(source, tip, wanted, publishing, marks=marks, verb="rollback")
     loose = unmarked(moving, published.release) if published else []
-    return Rolled(published, loose=tuple(loose)), done
+    return Rolled(published, loose={name: back[name] for name in loose}), done
+
+
+def _goes_back(source: Source, images: Sequence[FoundImage], wanted: NewImage) -> bool:
+    """Whether a service goes to an older commit, as far as that is known."""
+    git, target = source.git, ImageReference(wanted.repository, wanted.tag, wanted.digest)
+    then, *now = (commit_of(git, one, None) for one in (target, *(image.reference for image in images)))
+    known = [commit for commit in (then, *now) if commit]
+    graph = git.history(known) if len(known) == len(images) + 1 else None
+    return graph is None or any(graph.is_ancestor(then or "", commit or "") for commit in now)
 
 
 def _is_at(now: ImageReference, wanted: NewImage) -> bool:
-    return now.tag == wanted.tag and wanted.digest in (None, now.digest)
+    digest = wanted.digest or (wanted.refresh if now.digest else None)
+    return now.tag == wanted.tag and digest in (None, now.digest)
 
 
 def _current(stretches: Sequence[Deployed]) -> ImageReference | None:
@@ -129,6 +161,8 @@ def _named(service: Service, stretches: Sequence[Deployed], tag: Tag) -> ImageRe
         tags = dict.fromkeys(one.reference.version for one in reversed(stretches) if is_fixed(one.reference))
         hint = f"it was with {', '.join([*tags][:_SHOWN])}" if tags else "it was never released"
         raise NotFoundError(f"{service.name} was never deployed with {tag}", f"{hint}; see orbit-release history.")
+    if not is_fixed(found):
+        raise InvalidError(f"{tag} may be any image", "name a tag that stays what it is: orbit-release history.")
     return found
 
 
@@ -140,28 +174,33 @@ def _previous(service: Service, stretches: Sequence[Deployed]) -> ImageReference
     return targets[0].reference
 
 
-def _require_deployed(service: Service, stretches: Sequence[Deployed]) -> None:
-    if _current(stretches) is None:
+def _running(service: Service, stretches: Sequence[Deployed]) -> ImageReference:
+    running = _current(stretches)
+    if running is None:
         raise NotFoundError(f"no manifest names {service.repository}", "there is nothing that could be rolled back.")
+    return running
 
 
 def _verified(
     registry: Registry | None, service: Service, wanted: ImageReference, others: Iterable[Deployed]
 ) -> NewImage:
     """Return the image to write, which the registry must have: by its digest, where it was deployed by that."""
-    repository, tag = service.repository, wanted.tag
-    assert tag  # noqa: S101  (is_fixed)
     there = _digest(registry, wanted) if registry else None
     if registry and there is None:
         left = (one.reference for one in others if one.reference != wanted)
         tags = [one.version for one in islice((one for one in left if _digest(registry, one)), _SHOWN)]
         hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
         raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")
-    return NewImage(repository, tag, digest=wanted.digest, refresh=there)
+    if wanted.tag is None:
+        return NewImage(service.repository, None, digest=wanted.digest)
+    return NewImage(service.repository, wanted.tag, refresh=wanted.digest or there)
 
 
 def _digest(registry: Registry, reference: ImageReference) -> Digest | None:
-    image = registry.image(reference.repository, reference.digest or reference.tag or LATEST)
+    try:
+        image = registry.image(reference.repository, reference.digest or reference.tag or LATEST)
+    except UnavailableError as error:
+        raise UnavailableError(error.message, f"--no-verify rolls back without asking. {error.hint}") from error
     return image.digest if image else None
 
 

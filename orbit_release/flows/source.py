@@ -43,6 +43,21 @@ class Source:
         settings = (self.settings(commit) or {}).get(service.name, service.settings)
         return service if settings == service.settings else replace(service, settings=settings)
 
+    def manifest_folders(self, tip: Tip) -> list[str]:
+        """Return the folder of the manifests, and those where they were before, as the configuration's log tells."""
+        if self.config_path is None:
+            return [self.config.manifests]
+        with self.git.log(tip.commit, [self.config_path]) as log:
+            blobs = [file.before for _, files in log for file in files if file.before]
+        self.git.have(blobs)
+        return list(dict.fromkeys([self.config.manifests, *filter(None, map(self._folder, blobs))]))
+
+    def _folder(self, blob: str) -> str | None:
+        try:
+            return configuration.load(self.git.blob(blob), "").manifests
+        except ConfigurationError:
+            return None
+
     def deployed(self, tip: Tip) -> dict[Repository, list[FoundImage]]:
         """Return the references that the manifests at the tip carry, by repository."""
         from orbit_release.core.manifest import find_images  # noqa: PLC0415  (comparing two trees reads none)

@@ -38,19 +38,23 @@ def status(
     *,
     registry: Registry | None,
     pull_requests: Callable[[], Sequence[PullRequest]] | None,
+    unasked: Sequence[str] = (),
 ) -> Statuses:
-    """Tell how services stand at the tip of the release branch; without a registry or GitHub, what git knows."""
+    """Tell how services stand at the tip of the release branch; without a registry or GitHub, what git knows.
+
+    `unasked` tells why one of them is not there.
+    """
     plans = plan(source, services, head=tip.commit, tip=tip).services
     held = [one.service for one in plans if one.action is Action.HELD]
     due = {one.service.name: one for one in (*plans, *(plan_unheld(source, held, tip).services if held else ()))}
     histories = history(source, services, tip)
     found = [_status(source.git, one, due[one.service.name], histories[one.service.name]) for one in plans]
-    unasked: dict[str, None] = {}
+    reasons = dict.fromkeys(unasked)
     if registry:
-        found = side_by_side(lambda one: _with_image(registry, one, unasked), found)
+        found = side_by_side(lambda one: _with_image(registry, one, reasons), found)
     if pull_requests:
-        found = _with_pull_requests(source, tip, found, pull_requests, unasked)
-    return Statuses(tuple(found), histories, tuple(unasked))
+        found = _with_pull_requests(source, tip, found, pull_requests, reasons)
+    return Statuses(tuple(found), histories, tuple(reasons))
 
 
 def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Deployed]) -> Status:

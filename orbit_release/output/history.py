@@ -10,6 +10,7 @@ import click
 
 from orbit_release import output
 from orbit_release.core.history import Deployed
+from orbit_release.core.image import ImageReference
 from orbit_release.core.plan import Action
 from orbit_release.core.status import Status
 from orbit_release.core.text import age
@@ -47,7 +48,7 @@ def show_history(
 def _history_row(name: str, one: Deployed, now: float) -> Sequence[str]:
     return (
         name,
-        one.reference.version,
+        version(one.reference),
         moment(one.since.time),
         age(_until(one, now) - one.since.time) + ("" if one.until else ", now"),
         one.since.author,
@@ -58,6 +59,12 @@ def _history_row(name: str, one: Deployed, now: float) -> Sequence[str]:
 
 def _until(one: Deployed, now: float) -> int:
     return one.until.time if one.until else int(now)
+
+
+def version(reference: ImageReference) -> str:
+    """Return what people call an image, with the beginning of the digest that it is pinned to."""
+    digest = str(reference.digest)[: len("sha256:") + _DIGITS] if reference.digest else ""
+    return "@".join(filter(None, (str(reference.tag or ""), digest))) or "untagged"
 
 
 def moment(seconds: int) -> str:
@@ -91,7 +98,7 @@ def _release_document(name: str, one: Deployed, now: float, address: str) -> dic
 def show_status(found: Statuses, now: float, shape: str) -> None:
     """Print how the services stand, and what could not be asked."""
     for unasked in found.unasked:
-        output.warn(f"could not ask {unasked}")
+        output.say(f"not asked: {unasked}")
     if shape == "json":
         services = [_status_document(one) for one in found.services]
         click.echo(output.to_json({"services": services, "unasked": list(found.unasked)}))
@@ -104,7 +111,7 @@ def _status_row(one: Status, now: float) -> Sequence[str]:
     since = one.deployed.since.time if one.deployed else None
     return (
         one.service.name,
-        one.deployed.reference.version if one.deployed else "-",
+        version(one.deployed.reference) if one.deployed else "-",
         moment(since) if since is not None else "-",
         age(int(now) - since) if since is not None else "-",
         _image(one),
@@ -120,10 +127,10 @@ def state(one: Status) -> str:
     """Return how a service stands, in words."""
     if one.action is Action.ABSENT or one.deployed is None:
         return one.reason
-    if one.target is None:
-        return f"held: {one.hold}" if one.hold is not None else "current"
-    behind = f"{one.behind} commit{'s' if one.behind != 1 else ''} behind" if one.behind is not None else one.reason
-    return f"held: {one.hold} ({behind})" if one.hold is not None else behind
+    behind = f"{one.behind} commit{'s' if one.behind != 1 else ''} behind" if one.behind else ""
+    if one.hold is not None:
+        return f"held: {one.hold}" + (f" ({behind})" if behind else "")
+    return (behind or one.reason) if one.target else "current"
 
 
 def _status_document(one: Status) -> dict[str, Any]:

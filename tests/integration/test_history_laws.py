@@ -64,7 +64,7 @@ class World:
                 case "release":
                     self.release(name)
                 case "rollback" | "no hold":
-                    how = rollback.Hold(kind == "rollback", "")
+                    how = rollback.Hold(kind == "rollback")
                     rollback.rollback(self.source, service, None, registry=None, publishing=self.publishing, hold=how)
                 case "hold":
                     hold.hold(self.source, [service], "why", everything=False, publishing=self.publishing)

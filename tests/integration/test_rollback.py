@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.hub import Hub
-from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, git, pushed, sha
+from tests.integration.monorepo import FOLDER, MANIFEST, SERVICES, Monorepo, git, pushed, sha
 
 FLOW = """\
 kind: Deployment
@@ -61,7 +61,7 @@ def test_a_rollback_goes_back_holds_and_goes_further_back(monorepo: Monorepo) ->
     assert "api is held: crash loop; once it is mended: orbit-release unhold api" in ran.err
     assert subject(monorepo) == f"rollback: api {tags[1]}"
     assert monorepo.run("rollback", "api").code == 0
-    assert api(monorepo) == f"{tags[0]} # the first one # held: crash loop"
+    assert api(monorepo) == f"{tags[0]} # the first one # held: rolled back from {tags[1]}"
     ran = monorepo.run("rollback", "api")
     assert (ran.code, f"api has nothing to go back to from {tags[0]}" in ran.err) == (5, True)
 
@@ -92,11 +92,12 @@ def test_unhold_says_what_comes_next_and_the_next_run_does_it(monorepo: Monorepo
 
 def test_without_a_hold_the_next_run_brings_it_back(monorepo: Monorepo) -> None:
     first, newest = release(monorepo, "api"), release(monorepo, "api")
-    for mark in (" # held: no", ""):  # the mark of last time is no mark of this one
+    for _ in range(2):  # the mark of last time is no mark of this one
+        tip = git(monorepo.origin, "rev-parse", "--short=7", "main")
         assert monorepo.run("rollback", "api", "--no-hold").code == 0
-        assert (api(monorepo), action(monorepo)) == (f"{first} # the first one{mark}", "release")
+        assert (api(monorepo), action(monorepo)) == (f"{first} # the first one # held: no, after {tip}", "release")
         assert monorepo.run("bump", "--built", "api").code == 0
-        assert api(monorepo) == f"{newest} # the first one{mark}"
+        assert api(monorepo) == f"{newest} # the first one # held: no, after {tip}"
 
 
 def test_a_rollback_to_a_tag_that_was_deployed(monorepo: Monorepo) -> None:
@@ -248,16 +249,103 @@ def test_a_reverted_release_is_held_until_somebody_lets_go(monorepo: Monorepo) -
     release(monorepo, "worker")
     assert action(monorepo) == f"held: moved back from {second} in {reverted}"
     assert (monorepo.run("bump", "--built", "api").code, api(monorepo).split()[0]) == (0, first)
+    before = api(monorepo)
     ran = monorepo.run("unhold", "api")
-    assert (ran.code, api(monorepo)) == (0, f"{first} # the first one # held: no")
+    assert (ran.code, api(monorepo)) == (0, f"{first} # the first one # held: no, after {reverted}")
     assert action(monorepo) == "release"
-    assert (monorepo.run("bump", "--built", "api").code, api(monorepo)) == (0, f"{second} # the first one # held: no")
+    monorepo.git("pull", "-q", "origin", "main")
+    monorepo.git("revert", "--no-edit", "HEAD")
+    monorepo.git("push", "-q", "origin", "main")
+    assert (api(monorepo), action(monorepo).split()[:2]) == (before, ["held:", "moved"])
+    assert monorepo.run("unhold", "api").code == 0
+    assert monorepo.run("bump", "--built", "api").code == 0
+    assert api(monorepo) == f"{second} # the first one # held: no, after {reverted}"
     monorepo.git("pull", "-q", "origin", "main")
     monorepo.git("revert", "--no-edit", "HEAD")  # the mark of last time does not let go this time
     monorepo.git("push", "-q", "origin", "main")
-    assert action(monorepo).startswith("held: moved back from")
+    again = git(monorepo.origin, "rev-parse", "--short=7", "main")
+    assert action(monorepo) == f"held: moved back from {second} in {again}"
     assert monorepo.run("unhold", "api").code == 0
-    assert (action(monorepo), api(monorepo)) == ("release", f"{first} # the first one")
+    assert (action(monorepo), api(monorepo)) == ("release", f"{first} # the first one # held: no, after {again}")
+
+
+def revert(repo: Monorepo) -> None:
+    """Revert the newest commit with git, as a person does."""
+    repo.git("pull", "-q", "origin", "main")
+    repo.git("revert", "--no-edit", "HEAD")
+    repo.git("push", "-q", "origin", "main")
+
+
+def test_the_end_of_a_freeze_does_not_bring_a_reverted_release_back(monorepo: Monorepo) -> None:
+    _, second = release(monorepo, "api"), release(monorepo, "api")
+    revert(monorepo)
+    assert monorepo.run("hold", "--all", "-m", "freeze").code == 0
+    ran = monorepo.run("unhold", "--all", "-m", "freeze")
+    assert (ran.code, f"api stays held: moved back from {second}" in ran.err) == (0, True)
+    assert action(monorepo).startswith(f"held: moved back from {second}")
+    ran = monorepo.run("hold", "api", "-m", "freeze")
+    assert (monorepo.run("unhold", "api").code, action(monorepo)) == (0, "release")
+
+
+def test_a_release_that_is_reverted_within_a_freeze_stays_reverted_after_it(monorepo: Monorepo) -> None:
+    _, second = release(monorepo, "api"), release(monorepo, "api")
+    monorepo.git("revert", "-n", "HEAD")
+    path = monorepo.clone / FOLDER / "api.yaml"
+    reverted = path.read_text()
+    monorepo.git("reset", "-q", "--hard")
+    assert monorepo.run("hold", "--all", "-m", "freeze").code == 0
+    monorepo.git("pull", "-q", "origin", "main")
+    monorepo.push(
+        "revert", {f"{FOLDER}/api.yaml": reverted.replace("# the first one", "# the first one # held: freeze")}
+    )
+    assert monorepo.run("unhold", "--all", "-m", "freeze").code == 0
+    assert action(monorepo).startswith(f"held: moved back from {second}")
+
+
+@pytest.mark.parametrize("later", ["another manifest", "a digest", "a comment", "broken for a while", "another folder"])
+def test_what_comes_later_does_not_let_go_of_a_reverted_release(monorepo: Monorepo, later: str) -> None:
+    first, second = release(monorepo, "api"), release(monorepo, "api")
+    revert(monorepo)
+    path = f"{FOLDER}/api.yaml"
+    text = monorepo.at_origin(path)
+    match later:
+        case "another manifest":
+            monorepo.push(later, {f"{FOLDER}/canary.yaml": text})
+        case "a digest":
+            digest = pushed(monorepo, "api", monorepo.git("rev-parse", first[4:]))
+            monorepo.push(later, {path: text.replace(first, f"{first}@{digest}")})
+        case "a comment":
+            monorepo.push(later, {path: "# why\n" + text})
+        case "broken for a while":
+            monorepo.push("break", {path: text + "\n  - ]: {"})
+            monorepo.push("mend", {path: text})
+        case _:
+            config = monorepo.at_origin("orbit-release.yaml").replace("manifests: deploy", "manifests: k8s/prod")
+            moved = {f"k8s/prod/{name}.yaml": monorepo.at_origin(f"{FOLDER}/{name}.yaml") for name in SERVICES}
+            gone = {f"{FOLDER}/{name}.yaml": None for name in SERVICES}
+            monorepo.push(later, {**gone, **moved, "orbit-release.yaml": config})
+            assert json.loads(monorepo.run("history", "api", "--format", "json").out)["releases"][0]["rollback"]
+    assert action(monorepo).startswith(f"held: moved back from {second}")
+
+
+def test_the_first_release_can_be_reverted_as_well(monorepo: Monorepo) -> None:
+    first = release(monorepo, "api")
+    revert(monorepo)
+    assert (api(monorepo).split()[0], action(monorepo).split(" in ")[0]) == ("latest", f"held: moved back from {first}")
+    assert monorepo.run("unhold", "api").code == 0
+    assert action(monorepo) == "release"
+
+
+def test_tags_whose_commits_nobody_knows_any_more(monorepo: Monorepo) -> None:
+    """After the sources' history was rewritten, what came again is what went back."""
+    monorepo.deploy(api="sha-1111111")
+    monorepo.deploy(api="sha-2222222")
+    monorepo.git("revert", "--no-edit", "HEAD")
+    monorepo.git("push", "-q", "origin", "main")
+    assert action(monorepo).startswith("held: moved back from sha-2222222")
+    monorepo.deploy(api="sha-3333333")
+    assert monorepo.run("rollback", "api", "--no-verify").code == 0
+    assert api(monorepo).startswith("sha-1111111 # held: rolled back from sha-3333333")
 
 
 def test_a_bump_by_hand_ends_the_hold_of_a_revert(monorepo: Monorepo) -> None:
@@ -357,3 +445,95 @@ def test_a_freeze_as_a_pull_request(hub: Hub) -> None:
     (pull,) = hub.server.pulls
     assert (ran.code, pull.head, pull.title) == (0, "orbit-release/hold/all", "hold: 3 services"), ran.err
     assert pull.body == "".join(f"- `{name}`: `held: @everyone: Fixes #1`\n" for name in ("api", "web", "worker"))
+
+
+DIGESTS = """\
+kind: Kustomization
+images:
+- name: {host}/orbit/api
+  digest: {digest}
+"""
+
+
+def test_an_image_that_is_deployed_by_its_digest_alone(monorepo: Monorepo) -> None:
+    commits = [monorepo.push(name, {f"services/api/{name}": "1"}) for name in ("a", "b")]
+    digests = [pushed(monorepo, "api", commit) for commit in commits]
+    files = [DIGESTS.format(host=monorepo.host, digest=digest) for digest in digests]
+    path = f"{FOLDER}/kustomization.yaml"
+    gone = {f"{FOLDER}/api.yaml": None}
+    for text in files:
+        monorepo.push("pin", {path: text, **gone})
+        gone = {}
+    revert(monorepo)
+    assert action(monorepo).startswith(f"held: moved back from {digests[1]}")
+    revert(monorepo)
+    assert monorepo.run("rollback", "api").code == 0
+    assert monorepo.at_origin(path) == files[0].rstrip() + f" # held: rolled back from {digests[1]}\n"
+
+
+def test_a_rollback_writes_a_digest_only_where_one_stands(monorepo: Monorepo) -> None:
+    plain = MANIFEST.format(name="api", host=monorepo.host, tag="latest")
+    first = monorepo.git("rev-parse", "HEAD")
+    digest = pushed(monorepo, "api", first)
+    pinned = plain.replace("api:latest", f"api:{sha(first)}@{digest}")
+    monorepo.push("two", {f"{FOLDER}/api.yaml": pinned, f"{FOLDER}/job.yaml": plain.replace("latest", sha(first))})
+    release(monorepo, "api")
+    assert monorepo.run("rollback", "api").code == 0
+    assert f":{sha(first)}@{digest} #" in monorepo.at_origin(f"{FOLDER}/api.yaml")
+    assert f":{sha(first)} #" in monorepo.at_origin(f"{FOLDER}/job.yaml")
+
+
+def test_a_service_that_need_not_move_does_not_stop_the_others(monorepo: Monorepo) -> None:
+    first = release(monorepo, "api")
+    monorepo.deploy(worker="sha-0000000")  # no such image
+    then = git(monorepo.origin, "rev-parse", "main")
+    monorepo.git("fetch", "-q")
+    release(monorepo, "api")
+    ran = monorepo.run("rollback", "--all", "--to", then)
+    assert (ran.code, api(monorepo).split()[0]) == (0, first), ran.err
+
+
+def test_what_names_no_certain_image_is_not_rolled_back_to(monorepo: Monorepo) -> None:
+    tag = release(monorepo, "api")
+    ran = monorepo.run("rollback", "api", "latest")
+    assert (ran.code, api(monorepo).split()[0]) == (4, tag)
+
+
+def test_somebody_who_was_faster_is_not_rolled_back_over(monorepo: Monorepo, tmp_path: Path) -> None:
+    """Between the look and the push, automation releases a newer tag, or a second person rolls back."""
+    tags = [release(monorepo, "api") for _ in range(3)]
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "-q", str(monorepo.origin), str(other))
+    git(other, "config", "user.name", "Bo")
+    git(other, "config", "user.email", "bo@example.com")
+    text = (other / FOLDER / "api.yaml").read_text()
+    for tag, code in (("sha-4444444", 6), (tags[1], 0)):
+        (other / FOLDER / "api.yaml").write_text(text.replace(tags[2], tag))
+        git(other, "commit", "-qam", "faster")
+        hook = monorepo.origin / "hooks/pre-receive"
+        hook.write_text(
+            f'#!/bin/sh\nrm -f hooks/pre-receive; env -i PATH="$PATH" git -C {other} push -q origin HEAD:main\n'
+        )
+        hook.chmod(0o755)
+        ran = monorepo.run("rollback", "api")
+        assert (ran.code, api(monorepo).split()[0]) == (code, tag), ran.err
+        git(other, "reset", "-q", "--hard", "HEAD~1")
+        git(other, "push", "-qf", "origin", "HEAD:main")
+
+
+def test_a_registry_that_is_down_is_named_with_the_way_around_it(offline: Monorepo) -> None:
+    for tag in ("sha-1111111", "sha-2222222"):
+        offline.deploy(api=tag)
+    ran = offline.run("rollback", "api")
+    assert (ran.code, "--no-verify rolls back without asking" in ran.err) == (9, True)
+
+
+def test_a_commit_with_a_time_that_no_calendar_has(offline: Monorepo) -> None:
+    tree, parent = offline.git("rev-parse", "HEAD^{tree}"), offline.git("rev-parse", "HEAD")
+    for time in ("-1", "99999999999999"):
+        raw = f"tree {tree}\nparent {parent}\nauthor A <a@b> {time} +0000\ncommitter A <a@b> {time} +0000\n\nodd\n"
+        (offline.clone / "raw").write_text(raw)
+        parent = offline.git("hash-object", "-t", "commit", "-w", "--literally", "raw")
+    offline.git("update-ref", "refs/heads/main", parent)
+    offline.push("manifest", {f"{FOLDER}/api.yaml": MANIFEST.format(name="api", host=offline.host, tag="v1")})
+    assert [offline.run(*words).code for words in (("history",), ("status", "--offline"))] == [0, 0]

@@ -73,13 +73,13 @@ def _told(one: Finding | Note) -> str:
 
 NO_WRITER = ("    permissions:\n      contents: write\n      packages: read\n", "")
 READER = "      packages: read\n    steps:\n      - uses: actions/checkout@v5\n        with: {"
-MD, GO = "services/api/README.md, an input of api", "services/api/main.go, an input of api"
+MD, GO = "a push that changes services/api/README.md, an input of api", "services/api/main.go, an input of api"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "rule", "words"),
     [
-        ("      contents: read\n", "", 8, "permissions", "plan` needs `contents: read`, and its job grants `contents: none`"),
+        ("      contents: read\n", "", 8, "permissions", "needs `contents: read`, and its job grants `contents: none`"),
         (READER, READER.partition("\n")[2], 8, "permissions", "plan` needs `packages: read`"),
         ("contents: write", "contents: read", 25, "permissions", "bump` needs `contents: write`"),
         ("bump --built", "bump --built --pr", 25, "permissions", "bump` needs `pull-requests: write`"),
@@ -89,10 +89,10 @@ MD, GO = "services/api/README.md, an input of api", "services/api/main.go, an in
         ("actions/checkout@v5\n        with:\n", "a/b@v1\n        with:\n", 24, "history", "checks nothing out"),
         ("cache-from: type=gha,scope=${{ matrix.cache_scope }}", "cache-from: type=gha", 22, "cache", "`cache-from`"),
         ("scope=${{ matrix.cache_scope }},mode", "scope=all,mode", 23, "cache", "`cache-to`"),
-        ("[main]\n", "[main]\n    paths: ['services/*/*.go']\n", 5, "filter", f"`paths` hides a push that changes {MD}"),
+        ("[main]\n", "[main]\n    paths: ['services/*/*.go']\n", 5, "filter", f"`paths` hides {MD}"),
         ("[main]\n", "[main]\n    paths: ['**', '!**.md']\n", 5, "filter", MD),
         ("[main]\n", "[main]\n    paths: proto/**\n", 5, "filter", GO),
-        ("[main]\n", "[main]\n    paths-ignore: ['**/README.md']\n", 5, "filter", f"`paths-ignore` hides a push that changes {MD}"),
+        ("[main]\n", "[main]\n    paths-ignore: ['**/README.md']\n", 5, "filter", f"`paths-ignore` hides {MD}"),
     ],
 )  # fmt: skip
 def test_a_fault_is_found_alone(old: str, new: str, line: int, rule: str, words: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from orbit_release.core.hold import Marked, MarkEdit, Unplaced, mark, valid_reason
 from orbit_release.core.image import Repository
-from orbit_release.core.manifest import NOT_HELD, find_images
+from orbit_release.core.manifest import find_images
 from orbit_release.core.proof import prove_comments
 from orbit_release.errors import InvalidError
 
@@ -193,7 +193,7 @@ def test_the_other_places_are_marked_all_the_same_and_in_order() -> None:
     text = (
         POD + f"    {IMAGE}\n  - {{{IMAGE}}}\n  initContainers:\n  - image: {OTHER}\n---\n{KUSTOMIZATION}  newTag: v2\n"
     )
-    done = mark(text.encode(), "p", {API: "a", OTHER: NOT_HELD})
+    done = mark(text.encode(), "p", {API: "a", OTHER: "no"})
     after = text.replace(f"    {IMAGE}\n", f"    {IMAGE} # held: a\n").replace(f"{OTHER}\n", f"{OTHER} # held: no\n")
     assert done.data.decode() == after.replace("v2\n", "v2 # held: a\n")
     assert [(edit.line, edit.repository, edit.before, edit.after) for edit in done.edits] == [

@@ -108,7 +108,7 @@ def expected(document: dict[str, Any], new: NewImage) -> dict[str, Any]:
             container["image"] = f"{API}:{new.tag}{digest}" + container["image"][len(image) :]
     for entry in document.get("images", []):
         if entry["name"] == API.name:
-            entry["newTag"] = new.tag.name
+            entry["newTag"] = str(new.tag)
     return document
 
 

@@ -233,7 +233,11 @@ class Clone:
         if remote is None:
             raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
         if self.process.run("fetch", "--no-tags", "--unshallow", "--filter=blob:none", *_ALONE, remote).returncode:
-            self.process.talk(remote, "fetch", "--no-tags", "--unshallow", *_ALONE, remote)
+            try:
+                self.process.talk(remote, "fetch", "--no-tags", "--unshallow", *_ALONE, remote)
+            except OrbitReleaseError as error:
+                message = f"this clone is shallow, and the rest of its history cannot be had: {error.message}"
+                raise type(error)(message, error.hint) from error
         self._deepened = True
         self.__exit__(None, None, None)  # the reader remembers where the history ended
         self._reader = self.process.start("cat-file", "--batch")

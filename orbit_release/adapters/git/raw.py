@@ -18,6 +18,7 @@ _NO_FILES = (b"40000", b"160000")  # folders and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
 _REGULAR = b"100"
+_LATEST = 253_402_300_799  # the end of the year 9999, in seconds since 1970
 _CHANGE = re.compile(rb":([0-9]+) ([0-9]+) ([0-9a-f]+) ([0-9a-f]+) [A-Z]")
 
 
@@ -117,7 +118,12 @@ def logged(tokens: Iterator[bytes]) -> Iterator[tuple[Commit, tuple[Blobs, ...]]
 
 def _commit(record: bytes) -> Commit:
     name, parents, time, author, subject = record.decode("utf-8", "replace").rstrip("\n").split("\x1f", 4)
-    return Commit(name, tuple(parents.split()), int(time), author, subject)
+    return Commit(name, tuple(parents.split()), _time(time), author, subject)
+
+
+def _time(text: str) -> int:
+    """Read a time; git keeps whatever somebody wrote into a commit, also what no calendar has."""
+    return min(int(text), _LATEST) if text.isdigit() else 0
 
 
 def _sides(change: re.Match[bytes]) -> tuple[tuple[bytes, bytes], ...]:
