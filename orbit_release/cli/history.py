@@ -84,12 +84,14 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
 
     from orbit_release import output
     from orbit_release.core.figures import figures
+    from orbit_release.flows.report import own_commits
     from orbit_release.page import Page, render
 
     source, now = session.source(), int(time.time())
     found, tip = _look(session, source, (), fetch=fetch, offline=offline)
     about = (session.address(source.git), tip.branch, tip.commit, now)
-    text = render(Page(*about, found.services, found.histories, figures(found.histories, now)))
+    measured = figures(own_commits(source, source.config.services, found.histories, tip), now)
+    text = render(Page(*about, found.services, found.histories, measured))
     page = Path(folder) / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     part = page.with_name(f".index.html.{os.getpid()}")  # who looks at the page meanwhile never sees half of it

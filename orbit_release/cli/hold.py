@@ -33,6 +33,10 @@ def hold_command(session: Session, /, names: tuple[str, ...], *, everything: boo
     publishing = ways.publishing(session, source.git, proposal)
     held = hold(source, services, valid_reason(reason), everything=everything, publishing=publishing)
     _show(held, ways)
+    if not held.published:
+        ways.withdraw(proposal)
+    if held.unplaced:
+        raise held.unplaced
 
 
 @click.command("unhold")
@@ -52,9 +56,13 @@ def unhold_command(
     publishing = ways.publishing(session, source.git, proposal)
     held = unhold(source, services, reason, everything=everything, publishing=publishing)
     _show(held, ways)
-    if held.published:
+    if not held.published:
+        ways.withdraw(proposal)
+    else:
         freed = source.config.select(list(held.published.notes.holds))
         _show_next(next_releases(source, freed, held.tip))
+    if held.unplaced:
+        raise held.unplaced
 
 
 def _start(

@@ -75,7 +75,7 @@ _FREQUENCY = (
     "How many commits a week released at least one service; several services in one commit count once, "
     "rollbacks do not count."
 )
-_LEAD_TIME = "The median time from a commit to the release that deployed it, over all commits that came in."
+_LEAD_TIME = "The median time from a commit to the release of the service that it changed."
 _FAILURE_RATE = "The share of releases of which a service was rolled back later."
 _RESTORE_TIME = "The median time from such a failed release to the rollback: DORA's failed deployment recovery time."
 

@@ -78,6 +78,12 @@ class _Deployment:
         self.files.update(side)
         return before != self.files
 
+    def news(self, side: Mapping[str, Images]) -> list[ImageReference]:
+        """Return the references that the other side brings; a manifest that is added brings none, it follows."""
+        known = {path: images for path, images in side.items() if self.files.get(path)}
+        references = [image.reference for images in known.values() for image in images]
+        return [reference for reference in references if reference not in self.references]
+
     @property
     def images(self) -> Images:
         return tuple(image for images in self.files.values() for image in images)
@@ -139,23 +145,22 @@ def replay(changes: Iterable[Change]) -> dict[Repository, tuple[Deployed, ...]]:
     for place, change in enumerate(changes):
         for repository in _touched(change):
             deployment = deployments.setdefault(repository, _Deployment())
-            before = deployment.references
+            new = deployment.news(_of(change.after, repository))
             if deployment.step(_of(change.after, repository)):
                 stretches = found.setdefault(repository, [])
-                _append(stretches, before, deployment.references, change.commit, place)
+                _append(stretches, new, deployment.references, change.commit, place)
     return {repository: tuple(stretches) for repository, stretches in found.items()}
 
 
 def _append(
     stretches: list[Deployed],
-    before: Sequence[ImageReference],
+    new: Sequence[ImageReference],
     after: Sequence[ImageReference],
     commit: Commit,
     place: int,
 ) -> None:
     """Go on with what is deployed after a change; where manifests differ, what came last counts."""
     last = stretches[-1] if stretches and stretches[-1].until is None else None
-    new = [reference for reference in after if reference not in before]
     stays = [last.reference] if last and last.reference in after else []
     now = next(iter((*new, *stays, *after)), None)
     if last and now and _is_same(last.reference, now):
@@ -223,7 +228,7 @@ def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
 
 def is_fixed(reference: ImageReference) -> bool:
     """Whether a reference names the same image forever, as far as its tag tells."""
-    return reference.tag != LATEST if reference.tag else reference.digest is not None
+    return reference.digest is not None or reference.tag not in (None, LATEST)
 
 
 def has_failed(one: Deployed, after: Deployed | None) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from orbit_release.adapters.git.clone import Tip
 from orbit_release.core.image import Repository
@@ -23,11 +22,15 @@ Found = Mapping[Repository, Sequence[FoundImage]]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What hold or unhold did: the release (None: nothing to do), and why it left services as they are, by name."""
+    """What hold or unhold did: the release (None: nothing to do), and why it left services as they are, by name.
+
+    `unplaced` tells of the services, if all were meant, of which no place could take the mark.
+    """
 
     published: Published | None
     left: Mapping[str, str]
     tip: Tip
+    unplaced: InvalidError | None = None
 
 
 def hold(source: Source, services: Sequence[Service], reason: str, *, everything: bool, publishing: Publishing) -> Held:
@@ -41,9 +44,9 @@ def hold(source: Source, services: Sequence[Service], reason: str, *, everything
         _require(source, there, found)
         held = _held(there, found)
         marks: dict[Repository, str | None] = {one.repository: reason for one in there if one.name not in held}
-        published, done = _mark(source, tip, there, marks, publishing, "hold")
+        published, done, unplaced = _mark(source, tip, there, marks, publishing, "hold", everything=everything)
         if done:
-            return Held(published, {name: f"is held already: {why}" for name, why in held.items()}, tip)
+            return Held(published, {name: f"is held already: {why}" for name, why in held.items()}, tip, unplaced)
     raise AssertionError  # attempts ends with an error of its own
 
 
@@ -59,12 +62,12 @@ def unhold(
         back = moved_back(source, tip, services)
         wanted = [one for one in services if _lets_go(held.get(one.name), back.get(one.name), reason)]
         marks = {one.repository: _mark_after(back.get(one.name), reason) for one in wanted}
-        published, done = _mark(source, tip, wanted, marks, publishing, "unhold")
+        published, done, unplaced = _mark(source, tip, wanted, marks, publishing, "unhold", everything=everything)
         if done:
             still = dict(_left(services, wanted, held, back if reason is not None else {}))
             free = [] if everything else [one.name for one in services if one not in wanted and one.name not in still]
             left = {name: f"stays held: {why}" for name, why in still.items()} | dict.fromkeys(free, "is not held")
-            return Held(published, left, tip)
+            return Held(published, left, tip, unplaced)
     raise AssertionError  # attempts ends with an error of its own
 
 
@@ -108,9 +111,20 @@ def _mark(
     marks: Mapping[Repository, str | None],
     publishing: Publishing,
     verb: str,
-) -> tuple[Published | None, bool]:
-    check = partial(_check_placed, services)
-    return release_on(source, tip, (), publishing, marks=marks, verb=verb, check=check)
+    *,
+    everything: bool,
+) -> tuple[Published | None, bool, InvalidError | None]:
+    """Publish marks; if all services are meant, one without a place for its mark does not stop the others."""
+    faults: list[InvalidError] = []
+
+    def check(release: Release) -> None:
+        if fault := _unplaced(services, release):
+            faults.append(fault)
+            if not everything:
+                raise fault
+
+    published, done = release_on(source, tip, (), publishing, marks=marks, verb=verb, check=check)
+    return published, done, next(iter(faults), None)
 
 
 def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> dict[Repository, str | None]:
@@ -139,8 +153,8 @@ def unmarked(services: Sequence[Service], release: Release) -> list[str]:
     return [one.name for one in services if one.repository in unplaced]
 
 
-def _check_placed(services: Sequence[Service], release: Release) -> None:
-    if names := unmarked(services, release):
-        why = "; ".join(one.why for one in release.unplaced)
-        hint = "write the image on a line of its own, `image: NAME:TAG`; others can be held by name, a bump lets go."
-        raise InvalidError(f"{', '.join(names)}: {why}", hint)
+def _unplaced(services: Sequence[Service], release: Release) -> InvalidError | None:
+    names = unmarked(services, release)
+    why = "; ".join(one.why for one in release.unplaced)
+    hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
+    return InvalidError(f"{', '.join(names)}: {why}", hint) if names else None

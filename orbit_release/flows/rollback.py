@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Histories = Mapping[str, Sequence[Deployed]]
 
 _SHOWN = 5  # tags in a hint
+_ASKED = 20  # tags that the registry is asked about for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def _verified(
     """Return the image to write, which the registry must have: by its digest, where it was deployed by that."""
     there = _digest(registry, wanted) if registry else None
     if registry and there is None:
-        left = (one.reference for one in others if one.reference != wanted)
+        left = [one.reference for one in others if one.reference != wanted][:_ASKED]
         tags = [one.version for one in islice((one for one in left if _digest(registry, one)), _SHOWN)]
         hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
         raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")

@@ -401,6 +401,14 @@ def test_where_no_comment_can_stand_a_rollback_holds_all_the_same(monorepo: Mono
     assert monorepo.run("bump", "api", second).code == 0
 
 
+def test_a_freeze_holds_all_that_can_be_held_and_names_the_others(offline: Monorepo) -> None:
+    offline.push("flow", {f"{FOLDER}/api.yaml": FLOW.format(host=offline.host)})
+    ran = offline.run("hold", "--all", "-m", "freeze")
+    assert (ran.code, "api: deploy/api.yaml:2: no comment can stand" in ran.err) == (4, True)
+    assert "# held: freeze" in offline.at_origin(f"{FOLDER}/web.yaml")
+    assert "# held: freeze" in offline.at_origin(f"{FOLDER}/worker.yaml")
+
+
 @pytest.mark.parametrize(
     ("reason", "said"),
     [("", "is not one line"), ("a\nb", "is not one line"), ("No", "is no reason"), ("  ", "is not one")],

@@ -11,9 +11,10 @@ from hypothesis import given, settings, strategies as st
 
 from orbit_release.core.graph import Commit, Graph
 from orbit_release.core.history import Change, Deployed, deployed_at, explain, replay, rollback_targets
-from orbit_release.core.image import ImageReference, Repository, Tag
-from orbit_release.core.manifest import NewImage, find_images
+from orbit_release.core.image import Digest, ImageReference, Repository, Tag
+from orbit_release.core.manifest import FoundImage, NewImage, find_images
 from orbit_release.core.release import plan_release
+from orbit_release.errors import InvalidError
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\
@@ -49,6 +50,13 @@ def commit_of(reference: ImageReference) -> str | None:
     return reference.tag.commit_prefix if reference.tag else None
 
 
+def images(data: bytes, path: str) -> tuple[FoundImage, ...] | None:
+    try:
+        return find_images(data, path, [API, WEB])
+    except InvalidError:
+        return None
+
+
 @dataclass
 class World:
     """Manifests by path, and what each commit did to them."""
@@ -57,9 +65,7 @@ class World:
     changes: list[Change] = field(default_factory=list)
 
     def write(self, files: dict[str, bytes]) -> None:
-        before, after = (
-            {path: find_images(d.get(path, b""), path, [API, WEB]) for path in files} for d in (self.files, files)
-        )
+        before, after = ({path: images(d.get(path, b""), path) for path in files} for d in (self.files, files))
         number = len(self.changes)
         self.changes.append(Change(Commit(f"r{number}", (), number, "Ada", "s"), before, after))
         self.files |= files
@@ -158,6 +164,9 @@ STEPS = st.one_of(
     st.tuples(st.just("unhold"), st.just(API), st.none()),
     st.tuples(st.just("edit"), st.sampled_from([API, WEB]), NUMBERS),
     st.tuples(st.just("comment"), st.just(API), NUMBERS),
+    st.tuples(st.just("rollback"), st.sampled_from([API, WEB]), st.none()),
+    st.tuples(st.sampled_from(["break", "away", "second"]), st.just(API), NUMBERS),
+    st.tuples(st.just("pin"), st.just(API), NUMBERS),
 )
 
 
@@ -167,8 +176,23 @@ def step(made: World, kind: str, repository: Repository, value: int | str | None
             made.release(NewImage(repository, tag(value)))
         case (("hold" | "unhold"), (str() | None)):
             made.release(api=value)
+        case "rollback", None:
+            roll_back(made, repository)
+        case "break", _:  # and mend
+            text = made.files["a.yaml"]
+            made.write({"a.yaml": text + b"\n  - ]: {"})
+            made.write({"a.yaml": text})
+        case "away", _:  # and back
+            text = made.files["a.yaml"]
+            made.write({"a.yaml": b""})
+            made.write({"a.yaml": text})
+        case "second", int():
+            made.write({"d.yaml": f"images: [{{name: {API}, newTag: {tag(value)}}}]\n".encode()})
+        case "pin", int():
+            pattern = rf"({re.escape(API.name)}:[\w.-]+)(?:@[\w:]+)?".encode()
+            made.write({"a.yaml": re.sub(pattern, rb"\1@sha256:" + f"{value:064x}".encode(), made.files["a.yaml"])})
         case "edit", int():  # a person changes one file only
-            pattern = rf"({re.escape(repository.name)}):[\w.-]+".encode()
+            pattern = rf"({re.escape(repository.name)}):[\w.-]+(?:@[\w:]+)?".encode()
             made.write({"a.yaml": re.sub(pattern, rb"\1:" + str(tag(value)).encode(), made.files["a.yaml"])})
         case _:
             made.write({"a.yaml": made.files["a.yaml"] + f"# {value}\n".encode()})
@@ -189,7 +213,19 @@ def test_the_history_replays_to_the_current_state(steps: list[tuple[str, Reposit
         assert last.until is None
         assert str(last.reference.tag) in made.deployed(repository)
         assert all(old.until is new.since and old.reference == new.before for old, new in pairwise(stretches))
-        assert all(old.reference != new.reference for old, new in pairwise(stretches))
+        assert all(old.place < new.place for old, new in pairwise(stretches))
+
+
+def roll_back(made: World, repository: Repository) -> None:
+    """Go back as the command does; it may have nowhere to go."""
+    stretches = made.stretches(repository)
+    for target in rollback_targets(stretches)[:1]:
+        digest = target.reference.digest or Digest(f"sha256:{'f' * 64}")
+        made.release(NewImage(repository, target.reference.tag, refresh=digest), api="bad")
+        now = made.stretches(repository)[-1].reference
+        assert now.version == target.reference.version
+        assert now != stretches[-1].reference
+        assert made.deployed(repository) == {now.version}
 
 
 def lines(data: bytes) -> list[str]:
@@ -199,7 +235,7 @@ def lines(data: bytes) -> list[str]:
 def assert_only_image_lines(before: dict[str, list[str]], files: dict[str, bytes]) -> None:
     for path, data in files.items():
         pairs = zip(before[path], lines(data), strict=True)
-        assert all("image: " in old for old, new in pairs if old != new)
+        assert all("image: " in old or "newTag: " in old for old, new in pairs if old != new)
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,6 +8,7 @@ only completing a shallow clone changes more of it than its store of objects.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -166,6 +167,12 @@ class Clone:
         with self._reading("log", *options, *(f":(top,literal){path}" for path in paths)) as found:
             yield logged(found)
 
+    @contextmanager
+    def all_commits(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
+        """Give each commit that head can reach, with what it changed; a merge changed nothing of its own."""
+        with self._reading("log", *RAW, "--no-color", "--format=%H", head, "--") as found:
+            yield commits(found)
+
     def graph(self, heads: Collection[str]) -> Graph:
         """Return all commits that some commits can reach, in one process."""
         with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *heads, "--") as found:
@@ -191,6 +198,22 @@ class Clone:
     def count(self, base: str, head: str) -> int:
         """Return how many commits head has that base has not."""
         return int(self.process.out("rev-list", "--count", f"{base}..{head}"))
+
+    def work_files(self) -> dict[str, str | None]:
+        """Return the files of the working tree that are tracked or to be: of a symbolic link its target, else None.
+
+        Submodules and what is deleted are left out; paths start at the top, in order.
+        """
+        listing = self.process.out("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+        paths = (os.fsdecode(path) for path in listing.split(b"\0") if path)
+        found = {path: os.path.join(self.top, path) for path in paths}
+        there = {path: full for path, full in found.items() if os.path.islink(full) or os.path.isfile(full)}
+        return {path: os.readlink(full) if os.path.islink(full) else None for path, full in there.items()}
+
+    def work_file(self, path: str) -> bytes:
+        """Return the bytes of a file of the working tree."""
+        with open(os.path.join(self.top, path), "rb") as file:
+            return file.read()
 
     # What the other side has
 

@@ -1,0 +1,75 @@
+"""check: find in the working tree what would fail, before it fails; nobody outside of this machine is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
+
+from orbit_release.core.check.deployed import deployed_findings
+from orbit_release.core.check.finding import Finding, Group, Note, Rule
+from orbit_release.core.check.ignore import without_ignored
+from orbit_release.core.check.tree import Tree
+from orbit_release.core.check.workflow import workflow_findings
+from orbit_release.core.manifest import FoundImage, find_images
+from orbit_release.core.service import Service
+from orbit_release.errors import InvalidError, NotFoundError
+from orbit_release.flows.source import MANIFEST_ENDINGS, Source
+
+Findings = Iterable[Finding | Note]
+
+
+def check(
+    source: Source, *, only: Collection[str] = (), ignore: Collection[str] = ()
+) -> tuple[list[Finding], list[Note]]:
+    """Return what breaks the rules, by place, and what was not checked.
+
+    `only` and `ignore` name rules or groups of rules.
+    """
+    tree = Tree(source.git.work_files(), source.git.work_file)
+    found = [one for group in _groups(source, tree) for one in _chosen(group, only, ignore)]
+    findings = without_ignored((one for one in found if isinstance(one, Finding)), tree.read)
+    notes = [one for one in found if isinstance(one, Note)]
+    return sorted(findings, key=lambda one: (one.path, one.line, one.rule.name)), notes
+
+
+def _groups(source: Source, tree: Tree) -> Iterator[Findings]:
+    services = source.config.services
+    yield workflow_findings(services, tree, partial(_inputs, tree))
+    yield _deployed(source, tree)
+
+
+def _inputs(tree: Tree, service: Service) -> list[str]:
+    own = service.settings.own_ignore_file in tree.files
+    return [
+        path for path in tree.files if service.is_input(path.encode("utf-8", "surrogateescape"), own_ignore_file=own)
+    ]
+
+
+def _deployed(source: Source, tree: Tree) -> Iterator[Finding | Note]:
+    """Look at the tags as far as the history is here, on the release branch as it was last seen."""
+    git = source.git
+    if git.is_shallow:
+        yield Note(Group.HISTORY, "the clone is shallow: `git fetch --unshallow` brings what the deployed tags name")
+        return
+    images = list(_images(source, tree))
+    named = (image.reference.tag.commit_prefix for image in images if image.reference.tag)
+    commits = {prefix: git.commit_of_prefix(prefix) for prefix in named if prefix}
+    try:
+        tip = git.tip(source.config.branch, fetch=False)
+    except NotFoundError as error:
+        yield Note(Group.HISTORY, error.message)
+        return
+    history = git.history([tip.commit, *filter(None, commits.values())])
+    merged: Callable[[str], bool] = lambda commit: history.is_ancestor(commit, tip.commit)  # noqa: E731
+    yield from deployed_findings(images, commits.get, merged, tip.branch)
+
+
+def _images(source: Source, tree: Tree) -> Iterator[FoundImage]:
+    repositories = {service.repository for service in source.config.services}
+    endings = tuple(ending.decode() for ending in MANIFEST_ENDINGS)
+    for path in tree.below(source.config.manifests):
+        if path.endswith(endings) and tree.files[path] is None:
+            try:
+                yield from find_images(tree.read(path), path, repositories)
+            except InvalidError:  # a finding of the manifests' rules
+                continue
