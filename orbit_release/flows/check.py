@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
 from orbit_release.core.check.deployed import deployed_findings
-from orbit_release.core.check.finding import Finding, Group, Note, Rule
+from orbit_release.core.check.finding import Finding, Group, Note
 from orbit_release.core.check.ignore import without_ignored
 from orbit_release.core.check.tree import Tree
 from orbit_release.core.check.workflow import workflow_findings
@@ -36,6 +36,13 @@ def _groups(source: Source, tree: Tree) -> Iterator[Findings]:
     services = source.config.services
     yield workflow_findings(services, tree, partial(_inputs, tree))
     yield _deployed(source, tree)
+
+
+def _chosen(findings: Findings, only: Collection[str], ignore: Collection[str]) -> Iterator[Finding | Note]:
+    for one in findings:
+        names = {one.group.value} if isinstance(one, Note) else {one.rule.name, one.rule.group.value}
+        if (not only or names & set(only)) and not names & set(ignore):
+            yield one
 
 
 def _inputs(tree: Tree, service: Service) -> list[str]:
