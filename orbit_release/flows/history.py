@@ -83,7 +83,9 @@ def moved_back(
     held = {
         service: move
         for service in services
-        if (move := moves.get(service.repository)) and move.is_held({one.mark for one in now[service.repository]})
+        if (move := moves.get(service.repository))
+        and is_fixed(move.gone[0].reference)
+        and move.is_held({one.mark for one in now[service.repository]})
     }
     back = _back(source, tip, held, registry)
     return {one.name: MovedBack(move.gone[0].reference.version, move.commit.name) for one, move in back.items()}
