@@ -14,6 +14,7 @@ import click
 from orbit_release import __version__
 from orbit_release.cli.build import build_command
 from orbit_release.cli.bump import bump_command
+from orbit_release.cli.check import check_command
 from orbit_release.cli.demo import demo_command
 from orbit_release.cli.history import history_command, report_command, status_command
 from orbit_release.cli.hold import hold_command, unhold_command
@@ -40,7 +41,7 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
 
 for command in (
     *(plan_command, build_command, bump_command, rollback_command, hold_command, unhold_command),
-    *(history_command, status_command, report_command, demo_command),
+    *(history_command, status_command, report_command, check_command, demo_command),
 ):
     cli.add_command(command)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
+from orbit_release.config import suggestion
+from orbit_release.core.check import deployed, workflow
 from orbit_release.core.check.deployed import deployed_findings
 from orbit_release.core.check.finding import Finding, Group, Note
 from orbit_release.core.check.ignore import without_ignored
@@ -12,10 +14,12 @@ from orbit_release.core.check.tree import Tree
 from orbit_release.core.check.workflow import workflow_findings
 from orbit_release.core.manifest import FoundImage, find_images
 from orbit_release.core.service import Service
-from orbit_release.errors import InvalidError, NotFoundError
+from orbit_release.errors import InvalidError, NotFoundError, UsageError
 from orbit_release.flows.source import MANIFEST_ENDINGS, Source
 
 Findings = Iterable[Finding | Note]
+
+RULES = (*workflow.RULES, *deployed.RULES)
 
 
 def check(
@@ -23,13 +27,21 @@ def check(
 ) -> tuple[list[Finding], list[Note]]:
     """Return what breaks the rules, by place, and what was not checked.
 
-    `only` and `ignore` name rules or groups of rules.
+    `only` and `ignore` name rules or groups of rules; UsageError for a name that is none.
     """
+    _require_known((*only, *ignore))
     tree = Tree(source.git.work_files(), source.git.work_file)
     found = [one for group in _groups(source, tree) for one in _chosen(group, only, ignore)]
     findings = without_ignored((one for one in found if isinstance(one, Finding)), tree.read)
     notes = [one for one in found if isinstance(one, Note)]
     return sorted(findings, key=lambda one: (one.path, one.line, one.rule.name)), notes
+
+
+def _require_known(names: Iterable[str]) -> None:
+    known = [*Group, *(rule.name for rule in RULES)]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
 
 
 def _groups(source: Source, tree: Tree) -> Iterator[Findings]:

@@ -19,6 +19,9 @@ UNMERGED = Rule(
 )
 
 
+RULES = (UNKNOWN, UNMERGED)
+
+
 def deployed_findings(
     images: Iterable[FoundImage], commits: Callable[[str], str | None], is_merged: Callable[[str], bool], branch: str
 ) -> Iterator[Finding]:

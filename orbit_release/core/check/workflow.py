@@ -40,6 +40,9 @@ FILTER = Rule(
 )
 
 
+RULES = (PERMISSIONS, HISTORY, CACHE, FILTER)
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     """A node of a workflow; keys and indices that are not there lead to an empty one."""

@@ -1,0 +1,118 @@
+"""`check` in real repositories: what it finds, in which form, and what lets a finding pass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.monorepo import DOCKERFILES, FOLDER, Monorepo, git, sha
+
+WORKFLOW = """\
+on: {push: {branches: [main], paths: ["web/**"]}}
+jobs:
+  release:
+    permissions: {contents: write, packages: read}
+    steps:
+      - uses: actions/checkout@v5
+        with: {fetch-depth: 0}
+      - run: orbit-release bump --built
+"""
+
+
+@pytest.fixture
+def repo(offline: Monorepo) -> Monorepo:
+    """Return a monorepo in which nothing is to be found, but for a workflow, which it has none of."""
+    commit = offline.push("sources", {"services/api/a": "1", "services/worker/a": "1", "web/a": "1"})
+    offline.deploy(**dict.fromkeys(DOCKERFILES, sha(commit)))
+    offline.git("fetch", "-q")
+    return offline
+
+
+def findings(repo: Monorepo, *arguments: str) -> list[dict[str, Any]]:
+    ran = repo.run("check", "--format", "json", *arguments)
+    found: list[dict[str, Any]] = json.loads(ran.out)["findings"]
+    assert ran.code == bool(found), ran.err
+    return found
+
+
+def rules(repo: Monorepo, *arguments: str) -> list[str]:
+    return [one["rule"] for one in findings(repo, *arguments)]
+
+
+def write(repo: Monorepo, path: str, text: str) -> None:
+    (repo.clone / path).parent.mkdir(parents=True, exist_ok=True)
+    (repo.clone / path).write_text(text)
+
+
+def test_a_sound_repository(repo: Monorepo) -> None:
+    ran = repo.run("check")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.splitlines()[-1] == "nothing found"
+
+
+def test_a_finding_says_where_why_and_what_to_do(repo: Monorepo) -> None:
+    write(repo, ".github/workflows/release.yml", WORKFLOW)
+    ran = repo.run("check")
+    assert ran.code == 1
+    assert ran.out.splitlines()[0].startswith(".github/workflows/release.yml:1: workflow-filter: `paths` hides a push")
+    assert [line.split(":")[0].strip() for line in ran.out.splitlines()[1:3]] == ["why", "fix"]
+    assert ran.err.splitlines()[-1] == "2 findings in 1 file"
+
+
+def test_annotations_for_github(repo: Monorepo) -> None:
+    write(repo, ".github/workflows/release.yml", WORKFLOW)
+    line, *_ = repo.run("check", "--format", "github").out.splitlines()
+    assert line.startswith("::error file=.github/workflows/release.yml,line=1,title=workflow-filter::`paths` hides")
+
+
+def test_rules_and_groups_can_be_chosen(repo: Monorepo) -> None:
+    write(repo, ".github/workflows/release.yml", WORKFLOW)
+    repo.deploy(api="sha-0000000")
+    assert sorted(set(rules(repo))) == ["tag-without-commit", "workflow-filter"]
+    assert rules(repo, "--rule", "history") == ["tag-without-commit"]
+    assert set(rules(repo, "--ignore", "tag-without-commit")) == {"workflow-filter"}
+    assert rules(repo, "--rule", "workflow-filter", "--ignore", "workflow") == []
+
+
+@pytest.mark.parametrize("option", ["--rule", "--ignore"])
+def test_a_rule_that_does_not_exist(repo: Monorepo, option: str) -> None:
+    ran = repo.run("check", option, "workflow-filtr")
+    assert (ran.code, "did you mean 'workflow-filter'?" in ran.err) == (2, True)
+
+
+def test_a_comment_lets_a_finding_pass(repo: Monorepo) -> None:
+    why = "# orbit-release: ignore[workflow-filter] the others are released by hand"
+    write(repo, ".github/workflows/release.yml", WORKFLOW.replace("}}\n", f"}}}} {why}\n", 1))
+    assert rules(repo) == []
+
+
+def test_a_deployed_tag_that_is_not_merged(repo: Monorepo) -> None:
+    repo.git("checkout", "-q", "-b", "side")
+    aside = repo.commit("aside", {"services/api/b": "1"})
+    repo.git("checkout", "-q", "main")
+    repo.deploy(api=sha(aside))
+    (found,) = findings(repo)
+    assert (found["rule"], found["path"], found["line"]) == ("tag-not-merged", f"{FOLDER}/api.yaml", 11)
+
+
+def test_a_shallow_clone_says_what_it_cannot_check(repo: Monorepo, tmp_path: Path) -> None:
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repo.origin}", str(shallow))
+    ran = repo.run("check", directory=shallow)
+    assert (ran.code, "history: the clone is shallow" in ran.err) == (0, True)
+
+
+def test_a_constant_number_of_git_processes(repo: Monorepo, tmp_path: Path) -> None:
+    def processes() -> int:
+        trace = tmp_path / "trace"
+        trace.unlink(missing_ok=True)
+        repo.run("check", GIT_TRACE2_EVENT=str(trace))
+        return sum('"event":"start"' in line for line in trace.read_text().splitlines())
+
+    few = processes()
+    for number in range(20):
+        write(repo, f"{FOLDER}/more/{number}.yaml", repo.at_origin(f"{FOLDER}/api.yaml"))
+    assert processes() == few
