@@ -32,7 +32,7 @@ from orbit_release.core.build import (
     unreadable,
     within,
 )
-from orbit_release.core.dockerfile import ignore_rules, is_ignored
+from orbit_release.core.ignorefile import ignore_rules, is_ignored
 from orbit_release.core.image import Digest, ImageReference
 from orbit_release.errors import BuildError, UnavailableError
 

@@ -1,22 +1,20 @@
-"""Dockerfiles and their ignore files, as far as a build must know them: what needs BuildKit, what stays out.
+"""The statements of a Dockerfile, and which of them need BuildKit.
 
 The grammar is BuildKit's (https://docs.docker.com/reference/dockerfile/): continuations with comments between
-them, the `escape` directive, here-documents. Ignore patterns are those of github.com/moby/patternmatcher.
+them, the `escape` directive, here-documents.
 """
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from orbit_release.errors import InvalidError
 
 _DIRECTIVE = re.compile(r"#[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+)")
 _DEFAULT_FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
 _COMMENT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
 _HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)([\"']?)([^<\s\"']+)\2(?!\S)")
+_WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
 
 # What the engine's own builder refuses, or silently takes for something else, in statements with single spaces.
 _BUILDKIT_ONLY = tuple(
@@ -31,6 +29,35 @@ _BUILDKIT_ONLY = tuple(
         r"(ARG) (?:.* )?((?:BUILD|TARGET)(?:PLATFORM|OS|ARCH|VARIANT))(?!\S)",
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement by its first line (from 1), its name in capitals and what follows, joined over continuations.
+
+    `heredocs` are the markers of its here-documents, as in `<<EOF`; `onbuild`: it runs in builds on top of this image.
+    """
+
+    line: int
+    name: str
+    rest: str
+    heredocs: tuple[str, ...] = ()
+    onbuild: bool = False
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *self.rest.split()])
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """What a Dockerfile says: its directives by lower-case name, and its statements in order."""
+
+    directives: dict[str, str]
+    statements: tuple[Statement, ...]
+
+    @property
+    def escape(self) -> str:
+        return _escape(self.directives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,94 +79,55 @@ def _directives(text: str) -> dict[str, str]:
     return found
 
 
-def _statements(text: str, escape: str) -> Iterator[tuple[int, str, str]]:
-    """Yield each statement's line, its words with the name in capitals, and its first here-document's marker."""
+def _escape(directives: dict[str, str]) -> str:
+    return "`" if directives.get("escape") == "`" else "\\"
+
+
+def read_dockerfile(text: str) -> Dockerfile:
+    """Read a Dockerfile; what is no statement is left as it is, for the build to complain about."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    directives = _directives(text)
+    return Dockerfile(directives, tuple(_statements(_COMMENT.sub("", text), _escape(directives))))
+
+
+def _statements(text: str, escape: str) -> Iterator[Statement]:
     mark = re.escape(escape)
     continued = rf"(?<!{mark}){mark}[ \t]*\n(?:[ \t]*\n)*"
     statement = re.compile(rf"(?=\S)(?:.*{continued})*.*")
     at = 0
     while match := statement.search(text, at):
-        name, *words = re.sub(continued, "", match[0]).split() or [""]
-        while name.upper() == "ONBUILD" and words:
-            name, *words = words
-        joined = " ".join([name.upper(), *words])
-        marker, at = _heredoc(joined, text, match.end())
-        yield text.count("\n", 0, match.start()) + 1, joined, marker
+        name, rest = _split(re.sub(continued, "", match[0]))
+        onbuild = name == "ONBUILD"
+        while name == "ONBUILD" and rest:
+            name, rest = _split(rest)
+        markers, at = _heredocs(rest, text, match.end()) if name in _WITH_HEREDOCS else ((), match.end())
+        yield Statement(text.count("\n", 0, match.start()) + 1, name, rest, markers, onbuild)
 
 
-def _heredoc(statement: str, text: str, at: int) -> tuple[str, int]:
-    """Return the first marker and the index behind all bodies; `1 <<2` has no end below and is no marker."""
-    first = ""
-    for marker in _HEREDOC.finditer(statement) if statement.startswith(("RUN ", "COPY ", "ADD ")) else ():
+def _split(statement: str) -> tuple[str, str]:
+    name, *rest = statement.split(maxsplit=1) or [""]
+    return name.upper(), rest[0].rstrip() if rest else ""
+
+
+def _heredocs(rest: str, text: str, at: int) -> tuple[tuple[str, ...], int]:
+    """Return the markers and the index behind all bodies; `1 <<2` has no end below and is no marker."""
+    found = []
+    for marker in _HEREDOC.finditer(rest):
         tabs = "\t*" if marker[1] else ""
         end = re.compile(rf"^{tabs}{re.escape(marker[3])}$", re.MULTILINE).search(text, at)
         if end:
-            first, at = first or marker[0], end.end()
-    return first, at
+            found.append(marker[0])
+            at = end.end()
+    return tuple(found), at
 
 
 def buildkit_needs(text: str) -> tuple[BuildKitNeed, ...]:
     """Return what in a Dockerfile the engine's own builder refuses or, worse, misunderstands."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    directives = _directives(text)
-    frontend = directives.get("syntax", "docker/dockerfile")
+    dockerfile = read_dockerfile(text)
+    frontend = dockerfile.directives.get("syntax", "docker/dockerfile")
     found = [] if _DEFAULT_FRONTEND.fullmatch(frontend) else [BuildKitNeed(1, f"syntax={frontend}")]
-    escape = "`" if directives.get("escape") == "`" else "\\"
-    for line, statement, marker in _statements(_COMMENT.sub("", text), escape):
-        matches = filter(None, (rule.match(statement) for rule in _BUILDKIT_ONLY))
-        found += (BuildKitNeed(line, f"{match[1]} {match[2]}") for match in matches)
-        if marker:
-            found.append(BuildKitNeed(line, f"{statement.split()[0]} {marker}"))
+    for statement in dockerfile.statements:
+        matches = filter(None, (rule.match(str(statement)) for rule in _BUILDKIT_ONLY))
+        found += (BuildKitNeed(statement.line, f"{match[1]} {match[2]}") for match in matches)
+        found += (BuildKitNeed(statement.line, f"{statement.name} {marker}") for marker in statement.heredocs[:1])
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class IgnoreRule:
-    """One line of an ignore file; `keep` where it began with an exclamation mark."""
-
-    pattern: re.Pattern[str]
-    keep: bool
-
-
-def _regex(glob: str) -> str:
-    """Translate a pattern: `**` crosses slashes, `*` and `?` do not, `[…]` is a class, a backslash quotes."""
-    translated = ""
-    for match in re.finditer(r"\*\*/?|\*|\?|\[\^?[^\]]+\]|\\.|.", glob, re.DOTALL):
-        part = match[0]
-        if part.startswith("**"):
-            translated += ".*" if match.end() == len(glob) else "(?:.*/)?"
-        elif part[0] == "[" and len(part) > 1:
-            translated += part
-        else:
-            translated += {"*": "[^/]*", "?": "[^/]"}.get(part) or re.escape(part[-1])
-    return translated
-
-
-def _compiled(glob: str) -> re.Pattern[str]:
-    try:
-        return re.compile(_regex(glob), re.DOTALL)
-    except re.error as error:
-        raise InvalidError(f"ignore file: invalid pattern {glob!r}", f"{error.msg}.".capitalize()) from error
-
-
-def ignore_rules(text: str) -> tuple[IgnoreRule, ...]:
-    """Read an ignore file; comments begin in the first column, slashes at either end mean nothing."""
-    rules = []
-    for line in text.removeprefix("\ufeff").split("\n"):
-        glob = "" if line.startswith("#") else line.strip()
-        keep, glob = glob.startswith("!"), glob.removeprefix("!").strip()
-        clean = posixpath.normpath(glob).lstrip("/") if glob else "."
-        if clean not in {".", ""}:
-            rules.append(IgnoreRule(_compiled(clean), keep))
-    return tuple(rules)
-
-
-def is_ignored(rules: tuple[IgnoreRule, ...], path: str) -> bool:
-    """Whether the last rule that matches the path, or a folder above it, leaves it out."""
-    parts = path.split("/")
-    names = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
-    ignored = False
-    for rule in rules:
-        if ignored == rule.keep and any(rule.pattern.fullmatch(name) for name in names):
-            ignored = not rule.keep
-    return ignored
