@@ -7,7 +7,7 @@ guesses (`on`, `1.10`, `012`) never reach a build argument.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -61,6 +61,21 @@ def load(data: bytes, file: str) -> Config:
         message = "\n".join(fault for *_, fault in sorted(reader.faults))
         raise ConfigurationError(message, f"mend {count} in {file}; README.md describes every key.")
     return config
+
+
+def lines(data: bytes) -> dict[tuple[str, ...], int]:
+    """Return the line (from 1) of each entry of a valid configuration, by its keys; a list's items by their texts."""
+    root = yaml.compose(data, Loader=_LOADER)
+    return dict(_lines(root, ())) if root else {}
+
+
+def _lines(node: yaml.Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*keys, key.value), key.start_mark.line + 1
+            yield from _lines(value, (*keys, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        yield from (((*keys, item.value), item.start_mark.line + 1) for item in node.value)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

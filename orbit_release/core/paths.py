@@ -116,4 +116,14 @@ class Globs:
 
     def match(self, path: bytes) -> bool:
         """Whether a file is selected; `path` is relative to the repository's root, as git prints it."""
-        return next((selects for selects, regex in self._rules if regex.fullmatch(path)), False)
+        return self.verdict(path) or False
+
+    def verdict(self, path: bytes) -> bool | None:
+        """Whether the last glob that matches selects (True) or deselects (False) a file; None if no glob matches."""
+        return next((selects for selects, regex in self._rules if regex.fullmatch(path)), None)
+
+
+def quoted(path: str) -> str:
+    """Return the glob that selects this file, or what is in this folder."""
+    glob = re.sub(r"([*?\[\\])", r"\\\1", path)
+    return f"\\{glob}" if glob.startswith("!") else glob

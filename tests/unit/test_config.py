@@ -281,3 +281,23 @@ def test_an_unknown_service_gets_a_suggestion(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"no service is called '{name}'") as refused:
         SERVICES.select(["web", name])
     assert refused.value.hint == hint
+
+
+def test_every_entry_has_its_line_by_its_keys() -> None:
+    data = (
+        b"manifests: k8s\nservices:\n  a: {context: x, paths: [a/**, b]}\n  b:\n    paths:\n      - c\n      - '!d'\n"
+    )
+    assert config.lines(data) == {
+        ("manifests",): 1,
+        ("services",): 2,
+        ("services", "a"): 3,
+        ("services", "a", "context"): 3,
+        ("services", "a", "paths"): 3,
+        ("services", "a", "paths", "a/**"): 3,
+        ("services", "a", "paths", "b"): 3,
+        ("services", "b"): 4,
+        ("services", "b", "paths"): 5,
+        ("services", "b", "paths", "c"): 6,
+        ("services", "b", "paths", "!d"): 7,
+    }
+    assert config.lines(b"") == {}

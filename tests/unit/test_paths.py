@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from orbit_release.core.paths import Globs
+from orbit_release.core.paths import Globs, quoted
 from orbit_release.errors import InvalidError
 
 EMPTY_FILE = b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
@@ -261,3 +261,14 @@ def test_globs_that_select_nothing_together_are_refused(globs: tuple[str, ...]) 
 @pytest.mark.parametrize("glob", ["**/" * 20 + "b", "**/a*" * 8, "*a" * 12])
 def test_a_glob_with_many_stars_is_matched_in_no_time(glob: str) -> None:
     assert not Globs((glob,)).match(b"a/" * 30 + b"c")
+
+
+@pytest.mark.parametrize(("path", "verdict"), [(b"a/x", True), (b"a/x.md", False), (b"b", None)])
+def test_a_deselected_file_is_told_from_one_that_no_glob_names(path: bytes, verdict: bool | None) -> None:  # noqa: FBT001
+    assert Globs(("a/**", "!**/*.md")).verdict(path) is verdict
+
+
+@given(NAMES.filter(bytes.strip))
+def test_a_quoted_path_selects_that_file(name: bytes) -> None:
+    glob = quoted(name.decode("utf-8", "surrogateescape"))
+    assert select({name, b"zz", name + b"z"}, glob) == {name}

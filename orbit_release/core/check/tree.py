@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -15,8 +16,15 @@ class Tree:
 
     files: Mapping[str, str | None]
     read: Callable[[str], bytes] = field(repr=False, compare=False)
+    _sorted: Sequence[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_sorted", sorted(self.files))
 
     def below(self, folder: str) -> list[str]:
         """Return the files in a folder, at any depth, in order; `.` is the root."""
-        prefix = "" if folder == "." else f"{folder}/"
-        return sorted(path for path in self.files if path.startswith(prefix))
+        if folder == ".":
+            return list(self._sorted)
+        after = chr(ord("/") + 1)
+        first, end = (bisect_left(self._sorted, folder + mark) for mark in ("/", after))
+        return list(self._sorted[first:end])

@@ -1,0 +1,41 @@
+"""The globs that a service's Dockerfile asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orbit_release.core.check.brought import context_files
+from orbit_release.core.check.gaps import Inspection, gaps
+from orbit_release.core.check.inputs import dockerfile_text, ignore_file
+from orbit_release.core.check.tree import Tree
+from orbit_release.core.context_reads import Read, context_reads
+from orbit_release.core.image import Repository
+from orbit_release.core.paths import Globs, quoted
+from orbit_release.core.service import BuildSettings, Service
+
+_NOTHING = "\x00"  # a glob, for there must be one, that selects no file
+_NOBODY = Repository("localhost/proposal")
+
+
+def propose_paths(settings: BuildSettings, tree: Tree, manifests: str) -> list[str]:
+    """Return globs for `paths` with which the rules about inputs are content; the Dockerfile itself for none.
+
+    InvalidError if a pattern in the Dockerfile or its ignore file is not valid.
+    """
+    text = dockerfile_text(tree, settings.dockerfile) or ""
+    files = context_files(tree, settings.context, ignore_file(tree, settings))
+    reads = tuple(read for read in context_reads(text, dict(settings.build_args)) if isinstance(read, Read))
+    service = Service("proposal", _NOBODY, Globs((_NOTHING,)), settings)
+    everything = (glob for gap in gaps(Inspection(service, tree, files, reads)) for glob in gap.globs)
+    found = _without_covered(everything) or [quoted(settings.dockerfile)]
+    selected = Globs(tuple(found))
+    released = [path for path in tree.below(manifests) if selected.match(path.encode("utf-8", "surrogateescape"))]
+    left_out = [f"!{quoted(manifests)}/**"] if released and manifests != "." else []
+    return [*found, *left_out]
+
+
+def _without_covered(globs: Iterable[str]) -> list[str]:
+    """Leave out what is in a folder, or in the folder of a folder, that is selected as a whole."""
+    unique = list(dict.fromkeys(globs))
+    folders = [glob.removesuffix("**") for glob in unique if glob.endswith("**")]
+    return [glob for glob in unique if not any(glob.startswith(folder) and glob != f"{folder}**" for folder in folders)]
