@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
-from orbit_release.config import suggestion
-from orbit_release.core.check import deployed, workflow
+from orbit_release.config import FILE_NAME, lines, suggestion
+from orbit_release.core.check import deployed, gaps, inputs, workflow
 from orbit_release.core.check.deployed import deployed_findings
 from orbit_release.core.check.finding import Finding, Group, Note
 from orbit_release.core.check.ignore import without_ignored
+from orbit_release.core.check.inputs import ConfigurationFile, inputs_findings
 from orbit_release.core.check.tree import Tree
 from orbit_release.core.check.workflow import workflow_findings
 from orbit_release.core.manifest import FoundImage, find_images
@@ -19,7 +20,7 @@ from orbit_release.flows.source import MANIFEST_ENDINGS, Source
 
 Findings = Iterable[Finding | Note]
 
-RULES = (*workflow.RULES, *deployed.RULES)
+RULES = (*inputs.RULES, *gaps.RULES, *workflow.RULES, *deployed.RULES)
 
 
 def check(
@@ -32,7 +33,11 @@ def check(
     _require_known((*only, *ignore))
     tree = Tree(source.git.work_files(), source.git.work_file)
     found = [one for group in _groups(source, tree) for one in _chosen(group, only, ignore)]
-    findings = without_ignored((one for one in found if isinstance(one, Finding)), tree.read)
+    configuration = _configuration(source).path
+    read = {configuration: source.config_data}  # which may lie outside of the repository
+    findings = without_ignored(
+        (one for one in found if isinstance(one, Finding)), lambda path: read.get(path) or tree.read(path)
+    )
     notes = [one for one in found if isinstance(one, Note)]
     return sorted(findings, key=lambda one: (one.path, one.line, one.rule.name)), notes
 
@@ -46,6 +51,7 @@ def _require_known(names: Iterable[str]) -> None:
 
 def _groups(source: Source, tree: Tree) -> Iterator[Findings]:
     services = source.config.services
+    yield inputs_findings(services, tree, _configuration(source), source.config.manifests)
     yield workflow_findings(services, tree, partial(_inputs, tree))
     yield _deployed(source, tree)
 
@@ -55,6 +61,10 @@ def _chosen(findings: Findings, only: Collection[str], ignore: Collection[str]) 
         names = {one.group.value} if isinstance(one, Note) else {one.rule.name, one.rule.group.value}
         if (not only or names & set(only)) and not names & set(ignore):
             yield one
+
+
+def _configuration(source: Source) -> ConfigurationFile:
+    return ConfigurationFile(source.config_path or FILE_NAME, lines(source.config_data))
 
 
 def _inputs(tree: Tree, service: Service) -> list[str]:

@@ -35,6 +35,7 @@ REPLACED = Rule(
 LINKED = Rule(
     "inputs-linked", Group.INPUTS, "A link changes only with its target's name: what it leads to must be an input, too."
 )
+RULES = (COPIED, CONTEXT_COPIED, REPLACED, LINKED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ MANIFESTS = Rule(
     Group.INPUTS,
     "A release changes the manifests: were they inputs, each release would ask for the next one, without end.",
 )
+RULES = (MISSING, CONTEXT, NO_CONTEXT, DEAD_GLOB, MANIFESTS)
 
 
 _Contexts = Callable[[str, str], ContextFiles]
