@@ -40,6 +40,7 @@ class Config:
     branch: str
     manifests: str
     services: tuple[Service, ...]
+    image: str = ""  # the template of the services' images, with {service}
 
     def select(self, names: Iterable[str]) -> tuple[Service, ...]:
         """Return the services with these names, in the order of the file; all of them for no names."""
@@ -200,7 +201,7 @@ def _config(reader: _Reader, root: yaml.Node) -> Config:
         reader.fault(top["services"].start_mark, "no service is configured", "add one below `services:`.")
     services = [_service(reader, name, node, template) for name, node in entries.items()]
     _unique_images(reader, entries, services)
-    return Config(branch or "", manifests or "", tuple(filter(None, services)))
+    return Config(branch or "", manifests or "", tuple(filter(None, services)), template or "")
 
 
 def _template(reader: _Reader, node: yaml.Node) -> str | None:

@@ -29,6 +29,7 @@ def faults(text: str | bytes) -> list[str]:
 def test_the_shipped_configuration_has_the_seven_services_in_order() -> None:
     found = config.load(SHIPPED.read_bytes(), FILE_NAME)
     assert (found.branch, found.manifests) == ("main", "infrastructure/k8s")
+    assert found.image == "ghcr.io/drewpayment/orbit/{service}"
     facts = [(s.name, s.settings.context, s.settings.dockerfile, s.paths.globs) for s in found.services]
     assert facts == [
         ("orbit-www", "orbit-www", "orbit-www/Dockerfile", ("orbit-www/**",)),
