@@ -1,0 +1,81 @@
+"""Rendering a kustomization with the program on PATH: offline, without plugins, bounded in time."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError
+
+_TIMEOUT = 30.0  # seconds
+_COMMANDS = (("kustomize", "build"), ("kubectl", "kustomize"))
+# Whatever a kustomization names on the network is refused at once, and no git is found that could clone it.
+_NOWHERE = "http://127.0.0.1:9"
+_OFFLINE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
+_OFFLINE |= {"NO_PROXY": "", "no_proxy": "", "PATH": os.devnull}
+_LOGGED = re.compile(r'err=["<] ?(.*?) ?[">]\Z')  # what kubectl's own log makes of a complaint
+_AT_ONCE = 4
+_LONGEST_COMPLAINT = 300
+
+
+class Kustomize:
+    """Renders folders of a working tree; `environment` says what is on PATH."""
+
+    def __init__(self, top: str, environment: Mapping[str, str], timeout: float = _TIMEOUT) -> None:
+        self._top = top
+        self._environment = {**environment, **_OFFLINE}
+        self._timeout = timeout
+        self._command = self._find(environment.get("PATH", ""))
+
+    def render(self, folders: Sequence[str]) -> dict[str, bytes | OrbitReleaseError]:
+        """Return the folders' objects as YAML: NotFoundError without a program, UnavailableError where it fails."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip(folders, pool.map(self._try, folders), strict=True))
+
+    def _try(self, folder: str) -> bytes | OrbitReleaseError:
+        try:
+            return self._render(folder)
+        except OrbitReleaseError as error:
+            return error
+
+    def _render(self, folder: str) -> bytes:
+        if self._command is None:
+            raise NotFoundError("neither kustomize nor kubectl is on PATH", "install one of them.")
+        try:
+            done = self._run([*self._command, os.path.join(".", folder)])
+        except subprocess.TimeoutExpired as error:
+            raise UnavailableError(f"rendering it took longer than {self._timeout:g} seconds") from error
+        except OSError as error:
+            raise UnavailableError(f"{self._command[0]} cannot be started: {error.strerror}") from error
+        if done.returncode:
+            said = _complaint(done.stderr).replace(os.path.join(os.path.realpath(self._top), ""), "")
+            raise UnavailableError(f"`{os.path.basename(self._command[0])}` refuses it: {said}")
+        return done.stdout
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            command,
+            cwd=self._top,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=self._timeout,
+            check=False,
+        )
+
+    @staticmethod
+    def _find(path: str) -> tuple[str, str] | None:
+        found = ((shutil.which(program, path=path), verb) for program, verb in _COMMANDS)
+        return next(((program, verb) for program, verb in found if program), None)
+
+
+def _complaint(stderr: bytes) -> str:
+    """Return what it said, on one line and without control characters."""
+    said = " ".join("".join(filter(str.isprintable, line)) for line in stderr.decode("utf-8", "replace").split())
+    if logged := _LOGGED.search(said):
+        said = logged[1]
+    return said.removeprefix("error: ").removeprefix("Error: ")[:_LONGEST_COMPLAINT] or "it gave no reason"

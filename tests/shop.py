@@ -1,0 +1,286 @@
+"""A small deployment that is complete, as files of a tree, and ways to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orbit_release.core.check.tree import Tree
+
+CONFIGURATION = """\
+image: ghcr.io/acme/{service}
+manifests: k8s
+services:
+  web: {paths: [web/**]}
+  api: {paths: [api/**]}
+"""
+KUSTOMIZATION = """\
+namespace: shop
+resources:
+  - web.yaml
+  - api.yaml
+  - db.yaml
+  - config.yaml
+  - routes.yaml
+"""
+WEB = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  selector:
+    matchLabels:
+      app: web
+  template:
+    metadata:
+      labels:
+        app: web
+        part-of: shop
+    spec:
+      containers:
+        - name: main
+          image: ghcr.io/acme/web:sha-1a2b3c4
+          ports:
+            - name: http
+              containerPort: 3000
+          env:
+            - name: API_URL
+              value: http://api:8080/v1
+            - name: API_HOST
+              value: api
+            - name: API_SELF
+              value: http://$(API_HOST):8080
+            - name: DATABASE_URL
+              value: postgres://user:5433@db:5432/shop
+            - name: SESSION_KEY
+              valueFrom:
+                secretKeyRef:
+                  name: shop-secrets
+                  key: SESSION_KEY
+            - name: LOG_LEVEL
+              valueFrom:
+                configMapKeyRef:
+                  name: web-config
+                  key: level
+          envFrom:
+            - configMapRef:
+                name: web-config
+          readinessProbe:
+            httpGet:
+              port: http
+              path: /
+          livenessProbe:
+            tcpSocket:
+              port: 3000
+          volumeMounts:
+            - name: uploads
+              mountPath: /uploads
+      volumes:
+        - name: uploads
+          persistentVolumeClaim:
+            claimName: uploads
+        - name: files
+          configMap:
+            name: web-config
+            items:
+              - key: nginx.conf
+                path: nginx.conf
+        - name: keys
+          secret:
+            secretName: shop-secrets
+            items:
+              - key: TLS_KEY
+                path: tls.key
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+spec:
+  selector:
+    app: web
+  ports:
+    - name: http
+      port: 80
+      targetPort: http
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: uploads
+spec: {}
+"""
+API = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: api
+spec:
+  selector:
+    matchLabels:
+      app: api
+  template:
+    metadata:
+      labels:
+        app: api
+        part-of: shop
+    spec:
+      containers:
+        - name: main
+          image: ghcr.io/acme/api:latest
+          ports:
+            - name: grpc
+              containerPort: 8080
+          env:
+            - name: SESSION_KEY
+              valueFrom:
+                secretKeyRef:
+                  name: shop-secrets
+                  key: SESSION_KEY
+            - name: DATABASE_DSN
+              valueFrom:
+                secretKeyRef:
+                  name: shop-secrets
+                  key: DSN
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: api
+spec:
+  selector:
+    app: api
+  ports:
+    - port: 8080
+"""
+DB = """\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: db
+spec:
+  serviceName: db
+  selector:
+    matchLabels:
+      app: db
+  template:
+    metadata:
+      labels:
+        app: db
+    spec:
+      containers:
+        - name: main
+          image: postgres:16
+          ports:
+            - name: postgres
+              containerPort: 5432
+          volumeMounts:
+            - name: data
+              mountPath: /data
+  volumeClaimTemplates:
+    - metadata:
+        name: data
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: db
+spec:
+  clusterIP: None
+  selector:
+    app: db
+  ports:
+    - name: postgres
+      port: 5432
+"""
+CONFIG = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web-config
+data:
+  level: info
+  upstreams: api:8080,web:80
+  nginx.conf: |
+    server {
+      location /v1 { proxy_pass http://api.shop.svc.cluster.local:8080/; }
+      location / { proxy_pass http://web; }
+    }
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: shop
+spec:
+  target:
+    name: shop-secrets
+    template:
+      mergePolicy: Merge
+      data:
+        DSN: postgres://{{ .DB_USER | urlquery }}:{{ .DB_PASSWORD }}@db:5432/shop
+  data:
+    - secretKey: SESSION_KEY
+    - secretKey: TLS_KEY
+    - secretKey: DB_USER
+    - secretKey: DB_PASSWORD
+    - secretKey: OLD_KEY # reserved: rotated in spring
+"""
+ROUTES = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: web
+spec:
+  rules:
+    - backendRefs:
+        - name: web
+          port: 80
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: api
+spec:
+  rules:
+    - http:
+        paths:
+          - path: /
+            backend:
+              service:
+                name: api
+                port:
+                  number: 8080
+"""
+SHOP = {
+    "orbit-release.yaml": CONFIGURATION,
+    "k8s/kustomization.yaml": KUSTOMIZATION,
+    "k8s/web.yaml": WEB,
+    "k8s/api.yaml": API,
+    "k8s/db.yaml": DB,
+    "k8s/config.yaml": CONFIG,
+    "k8s/routes.yaml": ROUTES,
+}
+
+
+def changed(file: str, old: str, new: str) -> dict[str, str]:
+    """Return the shop with the first `old` of a file replaced; `old` must be there."""
+    path = f"k8s/{file}.yaml"
+    assert old in SHOP[path]
+    return {**SHOP, path: SHOP[path].replace(old, new, 1)}
+
+
+def extended(*documents: str) -> dict[str, str]:
+    """Return the shop with one more file, of these documents."""
+    listed = KUSTOMIZATION + "  - more.yaml\n"
+    return {**SHOP, "k8s/kustomization.yaml": listed, "k8s/more.yaml": "---\n".join(documents)}
+
+
+def tree(files: Mapping[str, str | bytes]) -> Tree:
+    """Return a tree of files."""
+    data = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
+    return Tree(dict.fromkeys(data), data.__getitem__)
+
+
+def line_of(files: Mapping[str, str], path: str, line: int) -> str:
+    """Return a line of a file, without blanks around it."""
+    return files[path].splitlines()[line - 1].strip()

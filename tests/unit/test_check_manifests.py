@@ -1,0 +1,233 @@
+"""One fault in the references to images is one finding, at its line; what the tool can read and write is none."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+
+import pytest
+
+from orbit_release import config
+from orbit_release.core.check.folder import Folder
+from orbit_release.core.check.manifests import RULES, check_manifests
+from orbit_release.core.check.unknown_image import Configuration
+from tests.shop import CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
+
+Files = dict[str, str]
+IMAGE = "image: ghcr.io/acme/web:sha-1a2b3c4"
+DIGEST = "sha256:" + "a" * 64
+
+
+def findings(files: Mapping[str, str | bytes]) -> list[tuple[str, str, int]]:
+    settings = files["orbit-release.yaml"]
+    data = settings if isinstance(settings, bytes) else settings.encode()
+    loaded = config.load(data, "orbit-release.yaml")
+    asked = Configuration("orbit-release.yaml", data, loaded.services, loaded.image)
+    found = check_manifests(Folder(tree(files), loaded.manifests), asked)
+    assert all(one.fix and one.message for one in found)
+    return [(one.rule.name, one.path.removeprefix("k8s/"), one.line) for one in found]
+
+
+def image(text: str) -> Files:
+    """Return the shop with another image line in the web's workload."""
+    return changed("web", IMAGE, text)
+
+
+def kustomized(entry: str) -> Files:
+    return {**SHOP, "k8s/kustomization.yaml": SHOP["k8s/kustomization.yaml"] + f"images:\n  - {entry}\n"}
+
+
+def configured(service: str) -> Files:
+    return {**SHOP, "orbit-release.yaml": CONFIGURATION + f"  {service}\n"}
+
+
+def custom(spec: str) -> str:
+    return f"apiVersion: acme.com/v1\nkind: Runner\nmetadata:\n  name: r\nspec:\n  {spec}\n"
+
+
+def pod(text: str, kind: str = "Pod") -> str:
+    return f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: p\nspec:\n  containers:\n    - {text}\n"
+
+
+FAULTS: dict[str, tuple[Files, str, str, str]] = {
+    "service that nothing deploys": (
+        configured("worker: {paths: [worker/**]}"),
+        "undeployed-service",
+        "orbit-release.yaml",
+        "worker:",
+    ),
+    "service with an image of its own": (
+        configured("mail: {paths: [mail/**], image: docker.io/acme/mail}"),
+        "undeployed-service",
+        "orbit-release.yaml",
+        "mail:",
+    ),
+    "service whose name another one's begins with": (
+        {**configured("web-two: {paths: [two/**]}")},
+        "undeployed-service",
+        "orbit-release.yaml",
+        "web-two:",
+    ),
+    "image of no service": (extended(pod("image: ghcr.io/acme/worker:latest")), "unknown-image", "more.yaml", "image:"),
+    "init container of no service": (
+        changed(
+            "web",
+            "      containers:\n",
+            "      initContainers:\n        - image: ghcr.io/acme/init\n      containers:\n",
+        ),
+        "unknown-image",
+        "web.yaml",
+        "ghcr.io/acme/init",
+    ),
+    "tag for an image of no service": (
+        kustomized("{name: ghcr.io/acme/worker, newTag: latest}"),
+        "unknown-image",
+        "kustomization.yaml",
+        "worker",
+    ),
+    "new name of no service": (
+        kustomized("{name: worker, newName: ghcr.io/acme/worker, newTag: latest}"),
+        "unknown-image",
+        "kustomization.yaml",
+        "worker",
+    ),
+    "pinned": (image("image: ghcr.io/acme/web:v1.2.3"), "pinned-tag", "web.yaml", "v1.2.3"),
+    "pinned, with a comment": (image("image: ghcr.io/acme/web:v1 # for now"), "pinned-tag", "web.yaml", "v1"),
+    "not quite a commit": (image("image: ghcr.io/acme/web:sha-XYZ"), "pinned-tag", "web.yaml", "sha-XYZ"),
+    "pinned in a kustomization": (
+        {**kustomized("{name: ghcr.io/acme/api, newTag: v1}")},
+        "pinned-tag",
+        "kustomization.yaml",
+        "newTag: v1",
+    ),
+    "two tags": (extended(pod("image: ghcr.io/acme/web:sha-9999999")), "different-tags", "web.yaml", "sha-1a2b3c4"),
+    "a tag and none": (extended(pod("image: ghcr.io/acme/web")), "different-tags", "web.yaml", "sha-1a2b3c4"),
+    "a tag and a kustomization's": (
+        kustomized("{name: ghcr.io/acme/web, newTag: sha-9999999}"),
+        "different-tags",
+        "web.yaml",
+        "sha-1a2b3c4",
+    ),
+    "repeated key": (image(f"{IMAGE}\n          {IMAGE}"), "uneditable-image", "web.yaml", "image"),
+    "template": (
+        image("image: ghcr.io/acme/web:{{ .Values.tag }}\n          {{ end }}"),
+        "uneditable-image",
+        "web.yaml",
+        "ports:",
+    ),
+    "kind that is not read": (
+        extended(custom("image: ghcr.io/acme/web:sha-1a2b3c4")),
+        "uneditable-image",
+        "more.yaml",
+        "image:",
+    ),
+    "placeholder": (image("image: ghcr.io/acme/web:${TAG}"), "placeholder-tag", "web.yaml", "${TAG}"),
+    "placeholder of make": (image("image: ghcr.io/acme/web:__TAG__$"), "placeholder-tag", "web.yaml", "__TAG__"),
+    "placeholder in a kustomization": (
+        kustomized("{name: ghcr.io/acme/api, newTag: $(TAG)}"),
+        "placeholder-tag",
+        "kustomization.yaml",
+        "$(TAG)",
+    ),
+    "nested deeper than anybody reads": (
+        {**SHOP, "k8s/more.yaml": "kind: x\napiVersion: x\na: " + "[" * 100_000},
+        "broken-manifest",
+        "more.yaml",
+        "a: [",
+    ),
+    "named in a manifest that is not YAML": (
+        {**SHOP, "k8s/web.yaml": WEB + "  - a: b: c\n"},
+        "uneditable-image",
+        "web.yaml",
+        "a: b: c",
+    ),
+    "manifest that is not YAML": (
+        {**extended(), "k8s/more.yaml": "apiVersion: v1\nkind: ConfigMap\ndata: [\n  a: b: c\n"},
+        "broken-manifest",
+        "more.yaml",
+        "a: b: c",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_where_it_is(name: str) -> None:
+    files, rule, path, text = FAULTS[name]
+    found = findings(files)
+    assert [one[:2] for one in found] == [(rule, path)]
+    assert text in line_of(files, path if path in files else f"k8s/{path}", found[0][2])
+
+
+QUIET: dict[str, Mapping[str, str | bytes]] = {
+    "the shop": SHOP,
+    "latest": image("image: ghcr.io/acme/web:latest"),
+    "no tag": image("image: ghcr.io/acme/web"),
+    "digest": image(f"image: ghcr.io/acme/web@{DIGEST}"),
+    "tag and digest": image(f"image: ghcr.io/acme/web:sha-1a2b3c4@{DIGEST}"),
+    "quotes": image('image: "ghcr.io/acme/web:sha-1a2b3c4"'),
+    "held": image("image: ghcr.io/acme/web:v1.2.3 # held: until Monday"),
+    "held at another tag": {**extended(pod("image: ghcr.io/acme/web:sha-9999999 # held: canary"))},
+    "let go of": image(f"{IMAGE} # held: no"),
+    "one tag twice": extended(pod(IMAGE)),
+    "tag of a kustomization": {
+        **kustomized("{name: ghcr.io/acme/web, newTag: sha-9999999}"),
+        "k8s/web.yaml": WEB.replace(":sha-1a2b3c4", ""),
+    },
+    "tag of a kustomization, latest": {
+        **kustomized("{name: ghcr.io/acme/web, newTag: sha-9999999}"),
+        "k8s/web.yaml": WEB.replace("sha-1a2b3c4", "latest"),
+    },
+    "service whose name begins with another one's": {
+        **extended(pod("image: ghcr.io/acme/web-two:latest")),
+        "orbit-release.yaml": CONFIGURATION + "  web-two: {paths: [two/**]}\n",
+    },
+    "another's image": extended(pod("image: docker.io/acme/worker:v1")),
+    "another's image deeper": extended(pod("image: ghcr.io/acme/tools/worker:v1")),
+    "prefix in the middle of a name": extended(pod("image: mirror.io/ghcr.io/acme/worker:v1")),
+    "image in a text": extended(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {image: x, note: ghcr.io/acme/worker}\n"
+    ),
+    "template of another's": {**SHOP, "k8s/chart.yaml": "apiVersion: v1\nkind: {{ .Kind }}\n{{ if }}\n"},
+    "not a manifest": {**SHOP, "k8s/values.yaml": "a: b: c\n"},
+    "not text": {**SHOP, "k8s/logo.yaml": b"\xff\xfe\x00\x01"},
+    "other files": {**SHOP, "k8s/README.md": "image: ghcr.io/acme/worker"},
+    "other folders": {**SHOP, "charts/x.yaml": pod("image: ghcr.io/acme/worker:v1")},
+    "bom": {**SHOP, "k8s/web.yaml": codecs.BOM_UTF8 + WEB.encode()},
+    "utf-16": {**SHOP, "k8s/web.yaml": codecs.BOM_UTF16_LE + WEB.encode("utf-16-le")},
+    "escapes": image(r'image: "\x67hcr.io/acme/web:sha-1a2b3c4"'),
+    "carriage returns": {**SHOP, "k8s/web.yaml": WEB.replace("\n", "\r\n")},
+    "json": {
+        **{path: text for path, text in SHOP.items() if path != "k8s/web.yaml"},
+        "k8s/web.json": '{"apiVersion": "v1", "kind": "Pod", "spec": {'
+        '"containers": [{"image": "ghcr.io/acme/web:latest"}]}}',
+    },
+    "list": extended(
+        "apiVersion: v1\nkind: List\nitems:\n"
+        '  - {apiVersion: v1, kind: Pod, spec: {containers: [{image: "ghcr.io/acme/api:latest"}]}}\n'
+    ),
+    "definition": extended(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\n", pod(IMAGE)
+    ),
+    "patch": {**SHOP, "k8s/patch.yaml": pod(IMAGE)},
+    "empty": {**SHOP, "k8s/empty.yaml": ""},
+}
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_what_can_be_released_is_no_finding(name: str) -> None:
+    assert findings(QUIET[name]) == []
+
+
+def test_every_rule_is_broken_by_a_fault() -> None:
+    assert {rule.name for rule in RULES} == {rule for _, rule, *_ in FAULTS.values()}
+
+
+def test_lines_behind_a_definition_are_counted() -> None:
+    definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  versions: []\n"
+    files = extended(definition, pod("image: ghcr.io/acme/worker:latest"))
+    assert findings(files) == [("unknown-image", "more.yaml", 12)]
+
+
+def test_without_a_template_no_image_is_unknown() -> None:
+    own = "manifests: k8s\nservices:\n  web: {paths: [web/**], image: ghcr.io/acme/web}\n"
+    assert findings({**SHOP, "orbit-release.yaml": own}) == []
