@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from orbit_release.cli.session import Session
@@ -24,10 +26,12 @@ def check_command(session: Session, /, *, rules: tuple[str, ...], ignore: tuple[
     It asks nobody, and ends with 1 if it finds something. `# orbit-release: ignore[rule] reason`
     on a line, or alone on the line above, lets a finding pass.
     """
+    from orbit_release.adapters.kustomize import Kustomize
     from orbit_release.flows.check import check
     from orbit_release.output.findings import show_findings
 
-    findings, notes = check(session.source(), only=rules, ignore=ignore)
+    source = session.source()
+    findings, notes = check(source, render=Kustomize(source.git.top, os.environ).render, only=rules, ignore=ignore)
     show_findings(findings, notes, format)
     if findings:
         raise click.exceptions.Exit(1)

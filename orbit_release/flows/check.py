@@ -6,12 +6,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
 from orbit_release.config import FILE_NAME, lines, suggestion
-from orbit_release.core.check import deployed, gaps, inputs, workflow
+from orbit_release.core.check import deployed, gaps, inputs, manifests, wiring, workflow
 from orbit_release.core.check.deployed import deployed_findings
 from orbit_release.core.check.finding import Finding, Group, Note
+from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.ignore import without_ignored
 from orbit_release.core.check.inputs import ConfigurationFile, inputs_findings
+from orbit_release.core.check.kustomization import Render, applications
+from orbit_release.core.check.manifests import check_manifests
 from orbit_release.core.check.tree import Tree
+from orbit_release.core.check.unknown_image import Configuration
+from orbit_release.core.check.wiring import check_wiring
 from orbit_release.core.check.workflow import workflow_findings
 from orbit_release.core.manifest import FoundImage, find_images
 from orbit_release.core.service import Service
@@ -20,19 +25,23 @@ from orbit_release.flows.source import MANIFEST_ENDINGS, Source
 
 Findings = Iterable[Finding | Note]
 
-RULES = (*inputs.RULES, *gaps.RULES, *workflow.RULES, *deployed.RULES)
+RULES = (
+    *(*inputs.RULES, *gaps.RULES, *manifests.RULES, *wiring.RULES),
+    *(*workflow.RULES, *deployed.RULES),
+)
 
 
 def check(
-    source: Source, *, only: Collection[str] = (), ignore: Collection[str] = ()
+    source: Source, *, render: Render, only: Collection[str] = (), ignore: Collection[str] = ()
 ) -> tuple[list[Finding], list[Note]]:
     """Return what breaks the rules, by place, and what was not checked.
 
-    `only` and `ignore` name rules or groups of rules; UsageError for a name that is none.
+    `render` renders kustomizations that need a program for it. `only` and `ignore` name rules or groups of rules;
+    UsageError for a name that is none.
     """
     _require_known((*only, *ignore))
     tree = Tree(source.git.work_files(), source.git.work_file)
-    found = [one for group in _groups(source, tree) for one in _chosen(group, only, ignore)]
+    found = [one for group in _groups(source, tree, render) for one in _chosen(group, only, ignore)]
     configuration = _configuration(source).path
     read = {configuration: source.config_data}  # which may lie outside of the repository
     findings = without_ignored(
@@ -49,9 +58,10 @@ def _require_known(names: Iterable[str]) -> None:
             raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
 
 
-def _groups(source: Source, tree: Tree) -> Iterator[Findings]:
+def _groups(source: Source, tree: Tree, render: Render) -> Iterator[Findings]:
     services = source.config.services
     yield inputs_findings(services, tree, _configuration(source), source.config.manifests)
+    yield from _manifests(source, Folder(tree, source.config.manifests), render)
     yield workflow_findings(services, tree, partial(_inputs, tree))
     yield _deployed(source, tree)
 
@@ -61,6 +71,13 @@ def _chosen(findings: Findings, only: Collection[str], ignore: Collection[str]) 
         names = {one.group.value} if isinstance(one, Note) else {one.rule.name, one.rule.group.value}
         if (not only or names & set(only)) and not names & set(ignore):
             yield one
+
+
+def _manifests(source: Source, folder: Folder, render: Render) -> Iterator[Findings]:
+    config, file = source.config, _configuration(source)
+    yield check_manifests(folder, Configuration(file.path, source.config_data, config.services, config.image))
+    found, notes = applications(folder, render)
+    yield (*check_wiring(found), *notes)
 
 
 def _configuration(source: Source) -> ConfigurationFile:
