@@ -1,0 +1,112 @@
+"""Argo CD's API: what applications sync.
+
+https://argo-cd.readthedocs.io/en/stable/developer-guide/api-docs/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+import requests
+
+from orbit_release.core.argocd import Application, Connection
+from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError
+
+TOKEN_HINT = "ARGOCD_AUTH_TOKEN=$(argocd account generate-token --account NAME), or that of `argocd login`."  # noqa: S105  (says how to get one)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_FIELDS = "items.metadata.name,items.metadata.annotations,items.spec"
+_RETRY_HINT = 'check ARGOCD_SERVER and the network; for a server that is not public see README.md, "doctor".'
+_PROJECT_HINT = "check `argocd.application` and `argocd.project` in orbit-release.yaml, and the token's role."
+_LOGIN_HINT = "an access proxy is in front of it: give its headers by ARGOCD_OPTS=\"--header 'NAME: VALUE'\"."
+
+
+class ArgoCD:
+    """One server, with a token."""
+
+    def __init__(self, connection: Connection, token: str, *, seconds: float) -> None:
+        """Know how to reach it; `seconds`: how long an answer may take."""
+        if not token.isascii() or not token.isprintable():
+            raise AccessError("ARGOCD_AUTH_TOKEN is no token", TOKEN_HINT)
+        self._connection, self._token, self._seconds = connection, token, seconds
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self._connection.url).netloc
+
+    def application(self, name: str, *, project: str = "", namespace: str = "") -> Application:
+        """Return an application; NotFoundError where there is none."""
+        query = {key: value for key, value in (("project", project), ("appNamespace", namespace)) if value}
+        found = Application.read(self._get(f"applications/{quote(name, safe='')}", query))
+        if found is None:
+            raise self._odd("answers with something that is no application")
+        return found
+
+    def applications(self, *, project: str = "", namespace: str = "") -> list[Application]:
+        """Return the applications that the token may see."""
+        query = {key: value for key, value in (("projects", project), ("appNamespace", namespace)) if value}
+        items = self._get("applications", {**query, "fields": _FIELDS}).get("items") or []
+        if not isinstance(items, list):
+            raise self._odd("answers with something that is no list of applications")
+        return [one for one in map(Application.read, items) if one]
+
+    def _get(self, what: str, query: dict[str, str]) -> dict[str, Any]:
+        answer = self._sent(f"{self._connection.url}/api/v1/{what}", query)
+        if answer.is_redirect:
+            raise self._redirected(answer)
+        try:
+            body = answer.json()
+        except requests.JSONDecodeError:
+            body = None
+        if not answer.ok:
+            raise self._refused(answer.status_code, body, query)
+        if not isinstance(body, dict):
+            raise self._odd("answers with something that is not JSON")
+        return body
+
+    def _sent(self, url: str, query: dict[str, str]) -> requests.Response:
+        own = {"User-Agent": "orbit-release", "Authorization": f"Bearer {self._token}"}
+        with requests.Session() as session:
+            # The environment names proxies and certificates; neither is meant for this machine itself.
+            session.trust_env = self._connection.verify and urlsplit(url).hostname not in _LOOPBACK
+            try:
+                return session.get(
+                    url,
+                    params=query,
+                    headers={**dict(self._connection.headers), **own},
+                    auth=lambda prepared: prepared,  # given, it keeps requests from looking into ~/.netrc
+                    timeout=self._seconds,
+                    allow_redirects=False,
+                    verify=self._connection.server_certificate or self._connection.verify,
+                )
+            except (requests.RequestException, OSError) as error:  # OSError: no file of certificates
+                raise self._unreached(error) from error
+
+    def _unreached(self, error: Exception) -> UnavailableError:
+        if isinstance(error, requests.exceptions.SSLError):
+            hint = 'name its authority by REQUESTS_CA_BUNDLE, or by ARGOCD_OPTS="--server-crt FILE" or --insecure.'
+            return UnavailableError(f"{self.host}: its certificate is not trusted", hint)
+        if isinstance(error, requests.Timeout):
+            return UnavailableError(f"{self.host} does not answer within {self._seconds:.0f} s", _RETRY_HINT)
+        return UnavailableError(f"{self.host} cannot be reached: {type(error).__name__}", _RETRY_HINT)
+
+    def _redirected(self, answer: requests.Response) -> OrbitReleaseError:
+        target = urlsplit(urljoin(answer.url, answer.headers["Location"]))
+        if target.hostname == urlsplit(answer.url).hostname and target.scheme == "https":
+            return UnavailableError(f"{self.host} wants https", "leave out --plaintext.")
+        return AccessError(f"{self.host} redirects to a login page at {target.hostname or 'no address'}", _LOGIN_HINT)
+
+    def _refused(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
+        said = body.get("message") if isinstance(body, dict) else None
+        what = str(said or f"HTTP {status}")
+        if status == 401:  # noqa: PLR2004
+            return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
+        if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)
+            more = "" if "project" in query else "; it says so too where there is no such application"
+            return AccessError(f"{self.host} denies access: {what}{more}", _PROJECT_HINT)
+        if status == 404:  # noqa: PLR2004
+            return NotFoundError(f"{self.host}: {what}", _PROJECT_HINT)
+        return UnavailableError(f"{self.host} refuses: {what}", _RETRY_HINT)
+
+    def _odd(self, what: str) -> UnavailableError:
+        return UnavailableError(f"{self.host} {what}: is it Argo CD?", _RETRY_HINT)
