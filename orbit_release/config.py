@@ -20,7 +20,8 @@ from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import ConfigurationError, InvalidError, UsageError
 
 FILE_NAME = "orbit-release.yaml"
-_TOP_KEYS = ("image", "branch", "manifests", "services")
+_TOP_KEYS = ("image", "branch", "manifests", "argocd", "services")
+_ARGOCD_KEYS = ("application", "project", "namespace")
 _SERVICE_KEYS = ("image", "context", "dockerfile", "paths", "platforms", "build_args")
 _SERVICE_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
@@ -28,9 +29,19 @@ _T = TypeVar("_T")
 _BUILD_ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # git check-ref-format(1), the rules that a branch name in this file can break
 _BRANCH = re.compile(r"(?!-|/|.*(?:\.\.|//|@\{|/\.|\.lock(?:/|\Z)))[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")
+_RESOURCE = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _MAX_DEPTH = 200
 _LARGE = 20_000  # bytes; indentation alone cannot nest deeper than 200 levels in less
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class ArgoCDNames:
+    """Argo CD's names for what syncs the manifests; "" where the configuration has none."""
+
+    application: str = ""
+    project: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Config:
     manifests: str
     services: tuple[Service, ...]
     image: str = ""  # the template of the services' images, with {service}
+    argocd: ArgoCDNames = ArgoCDNames()
 
     def select(self, names: Iterable[str]) -> tuple[Service, ...]:
         """Return the services with these names, in the order of the file; all of them for no names."""
@@ -201,7 +213,15 @@ def _config(reader: _Reader, root: yaml.Node) -> Config:
         reader.fault(top["services"].start_mark, "no service is configured", "add one below `services:`.")
     services = [_service(reader, name, node, template) for name, node in entries.items()]
     _unique_images(reader, entries, services)
-    return Config(branch or "", manifests or "", tuple(filter(None, services)), template or "")
+    names = _argocd(reader, top["argocd"]) if "argocd" in top else ArgoCDNames()
+    return Config(branch or "", manifests or "", tuple(filter(None, services)), template or "", names)
+
+
+def _argocd(reader: _Reader, node: yaml.Node) -> ArgoCDNames:
+    hint = "use lower-case letters and digits, joined by '-' or '.'."
+    entry = reader.known(node, "argocd", _ARGOCD_KEYS)
+    found = {key: reader.matching(entry[key], f"argocd.{key}", _RESOURCE, hint) for key in _ARGOCD_KEYS if key in entry}
+    return ArgoCDNames(**{key: text or "" for key, text in found.items()})
 
 
 def _template(reader: _Reader, node: yaml.Node) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
+import urllib3
 
 from orbit_release.core.argocd import Application, Connection
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError
@@ -28,6 +29,8 @@ class ArgoCD:
         """Know how to reach it; `seconds`: how long an answer may take."""
         if not token.isascii() or not token.isprintable():
             raise AccessError("ARGOCD_AUTH_TOKEN is no token", TOKEN_HINT)
+        if not connection.verify:  # somebody asked for it
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._connection, self._token, self._seconds = connection, token, seconds
 
     @property
@@ -68,7 +71,7 @@ class ArgoCD:
         own = {"User-Agent": "orbit-release", "Authorization": f"Bearer {self._token}"}
         with requests.Session() as session:
             # The environment names proxies and certificates; neither is meant for this machine itself.
-            session.trust_env = self._connection.verify and urlsplit(url).hostname not in _LOOPBACK
+            session.trust_env = urlsplit(url).hostname not in _LOOPBACK
             try:
                 return session.get(
                     url,

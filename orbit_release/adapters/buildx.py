@@ -46,6 +46,24 @@ def is_installed(environ: Mapping[str, str]) -> bool:
         return False
 
 
+def builder(environ: Mapping[str, str], seconds: float) -> str:
+    """Return which builder is chosen and how it stands; nothing is started, as `--bootstrap` would."""
+    command = ["docker", "buildx", "inspect"]
+    try:
+        done = subprocess.run(command, env=environ, capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UnavailableError(f"docker buildx does not answer within {seconds:.0f} s", _ENGINE_HINT) from error
+    lines = [plain(line) for line in (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()]
+    parts = [line.partition(":") for line in reversed(lines)]  # what is said of the builder, before that of its nodes
+    fields = {name.strip(): value.strip() for name, colon, value in parts if colon}
+    if done.returncode or "Error" in fields or "ERROR" in fields:
+        raise UnavailableError(f"docker buildx: {_complaint(lines)}", _ENGINE_HINT)
+    named = (
+        f"docker buildx with the builder {fields.get('Name', 'default')} ({fields.get('Driver', 'no driver named')})"
+    )
+    return f"{named}, {fields.get('Status', 'status unknown')}"
+
+
 def _complaint(lines: list[str]) -> str:
     """Return the line that says what went wrong: buildx repeats it last."""
     errors = (line for line in reversed(lines) if re.match(r"ERROR:|Error:", line))

@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -112,6 +112,16 @@ def _pack(request: BuildRequest, archive: tarfile.TarFile) -> str:
 def connect(environ: Mapping[str, str]) -> docker.APIClient:
     """Return a client of the engine that DOCKER_HOST, or else Docker's current context, names."""
     return docker.from_env(environment=dict(environ)).api
+
+
+def engine(environ: Mapping[str, str], seconds: int) -> str:
+    """Return which engine answers; UnavailableError if none does."""
+    try:
+        with closing(docker.from_env(environment=dict(environ), timeout=seconds).api) as client:
+            version = client.version()
+    except (*_FAULTS, OSError, ValueError) as error:
+        raise UnavailableError(f"no Docker Engine answers: {_words(error)}", _ENGINE_HINT) from error
+    return f"Docker Engine {plain(str(version['Version']))} ({plain(str(version['Os']))}/{plain(str(version['Arch']))})"
 
 
 class SdkBuilder:

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from orbit_release.core.access import Access, Rule
 from orbit_release.core.github_faults import Asked, Fault, explained
 from orbit_release.core.pull_request import PREFIX
-from orbit_release.errors import AccessError, UsageError
+from orbit_release.errors import AccessError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from github import GithubException
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from requests import RequestException
 
 T = TypeVar("T")
+
+TOKEN_HINT = "GITHUB_TOKEN=$(gh auth token), or a token with `contents: write` and `pull-requests: write`."  # noqa: S105  (says how to get one)
 
 _ATTEMPTS = 5
 _TIMEOUT = 30  # seconds for an answer
@@ -66,18 +69,31 @@ class File:
 class GitHub:
     """One repository at GitHub, or at an Enterprise server."""
 
-    def __init__(self, api: str, repository: str, token: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Know the API's address (`https://api.github.com`), the repository (`owner/name`) and a token."""
+    def __init__(
+        self,
+        api: str,
+        repository: str,
+        token: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        timeout: int = _TIMEOUT,
+        attempts: int = _ATTEMPTS,
+    ) -> None:
+        """Know the API's address (`https://api.github.com`), the repository (`owner/name`) and a token.
+
+        `timeout`: seconds for an answer; `attempts`: how often a call is tried where trying again can help.
+        """
         import github  # noqa: PLC0415  (a quarter of a second that only publishing through the API pays for)
 
         token = _plain(token)
         _check(api, repository)
         self.repository, self._sleep, self._host = repository, sleep, urlsplit(api).netloc
+        self._attempts = attempts
         self._owner = repository.partition("/")[0]
         self._client = github.Github(
             base_url=api,
             auth=github.Auth.Token(token),
-            timeout=_TIMEOUT,
+            timeout=timeout,
             user_agent="orbit-release",
             per_page=_PAGE,
             retry=None,
@@ -254,6 +270,57 @@ class GitHub:
         except github.UnknownObjectException:
             pass  # the repository deletes head branches itself
 
+    # Permissions
+
+    def access(self, branch: str) -> Access:
+        """Return what this token may do on a branch, as far as GitHub tells."""
+        return self._call(lambda: self._access(branch), branch)
+
+    def _access(self, branch: str) -> Access:
+        import github  # noqa: PLC0415
+
+        permissions = self._remote.permissions
+        is_admin, can_push = (bool(permissions and getattr(permissions, name)) for name in ("admin", "push"))
+        try:
+            found = self._remote.get_branch(branch)
+        except github.GithubException as error:
+            if error.status != 404:  # noqa: PLR2004
+                raise
+            hint = "push it, or set `branch:` in orbit-release.yaml."
+            raise NotFoundError(f"{self.repository} has no branch {branch}", hint) from error
+        scopes = self._client.oauth_scopes
+        return Access(
+            can_push,
+            bool(self._remote.archived),
+            bool(self._remote.private),
+            tuple(scopes) if scopes is not None else None,
+            found.protected,
+            _required_checks(found.raw_data, is_admin=is_admin),
+            self._rules(branch),
+        )
+
+    def _rules(self, branch: str) -> tuple[Rule, ...]:
+        """Return the rules of the repository and its organization that hold for a branch."""
+        rules = self._asked(f"rules/branches/{quote(branch, safe='')}?per_page={_PAGE}")
+        bypasses = {number: self._bypass(number) for number in {rule.get("ruleset_id") for rule in rules}}
+        return tuple(Rule(str(rule["type"]), bypasses[rule.get("ruleset_id")]) for rule in rules)
+
+    def _bypass(self, ruleset: int | None) -> str | None:
+        import github  # noqa: PLC0415
+
+        try:
+            found = self._asked(f"rulesets/{ruleset}") if ruleset is not None else {}
+        except github.GithubException as error:
+            if error.status not in (403, 404):
+                raise
+            return None  # an organization's ruleset, which not everybody may look at
+        bypass = found.get("current_user_can_bypass")
+        return str(bypass) if bypass else None
+
+    def _asked(self, what: str) -> Any:
+        _, answer = self._client.requester.requestJsonAndCheck("GET", f"/repos/{self.repository}/{what}")
+        return answer
+
     # Faults
 
     def _require_name(self) -> None:
@@ -282,7 +349,7 @@ class GitHub:
             raise explained(Fault.of(error), Asked(self._host, self.repository, branch)) from error
 
     def _retried(self, action: Callable[[], T]) -> T:
-        for attempt in range(_ATTEMPTS - 1):
+        for attempt in range(self._attempts - 1):
             try:
                 return action()
             except self._faults() as error:
@@ -311,6 +378,17 @@ def _check(api: str, repository: str) -> None:
         raise UsageError(f"{api} is not https", "set GITHUB_API_URL to the https address of GitHub's API.")
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{repository!r} is no repository of GitHub", "set GITHUB_REPOSITORY to owner/name.")
+
+
+def _required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
+    """Return the status checks that a classic rule requires of this token's commits."""
+    match branch:
+        case {
+            "protection": {"enabled": True, "required_status_checks": {"enforcement_level": level, "contexts": names}}
+        }:
+            holds = level == "everyone" or (level == "non_admins" and not is_admin)
+            return tuple(map(str, names)) if holds else ()
+    return ()
 
 
 def _shown(pull: RemotePullRequest) -> PullRequest:

@@ -233,6 +233,10 @@ class Registry:
         digest = _verified(manifest, name if isinstance(name, Digest) else manifest.digest)
         return RemoteImage(digest, self._revision(call, manifest.body))
 
+    def has(self, repository: Repository, name: Tag | Digest) -> bool:
+        """Whether there is an image under a tag or digest; asked without taking it, which registries count."""
+        return self._ask(self._call(repository), "HEAD", f"manifests/{name}") is not None
+
     def copy_tag(self, repository: Repository, source: Digest, tag: Tag) -> None:
         """Point a tag at an image that is in the repository already; the digest stays."""
         call = self._call(repository, pushes=True)

@@ -16,6 +16,7 @@ from orbit_release.cli.build import build_command
 from orbit_release.cli.bump import bump_command
 from orbit_release.cli.check import check_command
 from orbit_release.cli.demo import demo_command
+from orbit_release.cli.doctor import doctor_command
 from orbit_release.cli.history import history_command, report_command, status_command
 from orbit_release.cli.hold import hold_command, unhold_command
 from orbit_release.cli.plan import plan_command
@@ -41,7 +42,7 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
 
 for command in (
     *(plan_command, build_command, bump_command, rollback_command, hold_command, unhold_command),
-    *(history_command, status_command, report_command, check_command, demo_command),
+    *(history_command, status_command, report_command, check_command, doctor_command, demo_command),
 ):
     cli.add_command(command)
 

@@ -12,6 +12,8 @@ from orbit_release.errors import AccessError, ConfigurationError, OrbitReleaseEr
 
 # What a command does is imported when it runs, so that --help and completion stay fast.
 if TYPE_CHECKING:
+    from orbit_release.adapters.argocd import ArgoCD
+    from orbit_release.adapters.doppler import Doppler
     from orbit_release.adapters.git.clone import Clone
     from orbit_release.adapters.github import GitHub
     from orbit_release.adapters.registry import Registry
@@ -61,19 +63,40 @@ class Session:
         token = os.environ.get("GITHUB_TOKEN", "").strip() or None
         return Registry(github_token=token, docker_config=folder, budget=budget, on_secret=masks)
 
-    def github(self, git: Clone) -> GitHub:
-        """Return the monorepo at GitHub: what Actions says, else what the remote's address says."""
-        from orbit_release.adapters.github import GitHub
+    def github(self, git: Clone, *, timeout: int = 30, attempts: int = 5) -> GitHub:
+        """Return the monorepo at GitHub: what Actions says, else what the remote's address says.
+
+        `timeout`: seconds for an answer; `attempts`: how often a call is tried where trying again can help.
+        """
+        from orbit_release.adapters.github import TOKEN_HINT, GitHub
 
         token, address = os.environ.get("GITHUB_TOKEN"), self.address(git)
         if not token:
-            hint = "GITHUB_TOKEN=$(gh auth token), or a token with `contents: write` and `pull-requests: write`."
-            raise AccessError("GitHub's API needs a token in GITHUB_TOKEN", hint)
+            raise AccessError("GitHub's API needs a token in GITHUB_TOKEN", TOKEN_HINT)
         api = os.environ.get("GITHUB_API_URL") or (_API if address.startswith(_WEB) else None)
         if api is None:
             hint = "set GITHUB_API_URL (https://HOST/api/v3) and GITHUB_REPOSITORY (owner/name)."
             raise UsageError(f"{address or 'the remote'} is no repository of github.com", hint)
-        return GitHub(api, os.environ.get("GITHUB_REPOSITORY") or urlsplit(address).path.strip("/"), token)
+        name = os.environ.get("GITHUB_REPOSITORY") or urlsplit(address).path.strip("/")
+        return GitHub(api, name, token, timeout=timeout, attempts=attempts)
+
+    def doppler(self, seconds: float) -> Doppler | None:
+        """Return Doppler's config, None without a token; the variables are those of Doppler's own program."""
+        from orbit_release.adapters import doppler
+
+        token, api = os.environ.get("DOPPLER_TOKEN"), os.environ.get("DOPPLER_API_HOST") or doppler.API
+        names = {key: os.environ.get(f"DOPPLER_{key.upper()}", "") for key in ("project", "config")}
+        return doppler.Doppler(token, api=api, seconds=seconds, **names) if token else None
+
+    def argocd(self, seconds: float) -> ArgoCD | None:
+        """Return Argo CD's server, None without an address or a token; the variables are those of its own program."""
+        from orbit_release.adapters.argocd import ArgoCD
+        from orbit_release.core.argocd import Connection, option
+
+        options = os.environ.get("ARGOCD_OPTS", "")
+        server = os.environ.get("ARGOCD_SERVER") or option(options, "server")
+        token = os.environ.get("ARGOCD_AUTH_TOKEN") or option(options, "auth-token")
+        return ArgoCD(Connection.parse(server, options), token, seconds=seconds) if server and token else None
 
     def address(self, git: Clone) -> str:
         """Return the monorepo's web address: what Actions says, else what the remote's address says."""

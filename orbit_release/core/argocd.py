@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from orbit_release.errors import UsageError
 
 _SKIPPED = "argocd.argoproj.io/skip-reconcile"
 _SERVER = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:]+\](:[0-9]+)?", re.ASCII)
+_HEADER = ("header", "H")
 _OFF = ("false", "0", "f")
 _FLAGS = ("insecure", "plaintext", "grpc-web", "port-forward", "core", "prompts-enabled")
 _OPTS_HINT = "write them as for argocd: --insecure --plaintext --grpc-web-root-path PATH --header 'NAME: VALUE'."
@@ -34,14 +36,29 @@ class Connection:
         given = list(_options(options))
         values = dict(given)
         scheme = "http" if _on(values, "plaintext") else "https"
-        address = (server or values.get("server", "")).removeprefix("https://").rstrip("/")
+        address = server.removeprefix("https://").rstrip("/")
         if not _SERVER.fullmatch(address):
             raise UsageError(f"{address!r} is no server of Argo CD", "set ARGOCD_SERVER to host or host:port.")
         root = values.get("grpc-web-root-path", "").strip("/")
-        headers = tuple(header for name, value in given if name in ("header", "H") for header in _headers(value))
+        headers = tuple(header for name, value in given if name in _HEADER for header in _headers(value))
         certificate = values.get("server-crt") or None
         url = f"{scheme}://{address}{f'/{root}' if root else ''}"
         return cls(url, headers, verify=not _on(values, "insecure"), server_certificate=certificate)
+
+
+def option(options: str, name: str) -> str:
+    """Return the value of an option in ARGOCD_OPTS, or ""."""
+    return dict(_options(options)).get(name, "")
+
+
+def secrets(options: str) -> Iterator[str]:
+    """Yield what nobody should read of ARGOCD_OPTS: a token, and the headers for an access proxy."""
+    with suppress(UsageError):  # which is told where they are used
+        for name, value in _options(options):
+            if name == "auth-token":
+                yield value
+            elif name in _HEADER:
+                yield from (text for _, text in _headers(value))
 
 
 def _options(text: str) -> Iterator[tuple[str, str]]:

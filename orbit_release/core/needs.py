@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from orbit_release.core.image import ImageReference
+from orbit_release.core.image import Digest, ImageReference, Repository, Tag
 from orbit_release.errors import InvalidError
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -121,24 +121,36 @@ def _pods(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _images(documents: Iterable[dict[str, Any]]) -> dict[ImageReference, tuple[str, ...]]:
     documents = list(documents)
     accounts = {_at(one, "metadata", "name"): one for one in documents if one.get("kind") == "ServiceAccount"}
-    renamed = {_at(entry, "name") for one in documents for entry in _each(one, "images")}
+    overrides = [entry for one in documents for entry in _each(one, "images") if isinstance(entry, dict)]
     found: dict[ImageReference, tuple[str, ...]] = {}
     for pod in _pods(documents):
         account = accounts.get(pod.get("serviceAccountName") or "default")
         listed = _each(pod, "imagePullSecrets") or _each(account, "imagePullSecrets")
         secrets = tuple(_texts(_at(entry, "name") for entry in listed))
         for name in _texts(_at(one, "image") for kind in ("initContainers", "containers") for one in _each(pod, kind)):
-            image = _parsed(name)
-            if image and str(image.repository) not in renamed:
+            for image in _deployed(name, overrides):
                 found[image] = tuple(dict.fromkeys((*found.get(image, ()), *secrets)))
     return found
 
 
-def _parsed(name: str) -> ImageReference | None:
+def _deployed(name: str, overrides: list[dict[str, Any]]) -> Iterator[ImageReference]:
+    """Yield what an image's name becomes by each `images:` of a kustomization that is about it, else as it is."""
     try:
-        return ImageReference.parse(name)
+        written = ImageReference.parse(name)
+        own = [one for one in overrides if one.get("name") == str(written.repository)]
+        yield from (_overridden(written, one) for one in own)
     except InvalidError:  # a placeholder; `check` tells of it
-        return None
+        return
+    if not own:
+        yield written
+
+
+def _overridden(image: ImageReference, entry: dict[str, Any]) -> ImageReference:
+    repository = Repository(str(entry.get("newName") or image.repository))
+    tag, digest = entry.get("newTag"), entry.get("digest")
+    if tag is None and digest is None:
+        return ImageReference(repository, image.tag, image.digest)
+    return ImageReference(repository, Tag(str(tag)) if tag else None, Digest(str(digest)) if digest else None)
 
 
 def _directories(documents: Iterable[dict[str, Any]]) -> dict[str, tuple[str, ...]]:

@@ -20,6 +20,15 @@ def _pause(seconds: float) -> None:
     time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
 
 
+def answering_builder(environ: Mapping[str, str], seconds: int) -> str:
+    """Return what would build, after it has answered; UnavailableError if nothing does. Nothing is started."""
+    if buildx.is_installed(environ):
+        return buildx.builder(environ, seconds)
+    from orbit_release.adapters.docker import engine  # noqa: PLC0415
+
+    return engine(environ, seconds)
+
+
 def choose_builder(builder: str | None, *, environ: Mapping[str, str], github_token: str | None = None) -> Builder:
     """Return `docker buildx` where it is installed, else the engine's own builder; enter it to connect.
 

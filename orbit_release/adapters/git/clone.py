@@ -230,6 +230,15 @@ class Clone:
         seen = self.commit(f"refs/remotes/{remote}/{branch}")
         return Tip(branch, seen or self._fetch_branch(remote, branch), remote)
 
+    def seen_tip(self, branch: str) -> Tip:
+        """Return where the release branch was last seen, else what is checked out; nobody is asked."""
+        remote = self._remote(branch)
+        places = (f"refs/remotes/{remote}/{branch}", f"refs/heads/{branch}", "HEAD")
+        commit = next(filter(None, map(self.commit, places)), None)
+        if commit is None:
+            raise NotFoundError("this clone has no commit", "commit something first.")
+        return Tip(branch, commit, remote)
+
     def local_tip(self, branch: str) -> Tip:
         """Return where the clone's own branch of that name stands."""
         return Tip(branch, self._branch_commit(f"refs/heads/{branch}", "this clone"), None)

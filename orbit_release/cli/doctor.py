@@ -1,0 +1,87 @@
+"""doctor: the surroundings of a release, as a checklist."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from orbit_release.cli.session import Session
+from orbit_release.core.checklist import GROUPS
+
+if TYPE_CHECKING:
+    from orbit_release.flows.checks import Surroundings
+    from orbit_release.flows.source import Source
+
+_SECONDS = 10.0  # for the whole checklist
+_QUESTION_SECONDS = 8  # for one answer, so that its system is named when it hangs
+_REGISTRY_SECONDS = 4.0  # an image may need two questions
+_TOKENS = ("GITHUB_TOKEN", "DOPPLER_TOKEN", "ARGOCD_AUTH_TOKEN")
+
+
+@click.command("doctor")
+@click.option(
+    "--only", metavar="NAME", type=click.Choice(GROUPS), multiple=True, help=f"Of {', '.join(GROUPS)}; repeatable."
+)
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_obj
+def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -> None:
+    """Check what releases and the deployment need around them, and change nothing anywhere."""
+    from orbit_release import output
+    from orbit_release.core.checklist import State
+    from orbit_release.flows.doctor import doctor
+    from orbit_release.output.checklist import show_checklist
+
+    surroundings = _surroundings(session, session.source())
+    for path in surroundings.needs.unread:
+        output.warn(f"{path} is not YAML: what it needs is not checked")
+    checks = surroundings.checks()
+    lines = doctor([checks[name] for name in GROUPS if not only or name in only], seconds=_SECONDS, secrets=_secrets())
+    show_checklist(lines, format)
+    if any(line.state is State.FAILED for line in lines):
+        raise click.exceptions.Exit(1)
+
+
+def _surroundings(session: Session, source: Source) -> Surroundings:
+    from orbit_release.adapters import endpoint
+    from orbit_release.adapters.registry import Registry
+    from orbit_release.core.argocd import Released
+    from orbit_release.core.needs import needs
+    from orbit_release.flows.builder import answering_builder
+    from orbit_release.flows.checks import Surroundings
+    from orbit_release.flows.source import manifests
+
+    git, config = source.git, source.config
+    tip = git.seen_tip(config.branch)
+    return Surroundings(
+        git,
+        tip,
+        needs(manifests(git, tip, config.manifests)),
+        Released(session.address(git), config.manifests, config.branch),
+        config.argocd,
+        _QUESTION_SECONDS,
+        github=(
+            lambda: (
+                session.github(git, timeout=_QUESTION_SECONDS, attempts=1) if os.environ.get("GITHUB_TOKEN") else None
+            )
+        ),
+        registry=session.registry(budget=_REGISTRY_SECONDS),
+        anonymous=Registry(budget=_REGISTRY_SECONDS),
+        builder=partial(answering_builder, dict(os.environ), _QUESTION_SECONDS),
+        doppler=partial(session.doppler, _QUESTION_SECONDS),
+        argocd=partial(session.argocd, _QUESTION_SECONDS),
+        addresses=endpoint.addresses,
+        certificate=partial(endpoint.certificate, seconds=_QUESTION_SECONDS),
+        now=time.time(),
+    )
+
+
+def _secrets() -> Iterator[str]:
+    from orbit_release.core.argocd import secrets
+
+    yield from (os.environ.get(name, "") for name in _TOKENS)
+    yield from secrets(os.environ.get("ARGOCD_OPTS", ""))
