@@ -16,7 +16,7 @@ _BLOCKING = {
     "code_scanning": "code scanning",
     "code_quality": "code quality",
     "merge_queue": "a merge queue",
-    "update": "nobody's updates",
+    "update": "restricted updates",
 }
 _BYPASSES = ("always", "exempt")
 _APP = "use the token of a GitHub App that may bypass it (README.md shows how), or propose releases with --pr."

@@ -38,7 +38,7 @@ class Connection:
         scheme = "http" if _on(values, "plaintext") else "https"
         address = server.removeprefix("https://").rstrip("/")
         if not _SERVER.fullmatch(address):
-            raise UsageError(f"{address!r} is no server of Argo CD", "set ARGOCD_SERVER to host or host:port.")
+            raise UsageError("ARGOCD_SERVER is no server's address", "set it to host or host:port, without a scheme.")
         root = values.get("grpc-web-root-path", "").strip("/")
         headers = tuple(header for name, value in given if name in _HEADER for header in _headers(value))
         certificate = values.get("server-crt") or None

@@ -192,7 +192,8 @@ class GitHubServer(State, ThreadingHTTPServer):
             result = handler(asked)
         except ProblemError as problem:
             status, result = problem.status, problem_shown(problem)
-        return Answer.of(status, description.completed(operation, status, result), next_page(call, query, result))
+        headers = next_page(call, query, result) | ({} if self.scopes is None else {"X-OAuth-Scopes": self.scopes})
+        return Answer.of(status, description.completed(operation, status, result), headers)
 
 
 def moved(call: Call, name: str) -> Answer:

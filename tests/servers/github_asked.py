@@ -40,7 +40,7 @@ def page(asked: Asked) -> tuple[int, int]:
 
 def get_repository(asked: Asked) -> dict[str, Any]:
     state = asked.state
-    names = ("default_branch", "archived", "permissions", "allow_auto_merge")
+    names = ("default_branch", "archived", "private", "permissions", "allow_auto_merge")
     methods = ("allow_squash_merge", "allow_merge_commit", "allow_rebase_merge")
     settings = {name: getattr(state, name) for name in (*names, *methods)}
     name = state.repository.partition("/")[2]

@@ -18,6 +18,7 @@ from tests.servers.github_objects import (
     update_ref,
 )
 from tests.servers.github_pulls import create_comment, create_pull, get_pull, list_pulls, merge_pull, update_pull
+from tests.servers.github_rules import get_branch, get_branch_rules, get_ruleset
 
 Handler = Callable[[Asked], "Sequence[Any] | dict[str, Any] | None"]
 OPERATIONS: Mapping[str, tuple[int, Handler]] = {
@@ -36,5 +37,8 @@ OPERATIONS: Mapping[str, tuple[int, Handler]] = {
     "pulls/merge": (200, merge_pull),
     "pulls/update": (200, update_pull),
     "repos/get": (200, get_repository),
+    "repos/get-branch": (200, get_branch),
+    "repos/get-branch-rules": (200, get_branch_rules),
+    "repos/get-repo-ruleset": (200, get_ruleset),
     "repos/list-commits": (200, list_commits),
 }

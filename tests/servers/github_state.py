@@ -47,6 +47,15 @@ class Pull:
         self.merge_commit_sha = merge_commit
 
 
+@dataclass
+class Ruleset:
+    """Rules of the default branch; `bypass` is what the token may do about them, None where GitHub does not tell."""
+
+    kinds: tuple[str, ...]
+    bypass: str | None = "never"
+    is_hidden: bool = False  # an organization's, which the token may not look at
+
+
 class State:
     """One repository and its settings, which a test may set."""
 
@@ -62,6 +71,11 @@ class State:
         self.allow_merge_commit = True
         self.allow_rebase_merge = True
         self.permissions = {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True}
+        self.private = False
+        self.scopes: str | None = None  # of a classic token, which GitHub names with every answer
+        self.rulesets: list[Ruleset] = []
+        self.required_checks: tuple[str, ...] | None = None  # of a classic rule of the default branch; None without one
+        self.enforcement = "everyone"  # whom the required checks hold for: "off", "non_admins" or "everyone"
         self.checks_pending = True  # GitHub refuses auto-merge where nothing is left to wait for
 
     def rename(self, name: str) -> None:
