@@ -82,7 +82,7 @@ class ArgoCD:
                     allow_redirects=False,
                     verify=self._connection.server_certificate or self._connection.verify,
                 )
-            except (requests.RequestException, OSError) as error:  # OSError: no file of certificates
+            except (OSError, ValueError) as error:  # no file of certificates; a redirect to what is no address
                 raise self._unreached(error) from error
 
     def _unreached(self, error: Exception) -> UnavailableError:

@@ -53,7 +53,10 @@ class Doppler:
                     timeout=self._seconds,
                     allow_redirects=False,
                 )
-            except requests.RequestException as error:  # its text may quote what was sent
+            except (
+                OSError,
+                ValueError,
+            ) as error:  # its text may quote what was sent; ValueError: a redirect to nowhere
                 what = "does not answer" if isinstance(error, requests.Timeout) else "cannot be reached"
                 raise UnavailableError(f"Doppler {what}: {type(error).__name__}", _RETRY_HINT) from error
 

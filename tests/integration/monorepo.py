@@ -46,7 +46,7 @@ IDENTITY = {
     "GIT_COMMITTER_NAME": "Ada",
     "GIT_COMMITTER_EMAIL": "ada@example.com",
 }
-_FOREIGN = ("GIT_", "GITHUB_", "ORBIT_RELEASE_", "DOCKER_CONFIG")
+_FOREIGN = ("GIT_", "GITHUB_", "ORBIT_RELEASE_", "DOCKER_CONFIG", "ARGOCD_", "DOPPLER_")
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Site:
 
     def client(self, **other: str) -> GitHub:
         given = {"api": self.server.url, "repository": REPOSITORY, "token": TOKEN} | other
-        return GitHub(**given, sleep=self.pauses.append)
+        return GitHub(given["api"], given["repository"], given["token"], sleep=self.pauses.append)
 
     def commit(self) -> str | None:
         return self.client().commit("main", self.tip("HEAD"), [FILE], MESSAGE)

@@ -123,7 +123,7 @@ def test_every_described_operation_is_served_and_no_other() -> None:
         ("GET", "/repos/octo/orbit/pulls?state=merged", None),
         ("GET", "/repos/octo/orbit/pulls?sate=all", None),
         ("GET", "/repos/octo/orbit/commits?per_page=many", None),
-        ("GET", "/repos/octo/orbit/branches/main", None),
+        ("GET", "/repos/octo/orbit/branches", None),
         ("PUT", "/repos/octo/orbit/git/refs/heads/main", {"sha": "0"}),
         ("POST", "/graphql", {"query": "mutation { createCommitOnBranch }"}),
         ("POST", "/graphql", {"query": QUERY, "variables": {"input": {"message": {"headline": "No branch"}}}}),

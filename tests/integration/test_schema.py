@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 from jsonschema import Draft202012Validator
 
+from orbit_release.core.checklist import GROUPS
 from orbit_release.core.plan import Action
 from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, pushed, sha
 
@@ -177,6 +178,16 @@ def test_a_release_of_what_is_built_names_what_is_missing(monorepo: Monorepo) ->
     found = document(ran, "bump")
     assert (ran.code, [edit["path"] for edit in found["edits"]]) == (5, [f"{FOLDER}/api.yaml"])
     assert found["missing"] == [f"{monorepo.host}/orbit/{name}:{sha(commit)}" for name in ("web", "worker")]
+
+
+def test_a_checklist_with_each_state(monorepo: Monorepo, docker_host: str) -> None:
+    ran = monorepo.run("doctor", "--format", "json", DOCKER_HOST=docker_host, GITHUB_TOKEN="")
+    found = document(ran, "doctor")
+    assert ran.code == 1  # nobody has pushed the images
+    assert {one["state"] for one in found["lines"]} == {"ok", "failed", "not checked"}
+    assert list(dict.fromkeys(one["group"] for one in found["lines"])) == list(GROUPS)
+    altered = [*without_each_key(found), *with_one_key_more(found)]
+    assert not [one for one in altered if ANY_DOCUMENT.is_valid(one)]
 
 
 def test_no_document_may_lack_a_key_or_have_another(offline: Monorepo) -> None:

