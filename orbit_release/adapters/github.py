@@ -17,7 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from orbit_release.core.access import Access, Rule
+from orbit_release.core.access import Access, Rule, required_checks
 from orbit_release.core.github_faults import Asked, Fault, explained
 from orbit_release.core.pull_request import PREFIX
 from orbit_release.errors import AccessError, NotFoundError, UsageError
@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 TOKEN_HINT = "GITHUB_TOKEN=$(gh auth token), or a token with `contents: write` and `pull-requests: write`."  # noqa: S105  (says how to get one)
 
+_APP_TOKEN = "ghs_"  # noqa: S105  (what the token of an installation begins with, Actions' own included)
 _ATTEMPTS = 5
 _TIMEOUT = 30  # seconds for an answer
 _PAGE = 100
@@ -88,7 +89,7 @@ class GitHub:
         token = _plain(token)
         _check(api, repository)
         self.repository, self._sleep, self._host = repository, sleep, urlsplit(api).netloc
-        self._attempts = attempts
+        self._attempts, self._is_app = attempts, token.startswith(_APP_TOKEN)
         self._owner = repository.partition("/")[0]
         self._client = github.Github(
             base_url=api,
@@ -290,12 +291,12 @@ class GitHub:
             raise NotFoundError(f"{self.repository} has no branch {branch}", hint) from error
         scopes = self._client.oauth_scopes
         return Access(
-            can_push,
+            can_push or (None if self._is_app else False),  # the role is its user's, and an App has none
             bool(self._remote.archived),
             bool(self._remote.private),
             tuple(scopes) if scopes is not None else None,
-            found.protected,
-            _required_checks(found.raw_data, is_admin=is_admin),
+            bool(found.raw_data["protection"].get("enabled")),  # `protected` is true of rulesets as well
+            required_checks(found.raw_data, is_admin=is_admin),
             self._rules(branch),
         )
 
@@ -378,17 +379,6 @@ def _check(api: str, repository: str) -> None:
         raise UsageError(f"{api} is not https", "set GITHUB_API_URL to the https address of GitHub's API.")
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{repository!r} is no repository of GitHub", "set GITHUB_REPOSITORY to owner/name.")
-
-
-def _required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
-    """Return the status checks that a classic rule requires of this token's commits."""
-    match branch:
-        case {
-            "protection": {"enabled": True, "required_status_checks": {"enforcement_level": level, "contexts": names}}
-        }:
-            holds = level == "everyone" or (level == "non_admins" and not is_admin)
-            return tuple(map(str, names)) if holds else ()
-    return ()
 
 
 def _shown(pull: RemotePullRequest) -> PullRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from orbit_release.core.checklist import Line, failed, listed, ok, unchecked
 
@@ -34,16 +35,21 @@ class Rule:
         """Whether it stops a commit that is put straight on the branch, for all that is known."""
         return self.kind in _BLOCKING and self.bypass not in _BYPASSES
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it is about texts of a commit, like `commit_message_pattern`."""
+        return self.kind.endswith("_pattern") and self.bypass not in _BYPASSES
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """What GitHub tells a token: its role, its scopes (None but for classic tokens), and how the branch is protected.
 
-    `is_protected` is true of classic protection, of which only `checks`, the names of the required status checks that
-    hold for this token, are shown to everybody.
+    `can_push` is None where GitHub does not tell. `is_protected` is about classic protection, of which only `checks`,
+    the names of the required status checks that hold for this token, are shown to everybody.
     """
 
-    can_push: bool
+    can_push: bool | None
     is_archived: bool
     is_private: bool
     scopes: tuple[str, ...] | None
@@ -56,37 +62,65 @@ def branch_line(branch: str, access: Access) -> Line:
     """Tell how a branch is protected."""
     asked = [_BLOCKING.get(rule.kind, rule.kind.replace("_", " ")) for rule in access.rules]
     asked += [f"the checks {listed(access.checks)}"] if access.checks else []
-    if asked:
-        return ok("github", "branch", f"{branch} is protected: rules about {listed(dict.fromkeys(asked))}")
-    known = "is protected by a classic rule" if access.is_protected else "is not protected"
-    return ok("github", "branch", f"{branch} {known}")
+    asked += ["a classic rule"] if access.is_protected else []
+    what = f"is protected: {listed(dict.fromkeys(asked))}" if asked else "is not protected"
+    return ok("github", "branch", f"{branch} {what}")
 
 
 def publish_line(branch: str, access: Access) -> Line:
     """Tell whether a token may put commits on a branch."""
-    if trouble := _no_push(access):
-        what, fix = trouble
-        return failed("github", "publish", what, fix)
-    blocking = [rule for rule in access.rules if rule.blocks]
-    asked = listed(dict.fromkeys(_BLOCKING[rule.kind] for rule in blocking))
-    if any(rule.bypass is not None for rule in blocking):
-        return failed("github", "publish", f"the rules of {branch} ask for {asked}", _APP)
-    if access.checks:
-        what = f"the classic rule of {branch} asks for the checks {listed(access.checks)}"
-        return failed("github", "publish", what, _APP)
+    if trouble := _no_push(access) or _refused(branch, access):
+        return failed("github", "publish", *trouble)
+    if doubt := _unknown(branch, access):
+        return unchecked("github", "publish", *doubt)
+    signed = any(rule.kind == "required_signatures" and rule.bypass not in _BYPASSES for rule in access.rules)
+    how = ", if they are signed: those that GitHub makes (--via api) are" if signed else ""
+    return ok("github", "publish", f"this token may put commits on {branch}{how}")
+
+
+def required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
+    """Return the status checks that a classic rule requires of a token's commits, out of GitHub's answer."""
+    match branch:
+        case {"protection": {"required_status_checks": {"enforcement_level": str(level), "contexts": [*names]}}}:
+            holds = level == "everyone" or (level == "non_admins" and not is_admin)
+            return tuple(map(str, names)) if holds else ()
+    return ()
+
+
+def _refused(branch: str, access: Access) -> tuple[str, str] | None:
+    blocking = [rule for rule in access.rules if rule.blocks and rule.bypass is not None]
     if blocking:
-        what = f"the rules of {branch} ask for {asked}; whether this token may bypass them GitHub does not say"
-        return unchecked("github", "publish", what, _APP)
-    if access.is_protected and not access.rules:
-        what = f"{branch} has a classic rule, which only administrators can read"
-        return unchecked("github", "publish", what, "see Settings, Branches; if it asks for reviews: --pr.")
-    return ok("github", "publish", f"this token may put commits on {branch}")
+        return f"the rules of {branch} ask for {_asked(blocking)}", _APP
+    if access.checks:
+        return f"the classic rule of {branch} asks for the checks {listed(access.checks)}", _APP
+    return None
+
+
+def _unknown(branch: str, access: Access) -> tuple[str, str] | None:
+    if access.can_push is None:
+        return "GitHub does not tell an App's token whether it may write", "give it `contents: write`."
+    if blocking := [rule for rule in access.rules if rule.blocks]:
+        what = (
+            f"the rules of {branch} ask for {_asked(blocking)}; whether this token may bypass them GitHub does not say"
+        )
+        return what, _APP
+    if patterns := [rule.kind for rule in access.rules if rule.is_pattern]:
+        kinds = listed(kind.replace("_", " ") for kind in patterns)
+        return f"the rules of {branch} have a {kinds}", "a release's commit has to match it: see the ruleset."
+    if access.is_protected:
+        fix = "see Settings, Branches; if it asks for reviews: --pr."
+        return f"{branch} has a classic rule, which only administrators can read", fix
+    return None
+
+
+def _asked(rules: list[Rule]) -> str:
+    return listed(dict.fromkeys(_BLOCKING[rule.kind] for rule in rules))
 
 
 def _no_push(access: Access) -> tuple[str, str] | None:
     if access.is_archived:
         return "the repository is archived: nothing can be published there", "unarchive it in its settings."
-    if not access.can_push:
+    if access.can_push is False:
         fix = "give the token `contents: write`; in Actions see `permissions:` of the job."
         return "this token may read the repository, and not write to it", fix
     needed = {"repo"} if access.is_private else {"repo", "public_repo"}

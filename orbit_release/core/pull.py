@@ -56,7 +56,7 @@ def pull_line(found: Sequence[Found], secrets: Mapping[ImageReference, Sequence[
         return unchecked("registry", "pull", what, fix)
     if unknown:
         return unchecked("registry", "pull", f"unanswered for {listed(unknown)}", "see registry/images.")
-    return ok("registry", "pull", "every image can be pulled anonymously")
+    return ok("registry", "pull", "every image that is there can be pulled anonymously")
 
 
 def _counted(number: int) -> str:

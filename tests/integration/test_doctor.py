@@ -20,13 +20,15 @@ from orbit_release.adapters.registry import Registry
 from orbit_release.config import ArgoCDNames
 from orbit_release.core.argocd import Connection, Released
 from orbit_release.core.checklist import GROUPS, Check, Line, State, ok
+from orbit_release.core.image import Repository
 from orbit_release.core.needs import Needs
 from orbit_release.errors import NotFoundError
 from orbit_release.flows.checks import Surroundings
 from orbit_release.flows.doctor import doctor
 from tests.certificates import certificate_file, showing
+from tests.images import push_image
 from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, Ran, environment, git, pushed
-from tests.integration.test_registry import HTPASSWD, docker_login, started_registry
+from tests.integration.test_registry import HTPASSWD, PASSWORD, USER, docker_login, started_registry
 from tests.servers import argocd as argocd_server, doppler as doppler_server, github as github_server
 from tests.servers.argocd import ArgoCDServer, Reply, application
 from tests.servers.doppler import DopplerServer
@@ -168,6 +170,11 @@ def classic_checks_for_others(world: World) -> None:
 
 def read_only(world: World) -> None:
     world.github.permissions["push"] = False
+    world.github.token = world.extra["GITHUB_TOKEN"] = "ghp_of_a_person"
+
+
+def an_app_that_has_no_role(world: World) -> None:
+    world.github.permissions["push"] = False
 
 
 def scopeless(world: World) -> None:
@@ -241,11 +248,12 @@ def no_remote(world: World) -> None:
     ("spoil", "changes", "said"),
     [
         (unpublishable, {"github/publish": FAILED}, "the rules of main ask for pull requests"),
-        (unprotected_by_a_bypass, {}, "main is protected: rules about pull requests, status checks"),
+        (unprotected_by_a_bypass, {}, "main is protected: pull requests, status checks"),
         (hidden_rules, {"github/publish": UNCHECKED}, "GitHub does not say"),
         (classic_checks, {"github/publish": FAILED}, "asks for the checks test"),
         (classic_checks_for_others, {"github/publish": UNCHECKED}, "only administrators can read"),
         (read_only, {"github/publish": FAILED}, "and not write to it"),
+        (an_app_that_has_no_role, {"github/publish": UNCHECKED}, "does not tell an App's token"),
         (scopeless, {"github/publish": FAILED}, "lacks the scope repo"),
         (scoped, {}, "this token may put commits on main"),
         (archived, {"github/publish": FAILED}, "archived"),
@@ -331,9 +339,13 @@ def test_private_images_need_a_pull_secret(world: World, tmp_path: Path) -> None
         assert "docker login" in found["registry/images"]["fix"]
         world.repo.push("with a secret", {f"{FOLDER}/private.yaml": text.replace("SECRETS", secrets)})
         (tmp_path / "docker").mkdir()
-        docker_login(tmp_path / "docker", host, "correct horse")
+        docker_login(tmp_path / "docker", host, PASSWORD)
         found = world.lines("--only", "registry", DOCKER_CONFIG=str(tmp_path / "docker"))
-        assert states(found) == {"registry/images": FAILED, "registry/pull": OK}  # it was never pushed
+        assert states(found) == {"registry/images": FAILED, "registry/pull": OK}  # nobody has pushed it yet
+        push_image(Repository(f"{host}/private/web"), "latest", auth=(USER, PASSWORD))
+        found = world.lines("--only", "registry", DOCKER_CONFIG=str(tmp_path / "docker"))
+        assert states(found) == {"registry/images": OK, "registry/pull": UNCHECKED}
+        assert "need the pull secret ghcr-pull-secret" in found["registry/pull"]["what"]
 
 
 def test_pushing_is_asked_of_the_server_without_pushing(offline: Monorepo) -> None:

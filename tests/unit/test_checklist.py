@@ -63,7 +63,12 @@ def rules(*kinds: str, bypass: str | None = "never") -> tuple[Rule, ...]:
         ({"rules": rules("pull_request", bypass="always") + rules("merge_queue")}, FAILED, "a merge queue"),
         ({"is_protected": True}, UNCHECKED, "only administrators can read"),
         ({"is_protected": True, "checks": ("test",)}, FAILED, "asks for the checks test"),
-        ({"is_protected": True, "rules": rules("pull_request", bypass="always")}, OK, ""),
+        ({"is_protected": True, "rules": rules("pull_request", bypass="always")}, UNCHECKED, "only administrators"),
+        ({"can_push": None}, UNCHECKED, "does not tell an App's token"),
+        ({"can_push": None, "rules": rules("pull_request")}, FAILED, "ask for pull requests"),
+        ({"rules": rules("commit_message_pattern")}, UNCHECKED, "have a commit message pattern"),
+        ({"rules": rules("commit_message_pattern", bypass="always")}, OK, ""),
+        ({"rules": rules("required_signatures")}, OK, "if they are signed"),
     ],
 )
 def test_whether_a_token_may_publish(changes: dict[str, Any], state: State, what: str) -> None:
@@ -76,9 +81,9 @@ def test_whether_a_token_may_publish(changes: dict[str, Any], state: State, what
     ("changes", "what"),
     [
         ({}, "main is not protected"),
-        ({"is_protected": True}, "main is protected by a classic rule"),
-        ({"is_protected": True, "checks": ("test",)}, "main is protected: rules about the checks test"),
-        ({"rules": rules("pull_request", "non_fast_forward")}, "rules about pull requests, non fast forward"),
+        ({"is_protected": True}, "main is protected: a classic rule"),
+        ({"is_protected": True, "checks": ("test",)}, "main is protected: the checks test, a classic rule"),
+        ({"rules": rules("pull_request", "non_fast_forward")}, "main is protected: pull requests, non fast forward"),
     ],
 )
 def test_how_a_branch_is_protected(changes: dict[str, Any], what: str) -> None:
