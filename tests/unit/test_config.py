@@ -98,7 +98,7 @@ def one(line: str) -> str:
         ("image: a\nservices: {a: {paths: [b]}}\n", "1:1: 'manifests' is missing: add `manifests:`"),
         ("image: a\nmanifests: b\n", "1:1: 'services' is missing: add `services:`"),
         (f"manifest: x\n{TOP}  web: {{paths: [a]}}\n", "1:1: unknown key 'manifest': did you mean 'manifests'?"),
-        (f"zzz: x\n{TOP}  web: {{paths: [a]}}\n", "1:1: unknown key 'zzz': known: image, branch, manifests, services."),
+        (f"zzz: x\n{TOP}  web: {{paths: [a]}}\n", "1:1: unknown key 'zzz': known: image, branch, manifests, argocd, services."),
         (one("docker_file: a"), "6:5: unknown key 'docker_file': did you mean 'dockerfile'?"),
         (f"image: a\n{TOP}  web: {{paths: [a]}}\n", "2:1: 'image' is there twice: remove one of the two."),
         (f"{TOP}  web: {{paths: [a]}}\n  web: {{paths: [b]}}\n", "5:3: 'web' is there twice: "),
@@ -314,7 +314,7 @@ def test_argo_cds_names_are_optional() -> None:
     ("value", "start"),
     [
         ("orbit", "argocd must be a mapping"),
-        ("{app: orbit}", "unknown key 'app': did you mean 'application'?"),
+        ("{aplication: orbit}", "unknown key 'aplication': did you mean 'application'?"),
         ("{application: Orbit}", "argocd.application 'Orbit' is not valid"),
         ("{project: -x}", "argocd.project '-x' is not valid"),
         ("{namespace: ''}", "argocd.namespace must be one line of text"),
