@@ -77,6 +77,12 @@ def test_both_kinds_of_manifest_tell_their_commit(repository: Repository, kind: 
     assert Registry().image(repository, Tag("latest")) == RemoteImage(pushed, COMMIT)
 
 
+def test_whether_there_is_an_image_at_all(repository: Repository) -> None:
+    digest = push_image(repository, "latest")
+    names = (Tag("latest"), digest, Tag("next"), ABSENT)
+    assert [Registry().has(repository, name) for name in names] == [True, True, False, False]
+
+
 def test_an_image_is_found_by_its_digest(repository: Repository) -> None:
     pushed = push_image(repository, "latest", REVISION)
     assert Registry().image(repository, pushed) == RemoteImage(pushed, COMMIT)

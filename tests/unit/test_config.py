@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orbit_release import config
 from orbit_release.config import FILE_NAME, ArgoCDNames, Config
@@ -55,6 +56,15 @@ def test_the_shipped_configuration_has_the_seven_services_in_order() -> None:
     ]
 
 
+def test_the_shipped_configuration_names_the_application_that_syncs_the_manifests() -> None:
+    found = config.load(SHIPPED.read_bytes(), FILE_NAME)
+    path = SHIPPED.with_name("infrastructure") / "gitops" / "apps" / "orbit" / "application.yaml"
+    application = yaml.safe_load(path.read_bytes())
+    assert found.argocd == ArgoCDNames(application["metadata"]["name"], application["spec"]["project"])
+    source = application["spec"]["source"]
+    assert (source["path"], source["targetRevision"]) == (found.manifests, found.branch)
+
+
 def test_the_least_configuration_gets_the_defaults() -> None:
     found = load(f"{TOP}  web: {{paths: [web/**]}}\n")
     (web,) = found.services
@@ -98,7 +108,10 @@ def one(line: str) -> str:
         ("image: a\nservices: {a: {paths: [b]}}\n", "1:1: 'manifests' is missing: add `manifests:`"),
         ("image: a\nmanifests: b\n", "1:1: 'services' is missing: add `services:`"),
         (f"manifest: x\n{TOP}  web: {{paths: [a]}}\n", "1:1: unknown key 'manifest': did you mean 'manifests'?"),
-        (f"zzz: x\n{TOP}  web: {{paths: [a]}}\n", "1:1: unknown key 'zzz': known: image, branch, manifests, argocd, services."),
+        (
+            f"zzz: x\n{TOP}  web: {{paths: [a]}}\n",
+            "1:1: unknown key 'zzz': known: image, branch, manifests, argocd, services.",
+        ),
         (one("docker_file: a"), "6:5: unknown key 'docker_file': did you mean 'dockerfile'?"),
         (f"image: a\n{TOP}  web: {{paths: [a]}}\n", "2:1: 'image' is there twice: remove one of the two."),
         (f"{TOP}  web: {{paths: [a]}}\n  web: {{paths: [b]}}\n", "5:3: 'web' is there twice: "),
