@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from orbit_release.core.check.deployed import deployed_findings
@@ -9,7 +12,9 @@ from orbit_release.core.check.finding import Finding, Group, Rule
 from orbit_release.core.check.ignore import without_ignored
 from orbit_release.core.image import ImageReference
 from orbit_release.core.manifest import FoundImage
+from orbit_release.flows.check import RULES
 
+README = Path(__file__).parents[2] / "README.md"
 RULE = Rule("some-rule", Group.INPUTS, "because")
 
 
@@ -54,3 +59,9 @@ def test_a_deployed_tag_names_a_commit_of_the_branch(tag: str, rules: list[str])
     image = FoundImage(ImageReference.parse(f"ghcr.io/o/api:{tag}"), "k8s/api.yaml", 7, None)
     found = list(deployed_findings([image], COMMITS.get, lambda commit: commit == "a" * 40, "main"))
     assert [(one.rule.name, one.path, one.line) for one in found] == [(rule, "k8s/api.yaml", 7) for rule in rules]
+
+
+def test_the_readme_names_every_rule_and_why() -> None:
+    section = README.read_text().partition("\n## check\n")[2].partition("\n## ")[0]
+    assert re.findall(r"(?m)^\| `([a-z-]+)` \| (.*) \|$", section) == [(rule.name, rule.why) for rule in RULES]
+    assert len({rule.name for rule in RULES}) == len(RULES)
