@@ -129,17 +129,22 @@ class Monorepo:
 
     def run(self, *arguments: str, directory: Path | None = None, **extra: str) -> Ran:
         """Run orbit-release in the clone."""
-        result = subprocess.run(
-            [sys.executable, "-m", "orbit_release", *arguments],
-            cwd=directory or self.clone,
-            env=environment(**self.extra, **extra),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        return Ran(result.returncode, result.stdout, result.stderr)
+        return run_in(directory or self.clone, *arguments, **self.extra, **extra)
+
+
+def run_in(folder: Path, *arguments: str, **extra: str) -> Ran:
+    """Run orbit-release in a folder."""
+    result = subprocess.run(
+        [sys.executable, "-m", "orbit_release", *arguments],
+        cwd=folder,
+        env=environment(**extra),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return Ran(result.returncode, result.stdout, result.stderr)
 
 
 def git(folder: Path, *arguments: str, strip: bool = True) -> str:

@@ -1,0 +1,123 @@
+"""One fault planted in a copy of this repository, with sources of our own, is found, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.integration.monorepo import Ran, git, run_in
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("infrastructure", ".github", "orbit-release.yaml")
+GO = "FROM golang AS build\nCOPY {own}/ {own}/\nCOPY proto/ proto/\n{more}RUN go build ./...\nFROM scratch\nCOPY --from=build /a /a\n"
+FOLDERS = ("services/repository", "services/build-service", "services/bifrost", "services/kafka", "services/plugins")
+SOURCES = {
+    "proto/api.proto": "x",
+    "orbit-www/Dockerfile": "FROM node\nCOPY package.json ./\nCOPY . .\n",
+    "orbit-www/package.json": "{}",
+    "orbit-www/src/app.ts": "x",
+    "temporal-workflows/Dockerfile": GO.format(own="temporal-workflows", more="COPY services/kafka/ services/kafka/\n"),
+    "temporal-workflows/main.go": "package main",
+    "temporal-workflows/go.mod": "module a\nreplace b => ../services/kafka\n",
+    "services/repository/go.mod": "module c\nreplace a => ../../temporal-workflows\n",
+    **{f"{folder}/main.go": "package main" for folder in FOLDERS},
+    **{f"{folder}/Dockerfile": GO.format(own=folder, more="") for folder in FOLDERS[1:]},
+    "services/repository/Dockerfile": GO.format(
+        own="services/repository", more="COPY temporal-workflows/ temporal-workflows/\n"
+    ),
+}
+K8S, CONFIG, FLOW = "infrastructure/k8s", "orbit-release.yaml", ".github/workflows/build-and-push.yml"
+WWW, BIFROST, SECRET = f"{K8S}/orbit-www", f"{K8S}/bifrost", f"{K8S}/externalsecret.yaml"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository in which nothing is to be found."""
+    folder = tmp_path_factory.mktemp("sound") / "repo"
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        folder.mkdir(exist_ok=True)
+        copy(ROOT / part, folder / part)
+    write(folder, SOURCES)
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "first")
+    return folder
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+
+
+def check(folder: Path) -> Ran:
+    return run_in(folder, "check", "--format", "json")
+
+
+def test_nothing_is_found_where_nothing_is_wrong(sound: Path) -> None:
+    ran = check(sound)
+    assert (ran.code, json.loads(ran.out)["findings"], json.loads(ran.out)["notes"]) == (0, [], []), ran.err
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "rule"),
+    [
+        (CONFIG, "\n      - temporal-workflows/** # its Dockerfile copies the workflows' Go module", "", "inputs-copied"),
+        (CONFIG, "\n      - services/kafka/** # its Dockerfile copies the Kafka service's Go module", "", "inputs-copied"),
+        (CONFIG, "paths: [services/bifrost/**, proto/**]", "paths: [services/bifrost/**]", "inputs-copied"),
+        (CONFIG, "    context: orbit-www # its", "    # its", "inputs-context"),
+        (CONFIG, "[services/plugins/**, proto/**]", "[services/plugins/**, proto/**, docs/**]", "inputs-dead-glob"),
+        (CONFIG, "paths: [orbit-www/**]", "paths: [orbit-www/package.json]", "inputs-context-copied"),
+        (CONFIG, "paths: [orbit-www/**]", "paths: ['**']", "inputs-manifests"),
+        ("services/bifrost/Dockerfile", "COPY proto/ proto/", "COPY protos/ proto/", "inputs-missing"),
+        ("services/bifrost/Dockerfile", "COPY proto/ proto/", 'COPY ["services/kafka/main.go", "x"]', "inputs-copied"),
+        ("services/bifrost/Dockerfile", "RUN go", "RUN --mount=type=bind,source=services/kafka,target=/x go", "inputs-copied"),
+        ("temporal-workflows/go.mod", "../services/kafka", "../services/plugins", "inputs-replaced"),
+        ("services/bifrost/Dockerfile", "", "services/bifrost/Dockerfile.dockerignore:proto\n", "inputs-missing"),
+        (f"{BIFROST}/deployment.yaml", "orbit/bifrost:latest", "orbit/bifrost2:latest", ("undeployed-service", "unknown-image")),
+        (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:v1.2.3", "pinned-tag"),
+        (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:sha-0000000", "tag-without-commit"),
+        (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:${TAG}", "placeholder-tag"),
+        (f"{BIFROST}/deployment.yaml", "kind: Deployment", "kind: Deployment\nkind: Deployment", "uneditable-image"),
+        (f"{BIFROST}/deployment.yaml", "  template:\n", "  template:\n  - ]: {\n", "uneditable-image"),
+        (f"{K8S}/redis/service.yaml", "spec:\n", "spec:\n  - ]: {\n", "broken-manifest"),
+        (f"{BIFROST}/service.yaml", "targetPort: kafka", "targetPort: kafak", "target-port"),
+        (f"{BIFROST}/service.yaml", "name: bifrost\n  ports", "name: bifrots\n  ports", "service-selector"),
+        (f"{BIFROST}/service.yaml", "port: 50060", "port: 50061", "wrong-port"),
+        (f"{BIFROST}/deployment.yaml", "path: /ready\n              port: http-metrics", "path: /ready\n              port: metrics", "probe-port"),
+        (f"{BIFROST}/deployment.yaml", "value: redpanda:9092", "value: redpanda:9093", "wrong-port"),
+        (f"{WWW}/configmap.yaml", "http://kafka-service:50055", "http://kafka-service:5055", "wrong-port"),
+        (f"{WWW}/configmap.yaml", "temporal:7233", "temporal.orbit.svc:7234", "wrong-port"),
+        (f"{WWW}/configmap.yaml", "registry:5050", "registry.orbit.svc.cluster.local:5051", "wrong-port"),
+        (f"{WWW}/configmap.yaml", "http://bifrost:50060", "http://bifrost", "wrong-port"),
+        (f"{WWW}/deployment.yaml", "key: PAYLOAD_SECRET", "key: PAYLOAD_SECERT", "missing-secret-key"),
+        (f"{WWW}/deployment.yaml", "name: orbit-secrets\n                  key: DATABASE_URI", "name: orbit-secret\n                  key: DATABASE_URI", ("missing-secret", "unused-secret-key")),
+        (f"{WWW}/deployment.yaml", "configMapRef:\n                name: orbit-www", "configMapRef:\n                name: orbit-web", "missing-configmap"),
+        (f"{WWW}/http-route.yaml", "          name: orbit-www", "          name: orbit-web", "missing-backend"),
+        (f"{WWW}/http-route.yaml", "port: 3000", "port: 3001", "missing-backend"),
+        (f"{K8S}/mongodb/pvc.yaml", "  name: ", "  name: x-", "missing-claim"),
+        (SECRET, "  data:\n    - secretKey: MONGO_ROOT_USERNAME", "  data:\n    - {secretKey: UNREAD, remoteRef: {key: UNREAD}}\n    - secretKey: MONGO_ROOT_USERNAME", "unused-secret-key"),
+        (SECRET, "        SVC_AUTH_SECRET: ", "        SVC_AUTH: ", "missing-secret-key"),
+        (FLOW, "      packages: read # which", "      # which", "workflow-permissions"),
+        (FLOW, "      contents: read # history, manifests and sources\n", "", "workflow-permissions"),
+        (FLOW, "          fetch-depth: 0\n", "", "workflow-history"),
+        (FLOW, "    branches: [main]\n", "    branches: [main]\n    paths: ['services/**']\n", "workflow-filter"),
+        (FLOW, "    branches: [main]\n", "    branches: [main]\n    paths-ignore: ['**.go']\n", "workflow-filter"),
+        (FLOW, "scope=${{ matrix.cache_scope }}", "scope=all", "workflow-cache"),
+    ],
+)  # fmt: skip
+def test_a_planted_fault_is_found_alone(
+    sound: Path, tmp_path: Path, path: str, old: str, new: str, rule: str | tuple[str, ...]
+) -> None:
+    folder = tmp_path / "repo"
+    shutil.copytree(sound, folder)
+    before = (folder / path).read_text()
+    assert old in before
+    write(folder, {path: before.replace(old, new, 1)} if old else dict([new.split(":", 1)]))
+    found = json.loads(check(folder).out)["findings"]
+    assert {one["rule"] for one in found} == ({rule} if isinstance(rule, str) else {*rule}), found
