@@ -13,7 +13,14 @@ from tests.integration.monorepo import Ran, git, run_in
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("infrastructure", ".github", "orbit-release.yaml")
-GO = "FROM golang AS build\nCOPY {own}/ {own}/\nCOPY proto/ proto/\n{more}RUN go build ./...\nFROM scratch\nCOPY --from=build /a /a\n"
+GO = """\
+FROM golang AS build
+COPY {own}/ {own}/
+COPY proto/ proto/
+{more}RUN go build ./...
+FROM scratch
+COPY --from=build /a /a
+"""
 FOLDERS = ("services/repository", "services/build-service", "services/bifrost", "services/kafka", "services/plugins")
 SOURCES = {
     "proto/api.proto": "x",
@@ -67,8 +74,8 @@ def test_nothing_is_found_where_nothing_is_wrong(sound: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "old", "new", "rule"),
     [
-        (CONFIG, "\n      - temporal-workflows/** # its Dockerfile copies the workflows' Go module", "", "inputs-copied"),
-        (CONFIG, "\n      - services/kafka/** # its Dockerfile copies the Kafka service's Go module", "", "inputs-copied"),
+        (CONFIG, "- temporal-workflows/** # its", "# its", "inputs-copied"),
+        (CONFIG, "- services/kafka/** # its", "# its", "inputs-copied"),
         (CONFIG, "paths: [services/bifrost/**, proto/**]", "paths: [services/bifrost/**]", "inputs-copied"),
         (CONFIG, "    context: orbit-www # its", "    # its", "inputs-context"),
         (CONFIG, "[services/plugins/**, proto/**]", "[services/plugins/**, proto/**, docs/**]", "inputs-dead-glob"),
@@ -76,10 +83,10 @@ def test_nothing_is_found_where_nothing_is_wrong(sound: Path) -> None:
         (CONFIG, "paths: [orbit-www/**]", "paths: ['**']", "inputs-manifests"),
         ("services/bifrost/Dockerfile", "COPY proto/ proto/", "COPY protos/ proto/", "inputs-missing"),
         ("services/bifrost/Dockerfile", "COPY proto/ proto/", 'COPY ["services/kafka/main.go", "x"]', "inputs-copied"),
-        ("services/bifrost/Dockerfile", "RUN go", "RUN --mount=type=bind,source=services/kafka,target=/x go", "inputs-copied"),
+        ("services/bifrost/Dockerfile", "RUN", "RUN --mount=source=services/kafka,target=/x", "inputs-copied"),
         ("temporal-workflows/go.mod", "../services/kafka", "../services/plugins", "inputs-replaced"),
         ("services/bifrost/Dockerfile", "", "services/bifrost/Dockerfile.dockerignore:proto\n", "inputs-missing"),
-        (f"{BIFROST}/deployment.yaml", "orbit/bifrost:latest", "orbit/bifrost2:latest", ("undeployed-service", "unknown-image")),
+        (f"{BIFROST}/deployment.yaml", "orbit/bifrost:", "orbit/bifrost2:", ("undeployed-service", "unknown-image")),
         (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:v1.2.3", "pinned-tag"),
         (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:sha-0000000", "tag-without-commit"),
         (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:${TAG}", "placeholder-tag"),
@@ -89,19 +96,19 @@ def test_nothing_is_found_where_nothing_is_wrong(sound: Path) -> None:
         (f"{BIFROST}/service.yaml", "targetPort: kafka", "targetPort: kafak", "target-port"),
         (f"{BIFROST}/service.yaml", "name: bifrost\n  ports", "name: bifrots\n  ports", "service-selector"),
         (f"{BIFROST}/service.yaml", "port: 50060", "port: 50061", "wrong-port"),
-        (f"{BIFROST}/deployment.yaml", "path: /ready\n              port: http-metrics", "path: /ready\n              port: metrics", "probe-port"),
+        (f"{BIFROST}/deployment.yaml", "/ready\n              port: http", "/ready\n              port: hhtp", "probe-port"),
         (f"{BIFROST}/deployment.yaml", "value: redpanda:9092", "value: redpanda:9093", "wrong-port"),
         (f"{WWW}/configmap.yaml", "http://kafka-service:50055", "http://kafka-service:5055", "wrong-port"),
         (f"{WWW}/configmap.yaml", "temporal:7233", "temporal.orbit.svc:7234", "wrong-port"),
         (f"{WWW}/configmap.yaml", "registry:5050", "registry.orbit.svc.cluster.local:5051", "wrong-port"),
         (f"{WWW}/configmap.yaml", "http://bifrost:50060", "http://bifrost", "wrong-port"),
         (f"{WWW}/deployment.yaml", "key: PAYLOAD_SECRET", "key: PAYLOAD_SECERT", "missing-secret-key"),
-        (f"{WWW}/deployment.yaml", "name: orbit-secrets\n                  key: DATABASE_URI", "name: orbit-secret\n                  key: DATABASE_URI", ("missing-secret", "unused-secret-key")),
-        (f"{WWW}/deployment.yaml", "configMapRef:\n                name: orbit-www", "configMapRef:\n                name: orbit-web", "missing-configmap"),
+        (f"{WWW}/deployment.yaml", "orbit-secrets", "orbit-secret", ("missing-secret", "unused-secret-key")),
+        (f"{WWW}/deployment.yaml", "Ref:\n                name: orbit-www", "Ref:\n                name: web", "missing-configmap"),
         (f"{WWW}/http-route.yaml", "          name: orbit-www", "          name: orbit-web", "missing-backend"),
         (f"{WWW}/http-route.yaml", "port: 3000", "port: 3001", "missing-backend"),
         (f"{K8S}/mongodb/pvc.yaml", "  name: ", "  name: x-", "missing-claim"),
-        (SECRET, "  data:\n    - secretKey: MONGO_ROOT_USERNAME", "  data:\n    - {secretKey: UNREAD, remoteRef: {key: UNREAD}}\n    - secretKey: MONGO_ROOT_USERNAME", "unused-secret-key"),
+        (SECRET, "\n  data:\n", "\n  data:\n    - {secretKey: UNREAD, remoteRef: {key: X}}\n", "unused-secret-key"),
         (SECRET, "        SVC_AUTH_SECRET: ", "        SVC_AUTH: ", "missing-secret-key"),
         (FLOW, "      packages: read # which", "      # which", "workflow-permissions"),
         (FLOW, "      contents: read # history, manifests and sources\n", "", "workflow-permissions"),
