@@ -1,0 +1,66 @@
+"""What a repository does not tell, as a person reads it: the choice, and what speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from orbit_release.core.init.context import ChosenContext
+from orbit_release.core.init.matches import Match, Matching
+
+_FEW = 3  # names in a line
+_MOST = 20  # lines about what is left over; more say less
+
+
+def match_choices(one: Match) -> Iterator[str]:
+    """Yield what is not sure about an image and its Dockerfile."""
+    if one.is_guess:
+        yield f"a guess, for their names are alike: {one.image.repository} is named by {_some(one.image.files)}"
+    if one.rivals:
+        yield f"{_some(one.rivals)} would match as well"
+    for place in one.image.unwritable:
+        yield f"{place} holds no plain tag: write `{one.image.repository}:latest` there"
+
+
+def context_choices(chosen: ChosenContext) -> Iterator[str]:
+    """Yield what is not sure about a build context."""
+    if chosen.missing:
+        lacks = f"{chosen.settings.context} lacks {_some(chosen.missing)}"
+        yield f"the context, for no folder has all that the Dockerfile copies: {lacks}"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_FEW])
+    return f"{shown} and {len(names) - _FEW} more" if len(names) > _FEW else shown
+
+
+def image_choices(matching: Matching) -> Iterator[str]:
+    """Yield what is not sure about where images are pushed to."""
+    if not any(one.image.files for one in matching.matches):
+        yield "the repository to push images to, for no manifest names one"
+    elif not matching.prefix:
+        yield "the manifests name images without a registry, which nobody can push: `ghcr.io/…` here and there"
+    others = {other.prefix: other for one in matching.matches for other in one.others if other.prefix}
+    for other in others.values():
+        yield f"the manifests name images at {other.prefix} as well, {_some(other.files)} for one"
+
+
+def manifest_choices(others: Sequence[str]) -> tuple[str, ...]:
+    """Return what is not sure about the folder of the manifests, where `others` have some of the images."""
+    if not others:
+        return ()
+    have = "have" if others[1:] else "has"
+    return (f"{_some(others)} {have} manifests of these images as well, and a release changes only one folder",)
+
+
+def left_over(matching: Matching) -> Iterator[str]:
+    """Yield the images and the Dockerfiles that no service came of."""
+    lines = [
+        *(f"{one.repository} is named by {_some(one.files)}, no Dockerfile matches it" for one in matching.images),
+        *(
+            f"{one.path} matches no image of the manifests: add a service for it, or leave it out"
+            for one in matching.dockerfiles
+        ),
+    ]
+    yield from lines[:_MOST]
+    if len(lines) > _MOST:
+        yield f"{len(lines) - _MOST} more of these are left out here"
