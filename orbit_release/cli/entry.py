@@ -19,6 +19,7 @@ from orbit_release.cli.demo import demo_command
 from orbit_release.cli.doctor import doctor_command
 from orbit_release.cli.history import history_command, report_command, status_command
 from orbit_release.cli.hold import hold_command, unhold_command
+from orbit_release.cli.init import init_command
 from orbit_release.cli.plan import plan_command
 from orbit_release.cli.rollback import rollback_command
 from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
@@ -42,7 +43,8 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
 
 for command in (
     *(plan_command, build_command, bump_command, rollback_command, hold_command, unhold_command),
-    *(history_command, status_command, report_command, check_command, doctor_command, demo_command),
+    *(history_command, status_command, report_command, check_command, doctor_command, init_command),
+    demo_command,
 ):
     cli.add_command(command)
 

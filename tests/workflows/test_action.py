@@ -18,7 +18,8 @@ from tests.workflows.runner import Event, Run, Steps
 
 FOLDER = Path(".github/actions/orbit-release")
 SITE = Site("https://github.com", "https://api.github.com", "octo/orbit", "secret")
-SOURCES = ("orbit_release", "pyproject.toml", "README.md", "LICENSE", str(FOLDER))
+WORKFLOW = ".github/workflows/build-and-push.yml"  # the package carries it, for `init`
+SOURCES = ("orbit_release", "pyproject.toml", "README.md", "LICENSE", str(FOLDER), WORKFLOW)
 _PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 
 
@@ -30,6 +31,7 @@ def source(tmp_path: Path) -> Path:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target / name)
     return target
 
@@ -107,7 +109,13 @@ def test_the_same_sources_have_the_same_key(tmp_path: Path, source: Path) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["orbit_release/core/plan.py", "pyproject.toml", str(FOLDER / "requirements.txt"), str(FOLDER / "action.yml")],
+    [
+        "orbit_release/core/plan.py",
+        "pyproject.toml",
+        str(FOLDER / "requirements.txt"),
+        str(FOLDER / "action.yml"),
+        WORKFLOW,
+    ],
 )
 def test_another_source_has_another_key(tmp_path: Path, source: Path, name: str) -> None:
     before = key(tmp_path / "first", source)

@@ -217,6 +217,13 @@ class Clone:
 
     # What the other side has
 
+    def remote_head(self) -> str | None:
+        """Return the branch that the remote's HEAD pointed to when the clone was made; None if it is not known."""
+        remote = self._remote("")
+        found = self.process.run("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD").stdout
+        name = found.decode("utf-8", "surrogateescape").strip()
+        return name.removeprefix(f"refs/remotes/{remote}/") or None
+
     def tip(self, branch: str, *, fetch: bool) -> Tip:
         """Return where the release branch stands: at the remote if `fetch`, else as last seen there.
 
