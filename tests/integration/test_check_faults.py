@@ -104,7 +104,7 @@ def test_nothing_is_found_where_nothing_is_wrong(sound: Path) -> None:
         (f"{WWW}/configmap.yaml", "http://bifrost:50060", "http://bifrost", "wrong-port"),
         (f"{WWW}/deployment.yaml", "key: PAYLOAD_SECRET", "key: PAYLOAD_SECERT", "missing-secret-key"),
         (f"{WWW}/deployment.yaml", "orbit-secrets", "orbit-secret", ("missing-secret", "unused-secret-key")),
-        (f"{WWW}/deployment.yaml", "Ref:\n                name: o", "Ref:\n                name: x", "missing-configmap"),
+        (f"{WWW}/configmap.yaml", "  name: orbit-www", "  name: orbit-web", "missing-configmap"),
         (f"{WWW}/http-route.yaml", "          name: orbit-www", "          name: orbit-web", "missing-backend"),
         (f"{WWW}/http-route.yaml", "port: 3000", "port: 3001", "missing-backend"),
         (f"{K8S}/mongodb/pvc.yaml", "  name: ", "  name: x-", "missing-claim"),
