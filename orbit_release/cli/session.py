@@ -49,7 +49,7 @@ class Session:
         start = os.environ.get("GITHUB_WORKSPACE") if in_actions() else None
         loaded = config.load(data, os.path.relpath(file, start or os.curdir))
         git.branch = loaded.branch
-        return Source(git, loaded, _inside(git.top, file), data)
+        return Source(git, loaded, _inside(git.top, file), data, os.path.relpath(file))
 
     def registry(self, budget: float = 60.0) -> Registry:
         """Return the registries; `budget`: seconds that a question may take."""

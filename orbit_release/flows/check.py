@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from orbit_release.config import FILE_NAME, lines, suggestion
@@ -13,7 +14,7 @@ from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.ignore import without_ignored
 from orbit_release.core.check.inputs import ConfigurationFile, inputs_findings
 from orbit_release.core.check.kustomization import Render, applications
-from orbit_release.core.check.manifests import check_manifests
+from orbit_release.core.check.manifests import check_manifests, unapplied
 from orbit_release.core.check.tree import Tree
 from orbit_release.core.check.unknown_image import Configuration
 from orbit_release.core.check.wiring import check_wiring
@@ -52,7 +53,7 @@ def check(
 
 
 def _require_known(names: Iterable[str]) -> None:
-    known = [*Group, *(rule.name for rule in RULES)]
+    known = [*(group.value for group in Group), *(rule.name for rule in RULES)]
     for name in names:
         if name not in known:
             raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
@@ -61,7 +62,7 @@ def _require_known(names: Iterable[str]) -> None:
 def _groups(source: Source, tree: Tree, render: Render) -> Iterator[Findings]:
     services = source.config.services
     yield inputs_findings(services, tree, _configuration(source), source.config.manifests)
-    yield from _manifests(source, Folder(tree, source.config.manifests), render)
+    yield from _manifests(source, tree, render)
     yield workflow_findings(services, tree, partial(_inputs, tree))
     yield _deployed(source, tree)
 
@@ -73,15 +74,19 @@ def _chosen(findings: Findings, only: Collection[str], ignore: Collection[str]) 
             yield one
 
 
-def _manifests(source: Source, folder: Folder, render: Render) -> Iterator[Findings]:
+def _manifests(source: Source, tree: Tree, render: Render) -> Iterator[Findings]:
     config, file = source.config, _configuration(source)
+    folder = Folder(tree, config.manifests)
     yield check_manifests(folder, Configuration(file.path, source.config_data, config.services, config.image))
-    found, notes = applications(folder, render)
-    yield (*check_wiring(found), *notes)
+    found, others = applications(folder, render)
+    if folder.kustomizations and not others:
+        applied = {where.path for one in found for obj in one.objects for where in (obj, obj.origin) if where}
+        yield unapplied(_images(source, tree), config.services, applied | {*folder.kustomizations})
+    yield (*check_wiring(found), *others)
 
 
 def _configuration(source: Source) -> ConfigurationFile:
-    return ConfigurationFile(source.config_path or FILE_NAME, lines(source.config_data))
+    return ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
 
 
 def _inputs(tree: Tree, service: Service) -> list[str]:
@@ -97,7 +102,7 @@ def _deployed(source: Source, tree: Tree) -> Iterator[Finding | Note]:
     if git.is_shallow:
         yield Note(Group.HISTORY, "the clone is shallow: `git fetch --unshallow` brings what the deployed tags name")
         return
-    images = list(_images(source, tree))
+    images = _images(source, tree)
     named = (image.reference.tag.commit_prefix for image in images if image.reference.tag)
     commits = {prefix: git.commit_of_prefix(prefix) for prefix in named if prefix}
     try:
@@ -110,12 +115,12 @@ def _deployed(source: Source, tree: Tree) -> Iterator[Finding | Note]:
     yield from deployed_findings(images, commits.get, merged, tip.branch)
 
 
-def _images(source: Source, tree: Tree) -> Iterator[FoundImage]:
+def _images(source: Source, tree: Tree) -> list[FoundImage]:
     repositories = {service.repository for service in source.config.services}
     endings = tuple(ending.decode() for ending in MANIFEST_ENDINGS)
+    found: list[FoundImage] = []
     for path in tree.below(source.config.manifests):
         if path.endswith(endings) and tree.files[path] is None:
-            try:
-                yield from find_images(tree.read(path), path, repositories)
-            except InvalidError:  # a finding of the manifests' rules
-                continue
+            with suppress(InvalidError):  # a finding of the manifests' rules
+                found += find_images(tree.read(path), path, repositories)
+    return found

@@ -22,12 +22,16 @@ MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a plan reads: the clone, the configuration and, if it is tracked, that file's path in the clone."""
+    """Where a command reads: the clone, the configuration and, if it lies in the clone, that file's path there.
+
+    `config_name` is what the file is called in messages.
+    """
 
     git: Clone
     config: Config
     config_path: str | None
     config_data: bytes
+    config_name: str = ""
 
     def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
         """Return the build settings by service at a commit; None if it has no valid configuration."""

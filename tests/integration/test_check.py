@@ -77,10 +77,31 @@ def test_rules_and_groups_can_be_chosen(repo: Monorepo) -> None:
     assert rules(repo, "--rule", "workflow-filter", "--ignore", "workflow") == []
 
 
-@pytest.mark.parametrize("option", ["--rule", "--ignore"])
-def test_a_rule_that_does_not_exist(repo: Monorepo, option: str) -> None:
-    ran = repo.run("check", option, "workflow-filtr")
-    assert (ran.code, "did you mean 'workflow-filter'?" in ran.err) == (2, True)
+@pytest.mark.parametrize(
+    ("option", "name", "meant"), [("--rule", "workflow-filtr", "workflow-filter"), ("--ignore", "input", "inputs")]
+)
+def test_a_rule_that_does_not_exist(repo: Monorepo, option: str, name: str, meant: str) -> None:
+    ran = repo.run("check", option, name)
+    assert (ran.code, f"did you mean '{meant}'?" in ran.err) == (2, True)
+
+
+def test_a_configuration_that_lies_elsewhere(repo: Monorepo, tmp_path: Path) -> None:
+    config = (repo.clone / "orbit-release.yaml").read_text().replace("web/**]", "web/**, nothing/**]")
+    (tmp_path / "other.yaml").write_text(config)
+    ran = repo.run("--config", str(tmp_path / "other.yaml"), "check", "--format", "json")
+    (found,) = json.loads(ran.out)["findings"]
+    assert (found["rule"], found["path"]) == ("inputs-dead-glob", "../other.yaml")
+
+
+def test_a_bare_repository_has_no_working_tree(repo: Monorepo) -> None:
+    config = str(repo.clone / "orbit-release.yaml")
+    ran = repo.run("--config", config, "check", directory=repo.origin)
+    assert (ran.code, "has no working tree" in ran.err) == (2, True)
+
+
+def test_a_workflow_that_is_not_yaml(repo: Monorepo) -> None:
+    write(repo, ".github/workflows/release.yml", "orbit-release: [")
+    assert "workflow: .github/workflows/release.yml is not YAML" in repo.run("check").err
 
 
 def test_a_comment_lets_a_finding_pass(repo: Monorepo) -> None:

@@ -108,7 +108,6 @@ def test_a_component_is_rendered_and_not_checked_on_its_own(tmp_path: Path, envi
     [
         ("resources: [../base, https://example.com/x.yaml]\n", "is not in this repository"),
         ("resources: [github.com/acme/x?ref=v1]\n", "is not in this repository"),
-        ("resources: [../base, gone.yaml]\n", "does not exist in git"),
         ("resources: [../base]\nhelmCharts: [{name: x}]\n", "needs Helm"),
         ("resources: [../base]\npatches: [{path: gone.yaml}]\n", "refuses it"),
         ("resources: [../base]\npatches: [{path: https://127.0.0.1:1/p.yaml}]\n", "refuses it"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from orbit_release.core.check.finding import Finding
 from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.kustomization import applications
 from orbit_release.core.check.wiring import RULES, check_wiring
@@ -508,7 +509,16 @@ def test_what_may_be_right_is_no_finding(name: str) -> None:
 
 
 def test_every_rule_is_broken_by_a_fault() -> None:
-    assert {rule.name for rule in RULES} == {rule for _, rule, *_ in FAULTS.values()}
+    assert {rule.name for rule in RULES} - {"missing-resource"} == {rule for _, rule, *_ in FAULTS.values()}
+
+
+def test_a_kustomization_that_includes_what_is_not_there() -> None:
+    files = {**SHOP, "k8s/kustomization.yaml": SHOP["k8s/kustomization.yaml"].rstrip() + "\n  - gone.yaml\n"}
+    _, others = applications(Folder(tree(files), "k8s"), nothing_renders)
+    assert [(one.rule.name, one.path) for one in others if isinstance(one, Finding)] == [
+        ("missing-resource", "k8s/kustomization.yaml")
+    ]
+    assert [line_of(files, one.path, one.line) for one in others if isinstance(one, Finding)] == ["- gone.yaml"]
 
 
 def test_a_folder_without_kustomization_is_all_its_files() -> None:

@@ -144,13 +144,17 @@ def test_another_registry_needs_no_packages() -> None:
     "text",
     [
         "jobs: {a: {steps: [{run: make}]}}\n",
-        "orbit-release: [\n",
         "jobs: orbit-release plan\n",
         "# orbit-release plan\n",
     ],
 )
 def test_without_a_call_there_is_a_note(text: str) -> None:
     assert found(text) == ["no workflow below .github/workflows calls orbit-release: releases are made by hand"]
+
+
+def test_what_is_not_yaml_is_told() -> None:
+    told, _ = found("orbit-release: [\n")
+    assert told.startswith(f"{PATH} is not YAML")
 
 
 def test_only_workflows_are_read() -> None:

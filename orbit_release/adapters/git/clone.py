@@ -204,6 +204,8 @@ class Clone:
 
         Submodules and what is deleted are left out; paths start at the top, in order.
         """
+        if self.process.is_bare:
+            raise UsageError(f"{self.top} has no working tree", "run it in a clone that is not bare.")
         listing = self.process.out("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
         paths = (os.fsdecode(path) for path in listing.split(b"\0") if path)
         found = {path: os.path.join(self.top, path) for path in paths}

@@ -84,7 +84,9 @@ def gaps(inspection: Inspection) -> Iterator[Gap]:
         told |= gap.files
         yield gap
     brought = inspection.brought()
-    read = (inspection.service.settings.dockerfile, *brought)
+    links = [path for path, target in inspection.tree.files.items() if target is not None]
+    links = [path for path in links if inspection.is_decided(path) and inspection.files.sends(path)]
+    read = dict.fromkeys((inspection.service.settings.dockerfile, *brought, *links))
     for gap in (*_replaced(inspection, brought), *_linked(inspection, read)):
         if not gap.files or not gap.files <= told:
             told |= gap.files

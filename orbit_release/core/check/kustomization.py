@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orbit_release.core import scalar as yaml
-from orbit_release.core.check.finding import Group, Note
+from orbit_release.core.check.finding import Finding, Group, Note, Rule
 from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.nodes import keys, text
 from orbit_release.core.check.objects import Object, read
@@ -38,21 +38,44 @@ class Application:
     objects: tuple[Object, ...]
 
 
-def applications(folder: Folder, render: Render) -> tuple[list[Application], list[Note]]:
-    """Return what the folder deploys, and notes of what could not be rendered."""
+MISSING_RESOURCE = Rule(
+    "missing-resource", Group.WIRING, "The kustomization cannot be rendered, so that nothing of it is applied any more."
+)
+
+
+class _MissingError(OrbitReleaseError):
+    """A kustomization includes a file or folder of this repository that is not there."""
+
+    def __init__(self, one: Kustomization, entry: str) -> None:
+        super().__init__(f"{one.path} includes {entry}, which does not exist in git or has no kustomization")
+        self.one, self.entry = one, entry
+
+    def finding(self, folder: Folder) -> Finding:
+        """Return it as a finding, at the line of the entry."""
+        lines = folder.data(self.one.path).decode("utf-8", "replace").split("\n")
+        line = next((number for number, text in enumerate(lines, 1) if self.entry in text), 1)
+        return Finding(MISSING_RESOURCE, self.one.path, line, f"{self.entry} is not there", "add it, or leave it out.")
+
+
+def applications(folder: Folder, render: Render) -> tuple[list[Application], list[Finding | Note]]:
+    """Return what the folder deploys, and what could not be rendered."""
     reader = _Reader(folder)
     roots = reader.roots()
     if not roots and not folder.kustomizations:
         return _plain(folder), []
     found: list[Application] = []
     reasons: defaultdict[str, list[str]] = defaultdict(list)
+    missing: dict[tuple[str, int], Finding] = {}
     for root, result in _rendered(reader, roots, render):
-        if isinstance(result, OrbitReleaseError):
+        if isinstance(result, _MissingError):
+            finding = result.finding(folder)
+            missing[finding.path, finding.line] = finding
+        elif isinstance(result, OrbitReleaseError):
             reasons[result.message].append(root.folder)
         else:
             found.append(Application(root.path, tuple(result)))
     notes = (f"wiring of {_few(names)} was not checked: {why}" for why, names in reasons.items())
-    return found, [Note(Group.WIRING, note) for note in notes]
+    return found, [*missing.values(), *(Note(Group.WIRING, note) for note in notes)]
 
 
 def _plain(folder: Folder) -> list[Application]:
@@ -114,7 +137,7 @@ class _Reader:
             elif inner := self.at(target):
                 yield inner
             else:
-                raise OrbitReleaseError(f"{one.path} includes {entry}, which {_lack(entry)}")
+                raise _lack(one, entry)
 
     def written(self, reach: list[Kustomization]) -> Iterator[Object]:
         """Yield the objects that some kustomizations include, as they are written."""
@@ -168,8 +191,10 @@ def _is_foreign(root: Node) -> bool:
     return text(root, "apiVersion").startswith(_FOREIGN_KUSTOMIZATION)
 
 
-def _lack(entry: str) -> str:
-    return "is not in this repository" if _REMOTE.search(entry) else "does not exist in git or has no kustomization"
+def _lack(one: Kustomization, entry: str) -> OrbitReleaseError:
+    if _REMOTE.search(entry) or one.target(entry).startswith(".."):
+        return OrbitReleaseError(f"{one.path} includes {entry}, which is not in this repository")
+    return _MissingError(one, entry)
 
 
 def _above(folder: str) -> Iterator[str]:

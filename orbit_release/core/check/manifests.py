@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from yaml.events import ScalarEvent
@@ -17,7 +17,7 @@ from orbit_release.core.check.objects import Object, Source
 from orbit_release.core.check.unknown_image import UNKNOWN_IMAGE, Configuration, repository_of, unknown_images
 from orbit_release.core.fields import Container, KustomizeImage, Placeholder, Spot
 from orbit_release.core.image import LATEST, ImageReference, Repository, Tag
-from orbit_release.core.manifest import NewImage, rewrite
+from orbit_release.core.manifest import FoundImage, NewImage, rewrite
 from orbit_release.core.mark import mark_of
 from orbit_release.core.reading import read_manifest
 from orbit_release.core.scalar import is_plain, value_of
@@ -52,6 +52,16 @@ _WHERE = re.compile(r"(.+?):([0-9]+): (.*)", re.DOTALL)
 # Nothing in such a file is read differently by different readers; it is most of them, and trying takes long.
 _SIMPLE = re.compile(rb"[\n \"#$'()+,./0-9:;<=>?A-Z\[\\\]^_a-z{|}~-]*")
 _TRIAL = Tag("sha-0000000")
+
+
+def unapplied(images: Sequence[FoundImage], services: Sequence[Service], applied: Collection[str]) -> Iterator[Finding]:
+    """Yield the services that manifests name, none of which is `applied`: no kustomization includes them."""
+    for service in services:
+        own = [image for image in images if image.reference.repository == service.repository]
+        if own and not any(image.path in applied for image in own):
+            message = f"{service.name} is named here, and no kustomization includes this file"
+            fix = "add it to the `resources` of a kustomization."
+            yield Finding(UNDEPLOYED_SERVICE, own[0].path, own[0].line, message, fix)
 
 
 @dataclass(frozen=True, slots=True)

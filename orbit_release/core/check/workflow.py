@@ -89,24 +89,32 @@ def workflow_findings(
     called = False
     for path in tree.below(FOLDER):
         workflow = _read(tree, path) if path.endswith(_ENDINGS) else None
+        if isinstance(workflow, Note):
+            yield workflow
+            continue
         calls = list(_calls(workflow)) if workflow else []
         if workflow and calls:
             called = True
-            findings = (*_permissions(services, workflow, calls), *_history(calls), *_caches(workflow))
+            findings = (
+                *_permissions(services, workflow, calls),
+                *_pushes(services, workflow),
+                *_history(calls),
+                *_caches(workflow),
+            )
             yield from (Finding(rule, path, line, *texts) for rule, line, *texts in findings)
             yield from (Finding(FILTER, path, line, *texts) for line, *texts in _filters(services, workflow, inputs))
     if not called:
         yield Note(Group.WORKFLOW, f"no workflow below {FOLDER} calls orbit-release: releases are made by hand")
 
 
-def _read(tree: Tree, path: str) -> _Item | None:
+def _read(tree: Tree, path: str) -> _Item | Note | None:
     data = tree.read(path)
     if b"orbit-release" not in data:
         return None
     try:
         return _Item(yaml.compose(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), 1)
-    except yaml.YAMLError:  # GitHub refuses it, and says where
-        return None
+    except yaml.YAMLError:
+        return Note(Group.WORKFLOW, f"{path} is not YAML: GitHub says where, and what it does was not checked")
 
 
 def _calls(workflow: _Item) -> Iterator[_Call]:
@@ -135,6 +143,22 @@ def _permissions(services: Sequence[Service], workflow: _Item, calls: Sequence[_
                 )
                 message = f"`orbit-release {call.command}` needs `{name}: {level}`, and {told}"
                 yield PERMISSIONS, line, message, f"write `{name}: {level}` below `permissions:` of the job."
+
+
+def _pushes(services: Sequence[Service], workflow: _Item) -> Iterator[_Found]:
+    """Yield the jobs that push an image to ghcr.io with a token that may not."""
+    if not any(service.repository.host == _GITHUB_REGISTRY for service in services):
+        return
+    for _, job in workflow.get("jobs").entries():
+        steps = [
+            one for one in job.get("steps").items() if one.get("uses").text.startswith("docker/build-push-action@")
+        ]
+        granted = next((one for one in (job.get("permissions"), workflow.get("permissions")) if one.node), None)
+        pushing = [step for step in steps if step.get("with", "push").text == "true"]
+        has = _granted(granted, "packages")
+        if pushing and granted and has != "write":
+            message = f"docker/build-push-action needs `packages: write`, and its job grants `packages: {has}`"
+            yield PERMISSIONS, granted.line, message, "write `packages: write` below `permissions:` of the job."
 
 
 def _needed(services: Sequence[Service], call: _Call) -> Iterator[tuple[str, str]]:
