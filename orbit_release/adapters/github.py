@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from orbit_release.core.access import Access, Rule, required_checks
 from orbit_release.core.github_faults import Asked, Fault, explained
 from orbit_release.core.pull_request import PREFIX
-from orbit_release.errors import AccessError, NotFoundError, UsageError
+from orbit_release.errors import AccessError, NotFoundError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from github import GithubException
@@ -330,7 +330,11 @@ class GitHub:
         GitHub sends on who asks by it. PyGithub follows without the query, so that a list holds what nobody asked for,
         and takes a write that was sent on for done.
         """
-        name = str(self._remote.raw_data["full_name"])  # the property would repeat the name that it was made with
+        try:  # the property would repeat the name that it was made with
+            name = str(self._remote.raw_data["full_name"])
+        except (KeyError, TypeError, ValueError, AssertionError) as error:  # PyGithub stumbles over what is no answer
+            hint = "check GITHUB_API_URL: https://api.github.com, or https://HOST/api/v3."
+            raise UnavailableError(f"{self._host} does not answer as GitHub's API does", hint) from error
         if name.lower() != self.repository.lower():
             hint = "set the remote to its address with `git remote set-url`, and GITHUB_REPOSITORY to its name."
             raise UsageError(f"{self.repository} is called {name} now", hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tests.integration.monorepo import git
 from tests.servers import github as faults
 from tests.servers.github import TOKEN, Fault, GitHubServer, running
 from tests.servers.github_state import Pull
+from tests.servers.serving import serving
 
 REPOSITORY = "octo/orbit"
 MESSAGE = "release: web sha-1a2b3c4\n\nweb: latest -> sha-1a2b3c4\n\nOrbit-Release: web sha-1a2b3c4\n"
@@ -407,3 +409,21 @@ def test_any_other_refusal_is_told_in_githubs_words(site: Site) -> None:
     site.server.fail("pulls/create", Fault(422, "Validation Failed\x1b[31m"))
     with pytest.raises(ConflictError, match="refuses: Validation Failed"):
         site.propose()
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"{}"), (200, b"[]"), (200, b"hello"), (302, b"")])
+def test_a_server_that_is_not_githubs_is_said_so(status: int, body: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Other)) as server:
+        client = GitHub(f"http://127.0.0.1:{server.server_address[1]}", "octo/orbit", "t", sleep=lambda _: None)
+        with pytest.raises(UnavailableError):
+            client.pull_request("a", "main")
