@@ -20,7 +20,20 @@ from tests.unit import test_config
 SCHEMA: dict[str, Any] = json.loads((files("orbit_release") / "configuration.schema.json").read_bytes())
 VALID = Draft202012Validator(SCHEMA)
 MARKS: Any = test_config.test_a_fault_is_told_with_its_place_and_what_to_write_instead
-FAULTS: list[tuple[str | bytes, str]] = MARKS.pytestmark[0].args[1]
+FAULTS: list[tuple[str | bytes, str]] = [
+    *MARKS.pytestmark[0].args[1],
+    *(
+        (f"argocd: {value}\n{test_config.TOP}  web: {{paths: [a]}}\n", "argocd")
+        for value in (
+            "orbit",
+            "{app: x}",
+            "{application: Orbit}",
+            "{project: -x}",
+            "{namespace: ''}",
+            "{namespace: [a]}",
+        )
+    ),
+]
 # What a schema does not see: repeated and merged keys (a loader solves them), services that share an image, brackets.
 UNSEEN = ("is there twice", "unknown key '<<'", "' have", "glob 'b['", "a key must be")
 TOP = test_config.TOP
@@ -33,6 +46,7 @@ ACCEPTED = [
     f"{TOP}  web: {{paths: &p [a/**, '!**/*.md', '\\!x', '[!/]x', '**', .env, ..., 'a b']}}\n  api: {{paths: *p}}\n",
     f"{TOP}  web: {{paths: [a], platforms: [linux/amd64, linux/arm/v7], build_args: {{_A1: x, B: 1.10, C: on}}}}\n",
     f"{TOP}  web: {{paths: [a], build_args: {{}}}}\n",
+    f"argocd: {{application: orbit-idp, project: applications, namespace: argo.cd}}\n{TOP}  web: {{paths: [a]}}\n",
     *(f"branch: {name}\n{TOP}  web: {{paths: [a]}}\n" for name in ("1.10", "012", "on", "a/b", "2024-01-01", "x@y")),
     *(f"{TOP}  {name}: {{paths: [{name}]}}\n" for name in ("1.10", "012", "on", "true", "2024-01-01", "a.b_c-d")),
 ]
@@ -82,11 +96,12 @@ def test_the_faults_that_a_schema_cannot_see_are_few() -> None:
 
 
 def test_every_key_is_there_and_described() -> None:
-    service = SCHEMA["$defs"]["service"]
+    service, argocd = SCHEMA["$defs"]["service"], SCHEMA["properties"]["argocd"]
     assert list(SCHEMA["properties"]) == list(config._TOP_KEYS)  # noqa: SLF001
     assert sorted(service["properties"]) == sorted(config._SERVICE_KEYS)  # noqa: SLF001
-    described = [*SCHEMA["properties"].values(), *service["properties"].values(), *SCHEMA["$defs"].values()]
-    assert all(one["description"] for one in described)
+    assert list(argocd["properties"]) == list(config._ARGOCD_KEYS)  # noqa: SLF001
+    described = [SCHEMA["properties"], service["properties"], argocd["properties"], SCHEMA["$defs"]]
+    assert all(one["description"] for keys in described for one in keys.values())
 
 
 @pytest.mark.parametrize("key", ["image", "branch", "manifests"])

@@ -241,6 +241,16 @@ def test_the_folder_of_the_manifests(case: str) -> None:
     assert findings([sources("api", "web"), files], text) == []
 
 
+def test_a_folder_that_has_the_sources_as_well_is_not_taken_for_the_manifests() -> None:
+    parts = [sources("services/api", "services/web")]
+    parts += [manifests(f"ghcr.io/a/{name}", folder=f"services/{name}/k8s") for name in ("api", "web")]
+    text = text_of(*parts)
+    assert (load(text).manifests, findings(parts, text)) == (".", [])
+    for one in load(text).services:
+        assert one.paths.match(f"services/{one.name}/main.go".encode())
+        assert not one.paths.match(f"services/{one.name}/k8s/{one.name}.yaml".encode())
+
+
 @pytest.mark.parametrize("folder", ["api/k8s", "services/api/k8s"])
 def test_a_release_does_not_ask_for_the_next_one(folder: str) -> None:
     source = folder.removesuffix("/k8s")
