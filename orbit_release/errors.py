@@ -66,3 +66,19 @@ class HeldError(OrbitReleaseError):
     """The service is held."""
 
     exit_code = 12
+
+
+class UnusableError(UnavailableError):
+    """An outside system that answers in a way that trying again does not mend."""
+
+
+class UnhealthyError(OrbitReleaseError):
+    """What was released does not run."""
+
+    exit_code = 10
+
+
+class TimedOutError(OrbitReleaseError):
+    """What was waited for did not come in time."""
+
+    exit_code = 11

@@ -11,8 +11,16 @@ from urllib.parse import quote, urljoin, urlsplit
 import requests
 import urllib3
 
-from orbit_release.core.argocd import Application, Connection
-from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError
+from orbit_release.core.argocd import Application, Connection, Released, position
+from orbit_release.core.observation import Observation
+from orbit_release.errors import (
+    AccessError,
+    InvalidError,
+    NotFoundError,
+    OrbitReleaseError,
+    UnavailableError,
+    UnusableError,
+)
 
 TOKEN_HINT = "ARGOCD_AUTH_TOKEN=$(argocd account generate-token --account NAME), or that of `argocd login`."  # noqa: S105  (says how to get one)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -39,11 +47,20 @@ class ArgoCD:
 
     def application(self, name: str, *, project: str = "", namespace: str = "") -> Application:
         """Return an application; NotFoundError where there is none."""
-        query = {key: value for key, value in (("project", project), ("appNamespace", namespace)) if value}
-        found = Application.read(self._get(f"applications/{quote(name, safe='')}", query))
-        if found is None:
-            raise self._odd("answers with something that is no application")
-        return found
+        return self._read(self._document(name, project, namespace))
+
+    def observe(
+        self, name: str, ours: Released, *, project: str = "", namespace: str = "", refresh: bool = False
+    ) -> Observation:
+        """Return how an application is now; with `refresh`, after Argo CD has compared it with git again.
+
+        Where one application has several sources, its revision is that of ours.
+        """
+        document = self._document(name, project, namespace, **({"refresh": "normal"} if refresh else {}))
+        try:
+            return Observation.read(document, position(self._read(document), ours))
+        except InvalidError as error:
+            raise self._odd(f"answers with something odd: {error.message}") from error
 
     def applications(self, *, project: str = "", namespace: str = "") -> list[Application]:
         """Return the applications that the token may see."""
@@ -52,6 +69,16 @@ class ArgoCD:
         if not isinstance(items, list):
             raise self._odd("answers with something that is no list of applications")
         return [one for one in map(Application.read, items) if one]
+
+    def _document(self, name: str, project: str, namespace: str, **more: str) -> dict[str, Any]:
+        query = {key: value for key, value in (("project", project), ("appNamespace", namespace)) if value}
+        return self._get(f"applications/{quote(name, safe='')}", {**query, **more})
+
+    def _read(self, document: dict[str, Any]) -> Application:
+        found = Application.read(document)
+        if found is None:
+            raise self._odd("answers with something that is no application")
+        return found
 
     def _get(self, what: str, query: dict[str, str]) -> dict[str, Any]:
         answer = self._sent(f"{self._connection.url}/api/v1/{what}", query)
@@ -88,7 +115,7 @@ class ArgoCD:
     def _unreached(self, error: Exception) -> UnavailableError:
         if isinstance(error, requests.exceptions.SSLError):
             hint = 'name its authority by REQUESTS_CA_BUNDLE, or by ARGOCD_OPTS="--server-crt FILE" or --insecure.'
-            return UnavailableError(f"{self.host}: its certificate is not trusted", hint)
+            return UnusableError(f"{self.host}: its certificate is not trusted", hint)
         if isinstance(error, requests.Timeout):
             return UnavailableError(f"{self.host} does not answer within {self._seconds:.0f} s", _RETRY_HINT)
         return UnavailableError(f"{self.host} cannot be reached: {type(error).__name__}", _RETRY_HINT)
@@ -96,7 +123,7 @@ class ArgoCD:
     def _redirected(self, answer: requests.Response) -> OrbitReleaseError:
         target = urlsplit(urljoin(answer.url, answer.headers["Location"]))
         if target.hostname == urlsplit(answer.url).hostname and target.scheme == "https":
-            return UnavailableError(f"{self.host} wants https", "leave out --plaintext.")
+            return UnusableError(f"{self.host} wants https", "leave out --plaintext.")
         return AccessError(f"{self.host} redirects to a login page at {target.hostname or 'no address'}", _LOGIN_HINT)
 
     def _refused(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
@@ -107,9 +134,9 @@ class ArgoCD:
         if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)
             more = "" if "project" in query else "; it says so too where there is no such application"
             return AccessError(f"{self.host} denies access: {what}{more}", _PROJECT_HINT)
-        if status == 404:  # noqa: PLR2004
+        if status == 404 and said:  # noqa: PLR2004  (without a word it is a proxy that sees no server behind it)
             return NotFoundError(f"{self.host}: {what}", _PROJECT_HINT)
         return UnavailableError(f"{self.host} refuses: {what}", _RETRY_HINT)
 
-    def _odd(self, what: str) -> UnavailableError:
-        return UnavailableError(f"{self.host} {what}: is it Argo CD?", _RETRY_HINT)
+    def _odd(self, what: str) -> UnusableError:
+        return UnusableError(f"{self.host} {what}: is it Argo CD?", _RETRY_HINT)

@@ -10,6 +10,17 @@ from orbit_release.errors import UsageError
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"(?P<count>[0-9]{1,6}) ?(?P<unit>[mhdw])(?:in(?:ute)?s?|ours?|ays?|eeks?)?(?: ago)?")
 
+_SECONDS = {"s": 1, "": 1, **_UNITS}
+_LENGTH = re.compile(r"(?P<count>[0-9]{1,6}) ?(?P<unit>[smhd]?)")
+
+
+def parse_length(text: str) -> int:
+    """Return a length of time in seconds: `90s`, `10m`, `2h`; a number alone is seconds."""
+    found = _LENGTH.fullmatch(text.strip())
+    if not found:
+        raise UsageError(f"{text!r} is no length of time", "write 90s, 10m or 2h.")
+    return int(found["count"]) * _SECONDS[found["unit"]]
+
 
 def parse_moment(text: str, now: float) -> int:
     """Return a time in seconds since 1970: `90m`, `2 hours ago`, `2026-11-24`, `2026-11-24T03:00+01:00` (else UTC)."""

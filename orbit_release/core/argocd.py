@@ -157,6 +157,15 @@ def candidates(applications: Sequence[Application], ours: Released) -> list[Appl
     return [application for application in applications if any(map(syncs, application.origins))]
 
 
+def position(application: Application, ours: Released) -> int | None:
+    """Return which of an application's sources is ours; None for an application of one source."""
+    if len(application.origins) < 2:  # noqa: PLR2004  (its revision is the application's own)
+        return None
+    same = [place for place, one in enumerate(application.origins) if same_repository(one.repository, ours.address)]
+    inside = [place for place in same if _inside(application.origins[place].path, ours.folder)]
+    return next(iter(inside or same), 0)
+
+
 def source_line(application: Application, ours: Released) -> Line:
     """Tell whether an application syncs what this repository releases."""
     origins = [one for one in application.origins if same_repository(one.repository, ours.address)]
