@@ -23,6 +23,7 @@ from orbit_release.cli.init import init_command
 from orbit_release.cli.plan import plan_command
 from orbit_release.cli.rollback import rollback_command
 from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
+from orbit_release.cli.wait import wait_command
 from orbit_release.errors import OrbitReleaseError, UnavailableError, UsageError
 
 _VERBOSE = "orbit_release.verbose"
@@ -44,7 +45,7 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
 for command in (
     *(plan_command, build_command, bump_command, rollback_command, hold_command, unhold_command),
     *(history_command, status_command, report_command, check_command, doctor_command, init_command),
-    demo_command,
+    *(wait_command, demo_command),
 ):
     cli.add_command(command)
 

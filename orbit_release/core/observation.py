@@ -150,14 +150,16 @@ def _mapping(value: Any, key: str) -> dict[str, Any]:
 
 
 def _mappings(value: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    found = value.get(key) or []
+    found = value.get(key)
+    found = [] if found is None else found
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise _wrong(key, "list of mappings")
     return found
 
 
 def _texts(value: dict[str, Any], key: str) -> list[str]:
-    found = value.get(key) or []
+    found = value.get(key)
+    found = [] if found is None else found
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise _wrong(key, "list of texts")
     return found

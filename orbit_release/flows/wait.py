@@ -1,0 +1,156 @@
+"""wait: ask Argo CD until it runs our release, or says that it will not, or the time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait as wait_for_future
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import TypeVar
+
+from orbit_release.core.health import Failed, Look, Past, Verdict, Waiting, judge
+from orbit_release.core.observation import Observation
+from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
+from orbit_release.flows.wanted import Wanted
+
+_PACE = 2.0  # seconds between two looks
+_LONGEST_PAUSE = 30.0  # when Argo CD does not answer
+_LEAST = 1.0  # no two requests in less
+_REFRESHES = 2  # how often a first look with a refresh is tried
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How time passes, in seconds."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How it ended, what was seen last (None: nothing), after how many seconds; Waiting: the time was over."""
+
+    verdict: Verdict
+    look: Look | None
+    seconds: float
+    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def wait(
+    wanted: Wanted,
+    observe: Callable[[bool], Observation],
+    *,
+    timeout: float,
+    clock: Clock,
+    tell: Callable[[str], None],
+) -> Waited:
+    """Look at the application until the verdict is more than Waiting, or `timeout` seconds are over.
+
+    `observe` asks Argo CD, after a refresh if it is given True; `tell` is called with what is waited for, once per
+    change. An answer that asking again does not mend is an error; one that may come later is waited for.
+    """
+    watch = _Watch(wanted, observe)
+    begun, told = clock.now(), ""
+    while True:
+        seen = _within(begun + timeout - clock.now(), watch.look)
+        if seen:
+            watch.learn(seen)
+        if not seen or not isinstance(watch.verdict, Waiting):
+            return watch.waited(clock.now() - begun)
+        if watch.verdict.reason != told:
+            told = watch.verdict.reason
+            tell(told)
+        left = begun + timeout - clock.now()
+        pause = _pause(watch.pause, left)
+        clock.sleep(pause)
+        if pause == max(left, 0):
+            return watch.waited(clock.now() - begun)
+
+
+def _pause(wanted: float, left: float) -> float:
+    """Return how long to wait before the next look; all that is left where another one has no place."""
+    if wanted < left:
+        return wanted
+    return left - _LEAST if left >= 2 * _LEAST else max(left, 0)
+
+
+def _within(seconds: float, action: Callable[[], T]) -> T | None:
+    """Do something for so long at most; None if it takes longer. Ctrl-C ends it at once, wherever it hangs."""
+    ended: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            ended.set_result(action())
+        except BaseException as error:  # noqa: BLE001  (it is raised where it is waited for)
+            ended.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    ended_in_time, _ = wait_for_future([ended], timeout=max(seconds, 0))
+    return ended.result() if ended_in_time else None
+
+
+@dataclass
+class _Watch:
+    """What is known from one look to the next."""
+
+    wanted: Wanted
+    observe: Callable[[bool], Observation]
+    verdict: Verdict = field(default_factory=lambda: Waiting("an answer"))
+    last: Look | None = None
+    past: Past = field(default_factory=Past)
+    faults: int = 0
+    refreshes: int = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        return float(min(_LONGEST_PAUSE, _PACE * 2**self.faults))
+
+    def look(self) -> Look | UnavailableError:
+        # Where the comparison failed, only the next one tells whether it was for a moment.
+        refresh = bool(self.past.erred_at) or (self.last is None and self.refreshes < _REFRESHES)
+        self.refreshes += refresh
+        try:
+            return self.wanted.look(self.observe(refresh))
+        except UnusableError:
+            raise
+        except UnavailableError as error:
+            return error
+
+    def learn(self, seen: Look | UnavailableError) -> None:
+        if isinstance(seen, Look):
+            self.verdict, self.past = judge(seen, self.past)
+            self.last, self.faults = seen, 0
+        else:
+            self.verdict, self.faults = Waiting(f"an answer: {seen.message}"), self.faults + 1
+
+    def waited(self, seconds: float) -> Waited:
+        images = self.wanted.images(self.last.observation.revision) if self.last else {}
+        return Waited(self.verdict, self.last, seconds, images)
+
+
+def fault_of(waited: Waited, wanted: Wanted, application: str) -> OrbitReleaseError | None:
+    """Return what there is to complain about, with what to do next; None if all is well."""
+    if isinstance(waited.verdict, Failed):
+        resource = waited.verdict.resource
+        what = f"{application} does not run {wanted.revision[:7]}: {resource or 'Argo CD'}: {waited.verdict.message}"
+        back = wanted.rollback(resource)
+        if back:
+            return UnhealthyError(what, back)
+        return UnhealthyError(what, f"no release is to blame: argocd app get {application} says more.")
+    if isinstance(waited.verdict, Waiting):
+        message = f"timed out after {waited.seconds:.0f} s: {application} still waits for {waited.verdict.reason}"
+        return TimedOutError(message, _late_hint(waited, application))
+    return None
+
+
+def _late_hint(waited: Waited, application: str) -> str:
+    if waited.look is None:
+        return "check ARGOCD_SERVER and the network."
+    seen = waited.look.observation
+    if seen.sync == "OutOfSync" and not seen.is_running:
+        return f"is auto-sync off? orbit-release doctor --only argocd; or: argocd app sync {application}"
+    return f"argocd app get {application} says more; a longer time: --timeout 20m."

@@ -1,0 +1,153 @@
+"""The release that is waited for: what git says of a revision that Argo CD names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orbit_release.adapters.git.clone import Tip
+from orbit_release.core.health import Look, Relation
+from orbit_release.core.observation import Observation, Resource
+from orbit_release.core.service import Service
+from orbit_release.core.workload import Workload, running_images, workloads
+from orbit_release.errors import NotFoundError
+from orbit_release.flows.source import Source, manifests
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the manifests of a commit say of the services, by name: their references, and those that must run."""
+
+    references: Mapping[str, frozenset[str]]
+    running: Mapping[str, tuple[str, ...]]
+    workloads: Sequence[Workload]
+
+
+@dataclass
+class Wanted:
+    """A revision (the full name of a commit), and the services whose images are looked at."""
+
+    source: Source
+    services: Sequence[Service]
+    tip: Tip
+    revision: str
+    _states: dict[str, _State] = field(default_factory=dict)
+    _relations: dict[str, Relation] = field(default_factory=dict)
+
+    @classmethod
+    def find(cls, source: Source, services: Sequence[Service], revision: str | None, *, named: bool = False) -> Wanted:
+        """Find a revision, by default the newest commit of the manifests on the release branch.
+
+        NotFoundError where there is none, or it has no image of a service that was `named`.
+        """
+        source.git.deepen()  # in a shallow clone no question about ancestors has an answer
+        tip = source.git.tip(source.config.branch, fetch=True)
+        commit = _named(source, revision) if revision else _newest(source, tip.commit)
+        wanted = cls(source, services, tip, commit)
+        found = wanted.state(commit).references
+        absent = [one for one in services if not found[one.name]]
+        if absent and (named or len(absent) == len(services)):
+            hint = f"name it in a workload or a kustomization under {source.config.manifests}, on the release branch."
+            raise NotFoundError(f"no manifest names {absent[0].repository} at {commit[:7]}", hint)
+        return wanted
+
+    def look(self, observation: Observation) -> Look:
+        """Tell how an observation stands to the wanted revision."""
+        compared = self._relation(observation.revision)
+        operated = self._relation(observation.operation.revision if observation.operation else "")
+        if compared is not Relation.OURS:
+            return Look(observation, compared, operated)
+        images = [image for some in self.images(observation.revision).values() for image in some]
+        return Look(observation, compared, operated, tuple(images), self._replaced_by(observation.revision))
+
+    def images(self, revision: str) -> Mapping[str, tuple[str, ...]]:
+        """Return, by service, the references that must run at a revision; at the wanted one, if it is older or none."""
+        is_ours = self._relation(revision) is Relation.OURS
+        return self.state(revision if is_ours else self.revision).running
+
+    def rollback(self, resource: Resource | None) -> str:
+        """Return the command that takes back what is to blame, "" where no release is."""
+        names = self._services_of(resource) if resource else []
+        if not names and not (resource and resource.health):  # a sync that failed, on whatever it was
+            names = [name for name, references in self.released().items() if references]
+        if len(names) == 1:
+            return f"orbit-release rollback {names[0]}"
+        return f"orbit-release rollback --all --to {self.revision[:7]}^" if names else ""
+
+    def state(self, commit: str) -> _State:
+        """Return what the manifests of a commit say of the services."""
+        if commit not in self._states:
+            self._states[commit] = self._read(commit)
+        return self._states[commit]
+
+    def released(self) -> Mapping[str, frozenset[str]]:
+        """Return, by service, the references that the wanted revision brought; all that it has, if it brought none."""
+        now, parent = self.state(self.revision).references, self.source.git.commit(f"{self.revision}^")
+        before = self.state(parent).references if parent else {}
+        brought = {name: references - before.get(name, frozenset()) for name, references in now.items()}
+        return brought if any(brought.values()) else now
+
+    def _read(self, commit: str) -> _State:
+        tip = Tip(self.tip.branch, commit, None)
+        found = self.source.deployed(tip)
+        among = list(workloads(manifests(self.source.git, tip, self.source.config.manifests)))
+        references = {one.name: frozenset(str(i.reference) for i in found[one.repository]) for one in self.services}
+        running = {one.name: running_images(found[one.repository], among) for one in self.services}
+        return _State(references, running, among)
+
+    def _relation(self, revision: str) -> Relation:
+        if not revision:
+            return Relation.NONE
+        if revision in self._relations:
+            return self._relations[revision]
+        commit = self._known(revision)
+        if commit is None:  # it may be there the next time
+            return Relation.UNRELATED
+        history = self.source.git.history([commit, self.revision])
+        is_ours, is_older = history.is_ancestor(self.revision, commit), history.is_ancestor(commit, self.revision)
+        found = Relation.OURS if is_ours else Relation.OLDER if is_older else Relation.UNRELATED
+        self._relations[revision] = found
+        return found
+
+    def _known(self, revision: str) -> str | None:
+        git = self.source.git
+        if not _COMMIT.fullmatch(revision):  # the version of a chart, say, which may be the name of a tag as well
+            return None
+        if found := git.commit(revision):
+            return found
+        git.tip(self.tip.branch, fetch=True)
+        return git.fetch_commit(revision)
+
+    def _replaced_by(self, revision: str) -> str | None:
+        """Return the newest commit of the manifests at a descendant that has none of our references any more."""
+        ours = frozenset[str]().union(*self.released().values())
+        there = frozenset[str]().union(*self.state(revision).references.values())
+        return _newest(self.source, revision) if revision != self.revision and ours and not ours & there else None
+
+    def _services_of(self, resource: Resource) -> list[str]:
+        state = self.state(self.revision)
+        images = {
+            image for one in state.workloads if (one.kind, one.name) == (resource.kind, resource.name)
+            for image in one.images
+        }  # fmt: skip
+        names = {image.partition("@")[0] for image in images} | {image.rpartition(":")[0] for image in images}
+        names |= {image.partition("@")[0].rpartition(":")[0] for image in images}
+        return [one.name for one in self.services if str(one.repository) in names]
+
+
+def _named(source: Source, revision: str) -> str:
+    commit = source.git.commit(revision) or source.git.fetch_commit(revision)
+    if commit is None:
+        raise NotFoundError(f"{revision} is no commit of this repository", "orbit-release history names the releases.")
+    return commit
+
+
+def _newest(source: Source, commit: str) -> str:
+    with source.git.log(commit, [source.config.manifests]) as log:
+        newest = next(log, None)
+    if newest is None:
+        raise NotFoundError(f"there are no manifests under {source.config.manifests}", "check `manifests:`.")
+    return newest[0].name
