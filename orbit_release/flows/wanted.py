@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ class Wanted:
     revision: str
     _states: dict[str, _State] = field(default_factory=dict)
     _relations: dict[str, Relation] = field(default_factory=dict)
+    _unknown: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def find(cls, source: Source, services: Sequence[Service], revision: str | None, *, named: bool = False) -> Wanted:
@@ -118,6 +120,9 @@ class Wanted:
             return None
         if found := git.commit(revision):
             return found
+        self._unknown[revision] += 1
+        if self._unknown[revision].bit_count() > 1:  # the remote is asked again less and less often
+            return None
         git.tip(self.tip.branch, fetch=True)
         return git.fetch_commit(revision)
 

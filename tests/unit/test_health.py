@@ -24,7 +24,9 @@ LOOK = Look(GOOD, Relation.OURS, Relation.OURS, (IMAGE,))
 
 def look(operation: dict[str, Any] | None = None, **changes: Any) -> Look:
     """Return a look at an application that runs our images, but for some changes."""
-    on_look: dict[str, Any] = {key: changes.pop(key) for key in ("compared", "operated", "replaced_by") if key in changes}
+    on_look: dict[str, Any] = {
+        key: changes.pop(key) for key in ("compared", "operated", "replaced_by") if key in changes
+    }
     on_look |= {"images": changes.pop("wanted")} if "wanted" in changes else {}
     if operation is not None:
         changes["operation"] = replace(DONE, **operation)

@@ -1,0 +1,544 @@
+"""`wait` cannot be fooled: lives of an application, each with the right answer. Time is passed in; nothing sleeps."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from orbit_release import config
+from orbit_release.adapters.argocd import ArgoCD
+from orbit_release.adapters.git.clone import Clone
+from orbit_release.core.argocd import Connection, Released
+from orbit_release.core.health import Failed, Ready, Superseded, Waiting
+from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnusableError
+from orbit_release.flows.source import Source
+from orbit_release.flows.wait import Clock, Waited, fault_of, wait
+from orbit_release.flows.wanted import Wanted
+from tests.certificates import certificate_file, server_context
+from tests.integration.conftest import NOBODY
+from tests.integration.monorepo import CONFIG, FOLDER, MANIFEST, Monorepo, environment, git
+from tests.integration.test_schema import document
+from tests.servers.argocd import BAD_GATEWAY, LOGIN, PAGE, TO_HTTPS, TOKEN, Reply
+from tests.servers.argocd_life import Cut, Hang, LivingServer, Stage, Step
+from tests.servers.serving import serving
+
+ADDRESS = "https://github.com/octo/orbit"
+EXPIRED = Reply.problem(401, 16, "invalid session: token has invalid claims: token is expired")
+REFRESH_FAILED = Reply.problem(500, 2, "error refreshing the app: etcdserver: request timed out")
+BUSY = Reply.problem(503, 14, "connection error: desc = transport is closing")
+TOO_MANY = Reply(429, b"slow down")
+NO_BACKEND = Reply(404, b"404 page not found\n")
+DENIED = Reply.problem(403, 7, "permission denied")
+GONE = Reply.problem(404, 5, 'applications.argoproj.io "orbit" not found')
+ILL = ("Degraded", 'Deployment "api" exceeded its progress deadline')
+FAILED_HOOK = {
+    "group": "batch", "version": "v1", "kind": "Job", "namespace": "orbit", "name": "migrate", "status": "Synced",
+    "message": "Job has reached the specified backoff limit", "hookType": "PreSync", "hookPhase": "Failed",
+    "syncPhase": "PreSync",
+}  # fmt: skip
+DENIED_RESOURCE = {
+    "group": "", "version": "v1", "kind": "ConfigMap", "namespace": "orbit", "name": "settings",
+    "status": "SyncFailed", "message": "admission webhook denied the request",
+}  # fmt: skip
+BROKEN = {"ComparisonError": "Failed to load target state: kustomize build failed"}
+FLAKE = {"ComparisonError": "Failed to load target state: rpc error: code = Unavailable"}
+
+
+@dataclass
+class World:
+    """A monorepo, whose `ours` released api; `docs` came after it, then `web`, and `replaced` released api again."""
+
+    repo: Monorepo
+    commits: dict[str, str]
+
+    @property
+    def ours(self) -> str:
+        return self.commits["ours"]
+
+    def images(self, name: str) -> tuple[str, ...]:
+        """Return what the manifests of a commit run."""
+        found = [git(self.repo.origin, "show", f"{self.commits[name]}:{FOLDER}/{one}.yaml") for one in SERVICES]
+        return tuple(line.split()[1] for text in found for line in text.splitlines() if "image: " in line)
+
+    def at(self, name: str, **changes: Any) -> Stage:
+        """Return an application that runs what a commit says, but for some changes."""
+        commit = self.commits[name]
+        healthy = {"Deployment/api": ("Healthy", ""), "StatefulSet/db": ("Healthy", "")}
+        stage = Stage(commit, operated=commit, images=self.images(name), health=healthy)
+        named = {key: self.commits.get(text, text) for key, text in changes.items() if key in ("revision", "operated")}
+        return replace(stage, **{**changes, **named})
+
+    def ill(self, name: str, **changes: Any) -> Stage:
+        return self.at(name, **{"health": {"Deployment/api": ILL}, "since": 25, **changes})
+
+    def unread(self, errors: dict[str, str], reconciled: int) -> Stage:
+        """Return an application whose manifests Argo CD cannot read: it names no revision."""
+        return self.at("old", revision="", sync="Unknown", errors=errors, reconciled=reconciled)
+
+
+SERVICES = ("web", "api", "worker")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build(tmp_path_factory.mktemp("world"))
+
+
+def build(folder: Path) -> World:
+    repo = Monorepo.create(folder, NOBODY)
+    settings = CONFIG.format(host=NOBODY) + "argocd: {application: orbit, project: applications}\n"
+    repo.push("argocd", {"orbit-release.yaml": settings})
+    commits = {"old": repo.deploy(web="sha-0000001", api="sha-0000001", worker="sha-0000001")}
+    repo.git("branch", "other")
+    commits["ours"] = repo.deploy(api="sha-0000002")
+    commits["docs"] = repo.push("docs", {"README.md": "read me"})
+    commits["web"] = repo.deploy(web="sha-0000003")
+    commits["replaced"] = repo.deploy(api="sha-0000003")
+    repo.git("checkout", "-q", "other")
+    commits["other"] = repo.commit("other", {f"{FOLDER}/api.yaml": MANIFEST.format(name="api", host=NOBODY, tag="v2")})
+    repo.git("push", "-q", "origin", "other")
+    repo.git("checkout", "-q", "main")
+    return World(repo, commits)
+
+
+class Time:
+    """A clock that goes on only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.pauses: list[float] = []
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.seconds += seconds
+        self.pauses.append(seconds)
+
+
+@dataclass
+class Lived:
+    """How a wait for a life ended."""
+
+    ended: Waited | OrbitReleaseError
+    fault: OrbitReleaseError | None
+    server: LivingServer
+    time: Time
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> type:
+        return type(self.ended.verdict if isinstance(self.ended, Waited) else self.ended)
+
+    @property
+    def message(self) -> str:
+        error = self.fault or (self.ended if isinstance(self.ended, OrbitReleaseError) else None)
+        return f"{error.message}\n{error.hint}" if error else ""
+
+
+def source_of(repo: Monorepo, git_clone: Clone) -> Source:
+    data = (repo.clone / "orbit-release.yaml").read_bytes()
+    loaded = config.load(data, "orbit-release.yaml")
+    git_clone.branch = loaded.branch
+    return Source(git_clone, loaded, "orbit-release.yaml", data)
+
+
+def live(
+    world: World,
+    *life: Step,
+    revision: str | None = "ours",
+    services: tuple[str, ...] = (),
+    timeout: float = 120,
+    project: str = "applications",
+    name: str = "orbit",
+    **server: Any,
+) -> Lived:
+    """Let an application live, and wait for it; whatever it is, it is not asked too often, and not for too long."""
+    time = Time()
+    options = "" if "tls" in server else "--plaintext"
+    with Clone(str(world.repo.clone), environment()) as clone:
+        source = source_of(world.repo, clone)
+        living = LivingServer(*life, now=time.now, **server)
+        told: list[str] = []
+        with serving(living, living.stopping):
+            api = ArgoCD(Connection.parse(living.host, options), TOKEN, seconds=0.3)
+            ours = Released(ADDRESS, FOLDER, "main")
+            wanted = Wanted.find(
+                source, source.config.select(services), world.commits.get(revision or ""), named=bool(services)
+            )
+            observe = lambda refresh: api.observe(name, ours, project=project, refresh=refresh)  # noqa: E731
+            clock = Clock(time.now, time.sleep)
+            try:
+                ended: Any = wait(wanted, observe, timeout=timeout, clock=clock, tell=told.append)
+            except OrbitReleaseError as error:
+                ended = error
+            fault = fault_of(ended, wanted, name) if isinstance(ended, Waited) else None
+    assert living.violations == []
+    assert all(later - earlier >= 1 for earlier, later in pairwise(living.asked))
+    assert time.seconds <= timeout
+    assert living.refreshes[:1] in ([], [True])
+    assert all(one != other for one, other in pairwise(told))
+    return Lived(ended, fault, living, time, told)
+
+
+Script = Callable[[World], list[Step]]
+RUNNING: dict[str, Any] = {"phase": "Running", "ended": None, "message": "waiting for completion of hook"}
+SEEN: dict[str, Any] = {"operated": "old", "sync": "OutOfSync"}  # compared with ours, and not synced yet
+
+LIVES: list[tuple[str, Script, type, str]] = [
+    ("runs ours", lambda w: [w.at("ours")], Ready, ""),
+    (
+        "healthy at the old revision first",
+        lambda w: [w.at("old"), w.at("old"), w.at("ours", **SEEN, images=w.images("old")),
+                   w.at("ours", **RUNNING, images=w.images("old")), w.at("ours", images=w.images("old")), w.at("ours")],
+        Ready, "",
+    ),
+    ("stays at the old revision", lambda w: [w.at("old")], Waiting, "it is at "),
+    ("synced, and still runs the old image", lambda w: [w.at("ours", images=w.images("old"))], Waiting, "to run"),
+    ("synced by a descendant", lambda w: [w.at("old"), w.at("docs")], Ready, ""),
+    ("synced by a later release of something else", lambda w: [w.at("web")], Ready, ""),
+    ("a later release of something else is not there yet", lambda w: [w.at("web", images=w.images("ours"))],
+     Waiting, "orbit/web:sha-0000003 to run"),
+    ("a later release replaced ours", lambda w: [w.at("old"), w.at("replaced")], Superseded, ""),
+    ("a later release replaced ours before it synced", lambda w: [w.at("ours", **SEEN), w.at("replaced", **SEEN)],
+     Superseded, ""),
+    ("at a commit of another line", lambda w: [w.at("other")], Waiting, "does not lead there"),
+    ("at a commit that nobody has", lambda w: [w.at("ours", revision="f" * 40)], Waiting, "does not lead there"),
+    ("at the version of a chart", lambda w: [w.at("ours", revision="1.2.3")], Waiting, "does not lead there"),
+    ("one of two sources is ours", lambda w: [w.at("ours", sources=2)], Ready, ""),
+    ("one of two sources is ours, and old", lambda w: [w.at("old", sources=2)], Waiting, "it is at "),
+    ("auto-sync is off", lambda w: [w.at("ours", **SEEN)], Waiting, "argocd app sync orbit"),
+    ("reverted by hand in the cluster", lambda w: [w.at("ours", sync="OutOfSync")], Waiting, "OutOfSync"),
+    ("the operation takes its time", lambda w: [*[w.at("ours", **RUNNING)] * 9, w.at("ours")], Ready, ""),
+    ("the operation was only asked for", lambda w: [w.at("ours", requested=True)], Waiting, "the operation to end"),
+    ("the operation was looked at before it ended", lambda w: [w.at("ours", reconciled=15), w.at("ours")], Ready, ""),
+    ("nobody looks at what the operation did", lambda w: [w.at("ours", reconciled=15)], Waiting, "look at what"),
+    ("retries of the old revision are stuck",
+     lambda w: [w.at("ours", **{**SEEN, **RUNNING, "retries": 5, "message": "Retrying attempt #5 at 7:33PM."})],
+     Waiting, "(retry 5): Retrying attempt #5 at 7:33PM."),
+    ("retries of ours succeed", lambda w: [w.at("ours", **RUNNING, retries=2), w.at("ours", retries=2)], Ready, ""),
+    ("retries of ours are used up",
+     lambda w: [w.at("ours", **RUNNING, retries=4),
+                w.at("ours", phase="Failed", message="one or more tasks failed (retried 5 times).", retries=5)],
+     Failed, "Argo CD: one or more tasks failed (retried 5 times).\norbit-release rollback api"),
+    ("a hook fails",
+     lambda w: [w.at("old"), w.at("ours", phase="Failed", results=(FAILED_HOOK,))],
+     Failed, "Job/migrate: Job has reached the specified backoff limit\norbit-release rollback api"),
+    ("a resource is refused", lambda w: [w.at("ours", phase="Failed", results=(DENIED_RESOURCE,))],
+     Failed, "ConfigMap/settings: admission webhook denied the request\norbit-release rollback api"),
+    ("an operation of a descendant fails", lambda w: [w.at("web", phase="Error", message="no such cluster")],
+     Failed, "no such cluster"),
+    ("the operation before ours failed",
+     lambda w: [w.at("old", phase="Failed"), w.at("ours", **{**SEEN, "phase": "Failed"}), w.at("ours")], Ready, ""),
+    ("turns Degraded", lambda w: [w.at("old"), w.ill("ours")], Failed, f"{ILL[1]}\norbit-release rollback api"),
+    ("Degraded when first seen, since our operation", lambda w: [w.ill("ours")], Failed, "Deployment/api"),
+    ("a database turns Degraded",
+     lambda w: [w.at("old"), w.at("ours", health={"StatefulSet/db": ("Degraded", "no disk")}, since=25)],
+     Failed, "StatefulSet/db: no disk\nno release is to blame: argocd app get orbit"),
+    ("Degraded for one look", lambda w: [w.at("old"), w.ill("ours"), w.at("ours")], Ready, ""),
+    ("Degraded before ours, then healthy again",
+     lambda w: [w.ill("old"), w.ill("ours", **SEEN), w.ill("ours"), w.ill("ours"), w.at("ours")], Ready, ""),
+    ("Degraded before ours, and stays", lambda w: [w.ill("old", since=0), w.ill("ours", since=0)], Waiting, "Degraded"),
+    ("Degraded before ours, when first seen", lambda w: [w.ill("ours", since=5)], Waiting, "Degraded"),
+    ("cannot be compared", lambda w: [w.unread(BROKEN, 30), w.unread(BROKEN, 32)],
+     Failed, "kustomize build failed\norbit-release rollback api"),
+    ("could not be compared for a moment", lambda w: [w.unread(FLAKE, 30), w.at("ours", reconciled=32)], Ready, ""),
+    ("cannot be compared, and nobody looks again", lambda w: [w.unread(BROKEN, 30)], Waiting, "kustomize build failed"),
+    ("the token expires in the middle", lambda w: [w.at("old"), EXPIRED], AccessError, "token is expired"),
+    ("access is taken away in the middle", lambda w: [w.at("old"), DENIED], AccessError, "permission denied"),
+    ("is deleted in the middle", lambda w: [w.at("old"), GONE], NotFoundError, "not found"),
+    ("redirects to a login page", lambda _: [LOGIN], AccessError, "login page at login.example.com"),
+    ("wants https", lambda _: [TO_HTTPS], UnusableError, "wants https"),
+    ("is something else", lambda _: [PAGE], UnusableError, "is it Argo CD?"),
+    ("says something odd", lambda _: [Reply.of(200, {"metadata": {"name": "orbit"}, "spec": {}, "status": []})],
+     UnusableError, "status is no mapping"),
+    ("the server restarts",
+     lambda w: [w.at("old"), Cut, BAD_GATEWAY, BUSY, NO_BACKEND, w.at("ours")], Ready, ""),
+    ("the server restarts at the beginning", lambda w: [Cut, Cut, w.at("ours")], Ready, ""),
+    ("the refresh fails", lambda w: [REFRESH_FAILED, w.at("ours")], Ready, ""),
+    ("the server is busy", lambda w: [TOO_MANY, TOO_MANY, w.at("ours")], Ready, ""),
+    ("the server is slow", lambda w: [Hang, w.at("old"), Hang, w.at("ours")], Ready, ""),
+    ("the server never comes back", lambda w: [w.at("old"), Cut], Waiting, "an answer: "),
+    ("the server never answers", lambda _: [Hang], Waiting, "does not answer"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "outcome", "said"), [life[1:] for life in LIVES], ids=[life[0] for life in LIVES])
+def test_every_life_has_its_answer(world: World, script: Script, outcome: type, said: str) -> None:
+    lived = live(world, *script(world), timeout=120)
+    assert (lived.outcome, said in lived.message) == (outcome, True), (lived.ended, lived.message)
+    if outcome is Waiting:
+        assert lived.time.seconds > 119
+        assert lived.message.startswith("timed out after 120 s: orbit still waits for ")
+    if outcome in (Ready, Superseded, Failed):
+        assert len(lived.server.life) == 1  # the answer came with the last stage, and not before
+
+
+def test_a_missing_application_is_denied_unless_its_project_is_known(world: World) -> None:
+    other = {"name": "other"}
+    assert "no such application" in live(world, world.at("ours"), project="", **other).message
+    lived = live(world, world.at("ours"), **other)
+    assert (lived.outcome, 'applications.argoproj.io "other" not found' in lived.message) == (NotFoundError, True)
+
+
+def test_a_certificate_that_signs_itself_is_not_trusted(world: World, tmp_path: Path) -> None:
+    lived = live(world, world.at("ours"), tls=server_context(certificate_file(tmp_path, "localhost")))
+    assert (lived.outcome, "its certificate is not trusted" in lived.message) == (UnusableError, True)
+    assert lived.time.seconds == 0
+
+
+def test_what_is_waited_for_is_told_once_per_change(world: World) -> None:
+    lived = live(world, *[world.at("old")] * 3, *[world.at("ours", **RUNNING)] * 3, world.at("ours"))
+    old = world.commits["old"][:7]
+    assert lived.told == [
+        f"Argo CD to see the revision: it is at {old}",
+        "the operation to end: waiting for completion of hook",
+    ]
+
+
+def test_it_asks_every_two_seconds_and_less_often_where_nobody_answers(world: World) -> None:
+    lived = live(world, *[world.at("old")] * 3, world.at("ours"))
+    assert lived.time.pauses == [2, 2, 2]
+    lived = live(world, world.at("old"), *[Cut] * 5, world.at("old"), world.at("ours"))
+    assert lived.time.pauses == [2, 4, 8, 16, 30, 30, 2]
+
+
+def test_it_refreshes_once_and_again_only_where_the_comparison_failed(world: World) -> None:
+    assert live(world, *[world.at("old")] * 3, world.at("ours")).server.refreshes == [True, False, False, False]
+    assert live(world, Cut, Cut, Cut, world.at("ours")).server.refreshes == [True, True, False, False]
+    unread = [world.unread(FLAKE, 30), world.at("old"), world.at("ours")]
+    assert live(world, *unread).server.refreshes == [True, True, False]
+
+
+@pytest.mark.parametrize("timeout", [1, 2, 3, 4, 5, 29, 30, 31.5])
+def test_it_ends_with_its_time_and_looks_once_more_before(world: World, timeout: float) -> None:
+    for life in ([world.at("old")], [Cut]):
+        lived = live(world, *life, timeout=timeout)
+        assert lived.time.seconds == timeout
+        assert timeout - lived.server.asked[-1] <= 3
+
+
+def test_only_the_images_of_the_named_services_are_looked_at(world: World) -> None:
+    half = world.at("web", images=world.images("ours"))
+    assert live(world, half, services=("api", "worker")).outcome is Ready
+    assert live(world, half, services=("web",), revision="web").outcome is Waiting
+
+
+def test_a_release_that_is_partly_replaced_is_waited_for(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    world.commits["both"] = world.repo.deploy(web="sha-0000007", api="sha-0000007")
+    world.commits["half"] = world.repo.deploy(web="sha-0000008")
+    lived = live(world, world.at("half", images=world.images("both")), world.at("half"), revision="both")
+    assert (lived.outcome, len(lived.told)) == (Ready, 1)
+    failed = live(world, world.at("both", phase="Failed"), revision="both")
+    assert failed.message.endswith(f"orbit-release rollback --all --to {world.commits['both'][:7]}^")
+
+
+def test_the_newest_commit_of_the_manifests_is_waited_for_by_default(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    world.repo.push("more docs", {"README.md": "read me, please"})
+    assert live(world, world.at("web"), revision=None).outcome is Waiting
+    assert live(world, world.at("replaced"), revision=None).outcome is Ready
+
+
+def test_a_revision_that_the_clone_does_not_have_is_fetched(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    git(tmp_path, "clone", "-q", str(world.repo.origin), str(tmp_path / "elsewhere"))
+    elsewhere = replace(world.repo, clone=tmp_path / "elsewhere")
+    newer = elsewhere.commit("newer", {"README.md": "read me again"})
+    stage = world.at("replaced", revision=newer, operated=newer)
+    pushed: Callable[[], object] = lambda: elsewhere.git("push", "-q", "origin", "HEAD:main")  # noqa: E731
+    lived = live(world, stage, pushed, stage, revision="replaced")
+    assert (lived.outcome, lived.told) == (
+        Ready,
+        [f"Argo CD to see the revision: it is at {newer[:7]}, which does not lead there"],
+    )
+    assert world.repo.git("cat-file", "-t", newer) == "commit"
+
+
+def test_workloads_without_pods_need_none(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    asleep = MANIFEST.format(name="api", host=NOBODY, tag="sha-0000009").replace("spec:\n", "spec:\n  replicas: 0\n", 1)
+    job = f"spec: {{template: {{spec: {{containers: [{{name: a, image: '{NOBODY}/orbit/worker:sha-0000009'}}]}}}}}}"
+    nightly = f"kind: CronJob\nmetadata: {{name: worker}}\nspec: {{jobTemplate: {{{job}}}}}\n"
+    files = {f"{FOLDER}/api.yaml": asleep, f"{FOLDER}/worker.yaml": nightly}
+    world.commits["asleep"] = world.repo.push("asleep", dict(files))
+    web = tuple(image for image in world.images("replaced") if "/web:" in image)
+    assert live(world, world.at("asleep", images=web), revision="asleep").outcome is Ready
+    assert live(world, world.at("asleep", images=()), revision="asleep").outcome is Waiting
+
+
+def test_a_kustomization_says_which_image_runs(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    text = f"images:\n  - name: {NOBODY}/orbit/api\n    newTag: sha-0000009\n"
+    world.commits["kustomized"] = world.repo.push("kustomize", {f"{FOLDER}/kustomization.yaml": text})
+    before = world.images("kustomized")
+    after = tuple(one.partition("/api:")[0] + "/api:sha-0000009" if "/api:" in one else one for one in before)
+    assert live(world, world.at("kustomized", images=before), revision="kustomized").outcome is Waiting
+    assert live(world, world.at("kustomized", images=after), revision="kustomized").outcome is Ready
+
+
+def test_a_service_that_no_manifest_names_is_not_found(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    world.commits["none"] = world.repo.push("away", {f"{FOLDER}/worker.yaml": None})
+    with pytest.raises(NotFoundError, match=r"no manifest names .*/worker at"):
+        live(world, world.at("replaced"), services=("worker",), revision="none")
+    stage = world.at("replaced", revision="none", operated="none")
+    assert live(world, stage, revision="none").outcome is Ready
+
+
+# The command
+
+
+Serve = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Return what serves a life, and returns the environment that leads there."""
+    opened: list[Any] = []
+
+    def start(*life: Step) -> dict[str, Any]:
+        server = LivingServer(*life)
+        opened.append(serving(server, server.stopping))
+        opened[-1].__enter__()
+        return {"ARGOCD_SERVER": server.host, "ARGOCD_AUTH_TOKEN": TOKEN, "ARGOCD_OPTS": "--plaintext"}
+
+    yield start
+    for one in opened:
+        one.__exit__(None, None, None)
+
+
+def test_ready_is_told_as_a_table(world: World, serve: Serve) -> None:
+    ran = world.repo.run("wait", "--revision", world.ours, **serve(world.at("docs")))
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        [
+            "SERVICE  TAG          STATE",
+            "web      sha-0000001  running",
+            "api      sha-0000002  running",
+            "worker   sha-0000001  running",
+        ],
+    )
+    there = f"orbit runs {world.ours[:7]}, by its descendant {world.commits['docs'][:7]}, after 0 s"
+    assert ran.err.splitlines() == [there]
+
+
+def test_every_outcome_is_a_document(world: World, serve: Serve) -> None:
+    def ran(expected: int, *life: Step, timeout: str = "10m") -> dict[str, Any]:
+        arguments = ("wait", "--revision", world.ours, "--format", "json", "--timeout", timeout)
+        found = world.repo.run(*arguments, **serve(*life))
+        assert found.code == expected, found.err
+        return document(found, "wait")
+
+    ready = ran(0, world.at("ours"))
+    assert (ready["outcome"], ready["seen"]["revision"], ready["rollback"]) == ("ready", world.ours, None)
+    superseded = ran(0, world.at("replaced"))
+    assert (superseded["outcome"], superseded["superseded_by"]) == ("superseded", world.commits["replaced"])
+    failed = ran(10, world.at("ours", phase="Failed", results=(FAILED_HOOK,)))
+    assert (failed["outcome"], failed["resource"]) == ("failed", "Job/migrate")
+    assert (failed["message"], failed["rollback"]) == (FAILED_HOOK["message"], "orbit-release rollback api")
+    late = ran(11, world.at("ours", images=world.images("old")), timeout="1s")
+    assert (late["outcome"], [one["state"] for one in late["images"]]) == (
+        "timed out",
+        ["running", "missing", "running"],
+    )
+    assert ran(11, Hang, timeout="1s")["seen"] is None
+
+
+def test_an_error_names_the_command_that_takes_the_release_back(world: World, serve: Serve) -> None:
+    refused = world.at("ours", phase="Failed", results=(DENIED_RESOURCE,))
+    ran = world.repo.run("wait", "--revision", world.ours, **serve(refused))
+    assert ran.code == 10
+    assert ran.err.splitlines()[-2:] == [
+        f"error: orbit does not run {world.ours[:7]}: ConfigMap/settings: {DENIED_RESOURCE['message']}",
+        "hint: orbit-release rollback api",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--timeout", "soon"), 2, "'soon' is no length of time"),
+        (("nope",), 2, "no service is called 'nope'"),
+        (("--revision", "nope"), 5, "nope is no commit of this repository"),
+        (("--server", "a b"), 2, "is no server's address"),
+    ],
+)
+def test_what_is_no_command(world: World, serve: Serve, arguments: tuple[str, ...], code: int, said: str) -> None:
+    ran = world.repo.run("wait", *arguments, **serve(world.at("replaced")))
+    assert (ran.code, said in ran.err) == (code, True), ran.err
+
+
+def test_without_a_server_or_a_token_it_says_what_to_set(world: World, tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {"ARGOCD_SERVER": "", "ARGOCD_AUTH_TOKEN": "", "ARGOCD_OPTS": "", "HOME": str(tmp_path)}
+    ran = world.repo.run("wait", **nothing)
+    assert (ran.code, "Argo CD's server is not known" in ran.err) == (2, True)
+    ran = world.repo.run("wait", "--server", "argocd.example.com", **nothing)
+    assert (ran.code, "needs a token" in ran.err) == (8, True)
+
+
+def test_the_login_of_argocd_is_taken_and_its_token_goes_nowhere_else(
+    world: World, serve: Serve, tmp_path: Path
+) -> None:
+    known = serve(world.at("replaced"))
+    host = known["ARGOCD_SERVER"]
+    login = {
+        "current-context": host,
+        "contexts": [{"name": host, "server": host, "user": host}],
+        "servers": [{"server": host, "plain-text": True, "grpc-web-root-path": ""}],
+        "users": [{"name": host, "auth-token": TOKEN}],
+    }
+    folder = tmp_path / ".config" / "argocd"
+    folder.mkdir(parents=True)
+    (folder / "config").write_text(json.dumps(login))
+    own: dict[str, Any] = {
+        "ARGOCD_SERVER": "",
+        "ARGOCD_AUTH_TOKEN": "",
+        "ARGOCD_OPTS": "",
+        "XDG_CONFIG_HOME": "",
+        "HOME": str(tmp_path),
+    }
+    assert world.repo.run("wait", **own).code == 0
+    assert world.repo.run("wait", "--server", host, **own).code == 0
+    elsewhere = world.repo.run("wait", "--server", "argocd.example.com", **own)
+    assert (elsewhere.code, "needs a token" in elsewhere.err) == (8, True)
+    (folder / "config").write_text("a: [")
+    assert world.repo.run("wait", **own).code == 3
+
+
+def test_an_application_is_found_by_what_it_syncs(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    world.repo.push("no names", {"orbit-release.yaml": CONFIG.format(host=NOBODY)})
+    known = {**serve(world.at("replaced")), "GITHUB_SERVER_URL": "https://github.com"}
+    assert world.repo.run("wait", **known, GITHUB_REPOSITORY="octo/orbit").code == 0
+    ran = world.repo.run("wait", **known, GITHUB_REPOSITORY="octo/other")
+    assert (ran.code, "set `argocd.application`" in ran.err) == (3, True)
+
+
+def test_ctrl_c_ends_it_at_once(world: World) -> None:
+    asked = Event()
+    server = LivingServer(asked.set, Hang)
+    with serving(server, server.stopping):
+        known = {"ARGOCD_SERVER": server.host, "ARGOCD_AUTH_TOKEN": TOKEN, "ARGOCD_OPTS": "--plaintext"}
+        command = [sys.executable, "-m", "orbit_release", "wait"]
+        with subprocess.Popen(
+            command, cwd=world.repo.clone, env=environment(**known), stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert asked.wait(30)
+            begun = monotonic()
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=10)
+            assert (process.returncode, told.strip(), monotonic() - begun < 1) == (130, "interrupted", True)
