@@ -10,7 +10,8 @@ import click
 
 from orbit_release.cli.publishing import Ways, is_interactive, publishing_options
 from orbit_release.cli.session import Session, complete_service, head_of_run
-from orbit_release.errors import NotFoundError, UsageError
+from orbit_release.cli.wait import awaited, wait_options
+from orbit_release.errors import NotFoundError, OrbitReleaseError, UsageError
 
 if TYPE_CHECKING:
     from orbit_release.config import Config
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--no-verify", is_flag=True, help="Do not ask the registry whether the tags exist.")
 @click.option("--allow-unmerged", is_flag=True, help="Deploy a commit that is not on the release branch.")
 @click.option("-m", "--message", default="", help="The release commit's subject.")
+@wait_options
 @publishing_options
 @click.pass_obj
 def bump_command(
@@ -51,6 +53,7 @@ def bump_command(
     ways = Ways(**options)
     source = session.source()
     names = words if built else words[::2]
+    release = awaited(session, source, ways)
     proposal = ways.proposal(session, source, names, forward=built)
     publishing = ways.publishing(session, source.git, proposal, _one_line(message))
     if built:
@@ -59,7 +62,11 @@ def bump_command(
         result = flow.bump_built(source, services, head=head or head_of_run(), registry=registry, publishing=publishing)
         if not result.plan.superseded and not result.published and not result.missing:
             ways.withdraw(proposal, result.plan.head)
-        _show_built(result, ways)
+        fault = _show_built(result, ways)
+        if release and not result.plan.superseded:
+            release.published(services, result.published, format=ways.format)
+        if fault:
+            raise fault
         return
     changes = _changes(source.config, words)
     published = flow.bump(
@@ -73,6 +80,8 @@ def bump_command(
     if not published:
         ways.withdraw(proposal)  # the person knows best
     _show_bump(published, changes, ways)
+    if release:
+        release.published([change.service for change in changes], published, format=ways.format)
 
 
 def _check_built(*, built: bool, head: str | None, no_verify: bool, unhold: bool) -> None:
@@ -127,7 +136,8 @@ def _show_bump(published: Published | None, changes: Sequence[Change], ways: Way
     ways.show(published)
 
 
-def _show_built(result: Built, ways: Ways) -> None:
+def _show_built(result: Built, ways: Ways) -> OrbitReleaseError | None:
+    """Tell what was done, and return what there is to complain about."""
     from orbit_release import output
     from orbit_release.core.plan import Action
     from orbit_release.core.text import printable
@@ -142,7 +152,6 @@ def _show_built(result: Built, ways: Ways) -> None:
         output.say(f"{one.service.name} stays: {printable(one.reason)}")
     ways.show(result.published, missing=missing)
     if clash := clash_of(result.plan.services):
-        raise clash
-    if missing:
-        hint = "their builds failed or did not run: run `orbit-release build`, then this again."
-        raise NotFoundError("not in the registry: " + ", ".join(missing), hint)
+        return clash
+    hint = "their builds failed or did not run: run `orbit-release build`, then this again."
+    return NotFoundError("not in the registry: " + ", ".join(missing), hint) if missing else None

@@ -54,6 +54,8 @@ class Ways:
     auto_merge: bool
     yes: bool
     format: str
+    wait: bool = False
+    timeout: str = ""
 
     def __post_init__(self) -> None:
         if self.auto_merge and not self.pr:
@@ -63,6 +65,9 @@ class Ways:
             raise UsageError("--no-push keeps the release here", f"leave out --no-push or {other}.")
         if self.pr and self.via == "git":
             raise UsageError("--pr goes through GitHub's API", "leave out --via git.")
+        if self.wait and (self.pr or self.no_push):
+            other = "--pr" if self.pr else "--no-push"
+            raise UsageError("--wait is for what goes on the release branch", f"leave out --wait or {other}.")
 
     @property
     def by_api(self) -> bool:

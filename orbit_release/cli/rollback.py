@@ -10,6 +10,7 @@ import click
 from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.publishing import Ways, publishing_options
 from orbit_release.cli.session import Session, complete_service
+from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("-m", "--reason", default="", help="Why, for the hold.  [default: rolled back from TAG]")
 @click.option("--no-hold", is_flag=True, help="Let the next release bring the newer tag back.")
 @click.option("--no-verify", is_flag=True, help="Do not ask the registry whether the image exists.")
+@wait_options
 @publishing_options
 @click.pass_obj
 def rollback_command(
@@ -52,6 +54,7 @@ def rollback_command(
     ways, hold = Ways(**options), flow.Hold(not no_hold, valid_reason(reason) if reason else "")
     source = session.source()
     services = source.config.select([service] if service else ())
+    release = awaited(session, source, ways)
     proposal = ways.proposal(session, source, [service] if service else (), "rollback")
     common: dict[str, Any] = {
         "registry": None if no_verify else session.registry(),
@@ -65,6 +68,8 @@ def rollback_command(
     if not rolled.published:
         ways.withdraw(proposal)
     _show(rolled, ways)
+    if release:
+        release.published(services, rolled.published, format=ways.format)
 
 
 def _check(service: str | None, *, everything: bool, to: str | None, reason: str, no_hold: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TypeVar
 
-from orbit_release.core.health import Failed, Look, Past, Verdict, Waiting, judge
+from orbit_release.core.health import Failed, Look, Past, Relation, Verdict, Waiting, judge
 from orbit_release.core.observation import Observation
 from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
 from orbit_release.flows.wanted import Wanted
@@ -128,7 +128,8 @@ class _Watch:
             self.verdict, self.faults = Waiting(f"an answer: {seen.message}"), self.faults + 1
 
     def waited(self, seconds: float) -> Waited:
-        images = self.wanted.images(self.last.observation.revision) if self.last else {}
+        is_ours = self.last and self.last.compared is Relation.OURS
+        images = self.wanted.images(self.last.observation if self.last and is_ours else None)
         return Waited(self.verdict, self.last, seconds, images)
 
 

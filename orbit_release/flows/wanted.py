@@ -62,13 +62,12 @@ class Wanted:
         operated = self._relation(observation.operation.revision if observation.operation else "")
         if compared is not Relation.OURS:
             return Look(observation, compared, operated)
-        images = [image for some in self.images(observation.revision).values() for image in some]
+        images = [image for some in self.images(observation).values() for image in some]
         return Look(observation, compared, operated, tuple(images), self._replaced_by(observation.revision))
 
-    def images(self, revision: str) -> Mapping[str, tuple[str, ...]]:
-        """Return, by service, the references that must run at a revision; at the wanted one, if it is older or none."""
-        is_ours = self._relation(revision) is Relation.OURS
-        return self.state(revision if is_ours else self.revision).running
+    def images(self, ours: Observation | None = None) -> Mapping[str, tuple[str, ...]]:
+        """Return, by service, the references that must run at the wanted revision, or at a descendant that is seen."""
+        return self.state(ours.revision if ours else self.revision).running
 
     def rollback(self, resource: Resource | None) -> str:
         """Return the command that takes back what is to blame, "" where no release is."""

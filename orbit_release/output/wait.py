@@ -40,13 +40,13 @@ def waiting(application: str, *, terminal: bool) -> Iterator[Callable[[str], Non
 
 
 def show_wait(waited: Waited, revision: str, application: str, rollback: str, shape: str) -> None:
-    """Print how a wait ended."""
+    """Print how a wait ended; with the shape `told`, in words only."""
     if shape == "json":
         click.echo(output.to_json(_document(waited, revision, application, rollback)))
         return
-    rows = [(name, image, _state(waited.look, image)) for name, image in _pairs(waited)]
-    if rows:
-        click.echo(output.table(("SERVICE", "TAG", "STATE"), [(n, _version(i), s) for n, i, s in rows]))
+    if shape == "table":
+        rows = [(name, _version(image), _state(waited.look, image)) for name, image in _pairs(waited)]
+        click.echo(output.table(("SERVICE", "TAG", "STATE"), rows))
     if isinstance(waited.verdict, Ready):
         seen = waited.look.observation.revision if waited.look else revision
         there = f", by its descendant {seen[:7]}" if seen != revision else ""

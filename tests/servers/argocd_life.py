@@ -116,11 +116,11 @@ class Hang:
     """No answer, as long as the server lives."""
 
 
-Step = Stage | Reply | type[Cut] | type[Hang] | Callable[[], None]
+Step = Stage | Reply | type[Cut] | type[Hang] | Callable[[], Stage | None]
 
 
 class LivingServer(ArgoCDServer):
-    """Serves one application; the last stage of its life lasts. A callable is called on the way to the next stage."""
+    """Serves one application; the last stage of its life lasts. A callable is called, and may return the stage."""
 
     def __init__(
         self,
@@ -157,7 +157,8 @@ class LivingServer(ArgoCDServer):
         step = self.life[0]
         while not isinstance(step, Stage | Reply | type):
             self.life.popleft()
-            step()
+            if stage := step():
+                self.life.appendleft(stage)
             step = self.life[0]
         if len(self.life) > 1:
             self.life.popleft()
