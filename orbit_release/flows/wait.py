@@ -15,6 +15,7 @@ from orbit_release.flows.wanted import Wanted
 
 _PACE = 2.0  # seconds between two looks
 _LONGEST_PAUSE = 30.0  # when Argo CD does not answer
+_DOUBLINGS = 4  # of the pace, before that
 _LEAST = 1.0  # no two requests in less
 _REFRESHES = 2  # how often a first look with a refresh is tried
 
@@ -107,7 +108,7 @@ class _Watch:
     @property
     def pause(self) -> float:
         """Seconds until the next look."""
-        return float(min(_LONGEST_PAUSE, _PACE * 2**self.faults))
+        return float(min(_LONGEST_PAUSE, _PACE * 2 ** min(self.faults, _DOUBLINGS)))
 
     def look(self) -> Look | UnavailableError:
         # Where the comparison failed, only the next one tells whether it was for a moment.

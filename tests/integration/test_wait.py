@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -278,13 +281,14 @@ LIVES: list[tuple[str, Script, type, str]] = [
 
 @pytest.mark.parametrize(("script", "outcome", "said"), [life[1:] for life in LIVES], ids=[life[0] for life in LIVES])
 def test_every_life_has_its_answer(world: World, script: Script, outcome: type, said: str) -> None:
-    lived = live(world, *script(world), timeout=120)
+    life = script(world)
+    lived = live(world, *life, timeout=120)
     assert (lived.outcome, said in lived.message) == (outcome, True), (lived.ended, lived.message)
     if outcome is Waiting:
         assert lived.time.seconds > 119
         assert lived.message.startswith("timed out after 120 s: orbit still waits for ")
     if outcome in (Ready, Superseded, Failed):
-        assert len(lived.server.life) == 1  # the answer came with the last stage, and not before
+        assert len(lived.server.asked) >= len(life)  # the answer came with the last stage, and not before
 
 
 def test_a_missing_application_is_denied_unless_its_project_is_known(world: World) -> None:
@@ -459,7 +463,8 @@ def test_every_outcome_is_a_document(world: World, serve: Serve) -> None:
         "timed out",
         ["running", "missing", "running"],
     )
-    assert ran(11, Hang, timeout="1s")["seen"] is None
+    silent = ran(11, Hang, timeout="1s")
+    assert (silent["seen"], silent["seconds"]) == (None, 1)
 
 
 def test_an_error_names_the_command_that_takes_the_release_back(world: World, serve: Serve) -> None:
@@ -575,6 +580,31 @@ def test_nothing_is_published_that_cannot_be_waited_for(world: World, tmp_path: 
     assert world.repo.run("rollback", "api", "--no-verify", "--wait", "--timeout", "soon", **nothing).code == 2
     assert git(world.repo.origin, "rev-parse", "main") == before
     assert world.repo.run("rollback", "api", "--no-verify", "--wait", "--dry-run", **nothing).code == 0
+
+
+def on_terminal(repo: Monorepo, *arguments: str, **extra: str) -> str:
+    """Run the command with its narrative on a terminal, and return what was written there."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "orbit_release", *arguments]
+    with subprocess.Popen(
+        command, cwd=repo.clone, env=environment(**extra), stdin=slave, stdout=subprocess.DEVNULL, stderr=slave
+    ):
+        os.close(slave)
+        told = b""
+        with suppress(OSError):  # the other end is closed
+            while some := os.read(master, 4096):
+                told += some
+    os.close(master)
+    return told.decode()
+
+
+def test_a_terminal_shows_one_live_line_and_foreign_text_moves_no_cursor(world: World, serve: Serve) -> None:
+    running = world.at("ours", **{**RUNNING, "message": "\x1b[2J hook"})
+    told = on_terminal(
+        world.repo, "wait", "--revision", world.ours, **serve(running, world.at("ours")), TERM="xterm", COLUMNS="200"
+    )
+    assert "orbit waits for the operation to end: \ufffd[2J hook" in told
+    assert told.splitlines()[-1].startswith(f"orbit runs {world.ours[:7]}")
 
 
 def test_ctrl_c_ends_it_at_once(world: World) -> None:
