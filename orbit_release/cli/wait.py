@@ -88,7 +88,7 @@ class Awaited:
         application = self._application()
         waited = self._wait(wanted, application)
         verdict = waited.verdict
-        rollback = wanted.rollback(verdict.resource) if isinstance(verdict, Failed) else ""
+        rollback = wanted.rollback(verdict.resource, waited.look) if isinstance(verdict, Failed) else ""
         show_wait(waited, wanted.revision, application, rollback, format)
         if fault := fault_of(waited, wanted, application):
             raise fault

@@ -81,10 +81,11 @@ def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tu
     idle = {image for workload in among if workload.is_idle for image in workload.images} - busy
     if renamed:
         name = str(renamed[0].reference.repository)
-        known = any(_is_of(image, name) for image in idle) and not any(_is_of(image, name) for image in busy)
+        known = any(is_of(image, name) for image in idle) and not any(is_of(image, name) for image in busy)
         return () if known else tuple(dict.fromkeys(str(one.reference) for one in renamed))
     return tuple(dict.fromkeys(text for one in found if (text := str(one.reference)) not in idle))
 
 
-def _is_of(image: str, repository: str) -> bool:
+def is_of(image: str, repository: str) -> bool:
+    """Whether a reference, as it is written, is one to a repository."""
     return image.partition("@")[0] == repository or image.startswith((f"{repository}:", f"{repository}@"))

@@ -139,7 +139,7 @@ def fault_of(waited: Waited, wanted: Wanted, application: str) -> OrbitReleaseEr
     if isinstance(waited.verdict, Failed):
         resource = waited.verdict.resource
         what = f"{application} does not run {wanted.revision[:7]}: {resource or 'Argo CD'}: {waited.verdict.message}"
-        back = wanted.rollback(resource)
+        back = wanted.rollback(resource, waited.look)
         if back:
             return UnhealthyError(what, back)
         return UnhealthyError(what, f"no release is to blame: argocd app get {application} says more.")

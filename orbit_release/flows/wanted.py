@@ -11,7 +11,7 @@ from orbit_release.adapters.git.clone import Tip
 from orbit_release.core.health import Look, Relation
 from orbit_release.core.observation import Observation, Resource
 from orbit_release.core.service import Service
-from orbit_release.core.workload import Workload, running_images, workloads
+from orbit_release.core.workload import Workload, is_of, running_images, workloads
 from orbit_release.errors import NotFoundError
 from orbit_release.flows.source import Source, manifests
 
@@ -69,11 +69,14 @@ class Wanted:
         """Return, by service, the references that must run at the wanted revision, or at a descendant that is seen."""
         return self.state(ours.revision if ours else self.revision).running
 
-    def rollback(self, resource: Resource | None) -> str:
-        """Return the command that takes back what is to blame, "" where no release is."""
-        names = self._services_of(resource) if resource else []
-        if not names and not (resource and resource.health):  # a sync that failed, on whatever it was
-            names = [name for name, references in self.released().items() if references]
+    def rollback(self, resource: Resource | None, look: Look | None = None) -> str:
+        """Return the command that takes back what is to blame, "" where no release since the wanted one is."""
+        seen = look.observation.revision if look and look.compared is Relation.OURS else self.revision
+        released = [name for name, references in self.released(seen).items() if references]
+        ours = self._services_of(resource, seen) if resource else []
+        names = [name for name in ours if name in released]
+        if not ours and not (resource and resource.health):  # a sync that failed, on whatever it was
+            names = released
         if len(names) == 1:
             return f"orbit-release rollback {names[0]}"
         return f"orbit-release rollback --all --to {self.revision[:7]}^" if names else ""
@@ -84,9 +87,9 @@ class Wanted:
             self._states[commit] = self._read(commit)
         return self._states[commit]
 
-    def released(self) -> Mapping[str, frozenset[str]]:
-        """Return, by service, the references that the wanted revision brought; all that it has, if it brought none."""
-        now, parent = self.state(self.revision).references, self.source.git.commit(f"{self.revision}^")
+    def released(self, until: str) -> Mapping[str, frozenset[str]]:
+        """Return, by service, the references that a commit has from the wanted revision on; all, if there are none."""
+        now, parent = self.state(until).references, self.source.git.commit(f"{self.revision}^")
         before = self.state(parent).references if parent else {}
         brought = {name: references - before.get(name, frozenset()) for name, references in now.items()}
         return brought if any(brought.values()) else now
@@ -127,19 +130,14 @@ class Wanted:
 
     def _replaced_by(self, revision: str) -> str | None:
         """Return the newest commit of the manifests at a descendant that has none of our references any more."""
-        ours = frozenset[str]().union(*self.released().values())
+        ours = frozenset[str]().union(*self.released(self.revision).values())
         there = frozenset[str]().union(*self.state(revision).references.values())
         return _newest(self.source, revision) if revision != self.revision and ours and not ours & there else None
 
-    def _services_of(self, resource: Resource) -> list[str]:
-        state = self.state(self.revision)
-        images = {
-            image for one in state.workloads if (one.kind, one.name) == (resource.kind, resource.name)
-            for image in one.images
-        }  # fmt: skip
-        names = {image.partition("@")[0] for image in images} | {image.rpartition(":")[0] for image in images}
-        names |= {image.partition("@")[0].rpartition(":")[0] for image in images}
-        return [one.name for one in self.services if str(one.repository) in names]
+    def _services_of(self, resource: Resource, commit: str) -> list[str]:
+        users = [one for one in self.state(commit).workloads if (one.kind, one.name) == (resource.kind, resource.name)]
+        images = [image for user in users for image in user.images]
+        return [one.name for one in self.services if any(is_of(image, str(one.repository)) for image in images)]
 
 
 def _named(source: Source, revision: str) -> str:
