@@ -22,7 +22,12 @@ class Doppler:
 
     def __init__(self, token: str, *, api: str = API, project: str = "", config: str = "", seconds: float) -> None:
         """Know where to ask; `seconds`: how long an answer may take."""
-        url = urlsplit(api)
+        try:
+            url = urlsplit(api)
+        except ValueError as error:
+            raise UsageError(
+                f"{api} is no address", "set DOPPLER_API_HOST to https://HOST, or leave it out."
+            ) from error
         if url.scheme != "https" and url.hostname not in _LOOPBACK:
             raise UsageError(f"{api} is not https", "set DOPPLER_API_HOST to the https address of Doppler's API.")
         if not token.isascii() or not token.isprintable():

@@ -59,7 +59,7 @@ def test_a_finding_says_where_why_and_what_to_do(repo: Monorepo) -> None:
     assert ran.code == 1
     assert ran.out.splitlines()[0].startswith(".github/workflows/release.yml:1: workflow-filter: `paths` hides a push")
     assert [line.split(":")[0].strip() for line in ran.out.splitlines()[1:3]] == ["why", "fix"]
-    assert ran.err.splitlines()[-1] == "2 findings in 1 file"
+    assert ran.err.splitlines()[-1] == "1 finding in 1 file"
 
 
 def test_annotations_for_github(repo: Monorepo) -> None:
@@ -137,3 +137,16 @@ def test_a_constant_number_of_git_processes(repo: Monorepo, tmp_path: Path) -> N
     for number in range(20):
         write(repo, f"{FOLDER}/more/{number}.yaml", repo.at_origin(f"{FOLDER}/api.yaml"))
     assert processes() == few
+
+
+@pytest.mark.parametrize("checked_out", [True, False])
+def test_a_submodule_is_a_file(repo: Monorepo, tmp_path: Path, checked_out: bool) -> None:  # noqa: FBT001
+    (tmp_path / "other").mkdir()
+    other = Monorepo.create(tmp_path / "other", "127.0.0.1:9")
+    repo.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other.origin), "vendor/sub")
+    config = (repo.clone / "orbit-release.yaml").read_text().replace("web/**]", "web/**, vendor/sub/**]")
+    write(repo, "orbit-release.yaml", config.replace("context: web, ", ""))
+    write(repo, "web/Dockerfile", "FROM scratch\nCOPY web/ /\nCOPY vendor/sub /s\n")
+    if not checked_out:
+        repo.git("submodule", "deinit", "-q", "-f", "vendor/sub")
+    assert rules(repo) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orbit_release.adapters.kustomize import Kustomize
+from orbit_release.core.check.finding import Finding
 from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.kustomization import applications
 from orbit_release.core.check.wiring import check_wiring
@@ -109,9 +110,7 @@ def test_a_component_is_rendered_and_not_checked_on_its_own(tmp_path: Path, envi
         ("resources: [../base, https://example.com/x.yaml]\n", "is not in this repository"),
         ("resources: [github.com/acme/x?ref=v1]\n", "is not in this repository"),
         ("resources: [../base]\nhelmCharts: [{name: x}]\n", "needs Helm"),
-        ("resources: [../base]\npatches: [{path: gone.yaml}]\n", "refuses it"),
         ("resources: [../base]\npatches: [{path: https://127.0.0.1:1/p.yaml}]\n", "refuses it"),
-        ("resources: [../base]\nunheardOf: [1]\n", "refuses it"),
     ],
 )
 def test_what_cannot_be_rendered_is_a_note(tmp_path: Path, environment: dict[str, str], overlay: str, why: str) -> None:
@@ -121,6 +120,16 @@ def test_what_cannot_be_rendered_is_a_note(tmp_path: Path, environment: dict[str
     assert notes[0].startswith("wiring of k8s/prod was not checked: ")
     assert why in notes[0]
     assert str(tmp_path) not in notes[0]
+
+
+@pytest.mark.parametrize("line", ["patches: [{path: gone.yaml}]", "unheardOf: [1]"])
+def test_what_the_program_refuses_is_a_finding(tmp_path: Path, environment: dict[str, str], line: str) -> None:
+    files = overlaid(f"resources: [../base]\n{line}\n")
+    check(tmp_path, files, environment)
+    _, (found,) = applications(Folder(tree(files), "k8s"), Kustomize(str(tmp_path), environment).render)
+    assert isinstance(found, Finding)
+    assert (found.rule.name, found.path, found.line) == ("refused-kustomization", "k8s/prod/kustomization.yaml", 1)
+    assert str(tmp_path) not in found.message
 
 
 def test_without_a_program_a_note_says_so(tmp_path: Path) -> None:

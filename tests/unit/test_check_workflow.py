@@ -81,6 +81,7 @@ MD, GO = "a push that changes services/api/README.md, an input of api", "service
     [
         ("      contents: read\n", "", 8, "permissions", "needs `contents: read`, and its job grants `contents: none`"),
         (READER, READER.partition("\n")[2], 8, "permissions", "plan` needs `packages: read`"),
+        ("orbit-release bump", "if true; then exec orbit-release build", 25, "permissions", "`packages: write`"),
         ("contents: write", "contents: read", 25, "permissions", "bump` needs `contents: write`"),
         ("bump --built", "bump --built --pr", 25, "permissions", "bump` needs `pull-requests: write`"),
         ("bump --built", "build; orbit-release bump", 25, "permissions", "build` needs `packages: write`"),
@@ -129,6 +130,9 @@ def test_without_any_permissions_the_step_is_named() -> None:
         ("scope=${{ matrix.cache_scope }},mode", "mode=max,scope=${{ matrix.service }}-x,mode"),
         ("cache-from: type=gha,scope=${{ matrix.cache_scope }}", "cache-from: type=registry,ref=ghcr.io/o/cache"),
         ("orbit-release plan --format github", "orbit-release -C clone plan --format github"),
+        ("orbit-release plan --format github", "echo by hand orbit-release bump api; orbit-release plan"),
+        ("orbit-release plan --format github", "orbit-release bump --help"),
+        ("      - run: |\n", "      - run: |\n          # later: orbit-release build\n"),
     ],
 )  # fmt: skip
 def test_what_is_right_stays_quiet(old: str, new: str) -> None:

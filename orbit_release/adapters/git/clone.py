@@ -202,18 +202,21 @@ class Clone:
     def work_files(self) -> dict[str, str | None]:
         """Return the files of the working tree that are tracked or to be: of a symbolic link its target, else None.
 
-        Submodules and what is deleted are left out; paths start at the top, in order.
+        What is deleted is left out; a submodule is one file, as it is to git. Paths start at the top, in order.
         """
         if self.process.is_bare:
             raise UsageError(f"{self.top} has no working tree", "run it in a clone that is not bare.")
         listing = self.process.out("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
         paths = (os.fsdecode(path) for path in listing.split(b"\0") if path)
         found = {path: os.path.join(self.top, path) for path in paths}
-        there = {path: full for path, full in found.items() if os.path.islink(full) or os.path.isfile(full)}
+        # A folder is a submodule, but for one that is a repository of its own: that ends in a slash.
+        there = {path: full for path, full in found.items() if os.path.lexists(full) and not path.endswith("/")}
         return {path: os.readlink(full) if os.path.islink(full) else None for path, full in there.items()}
 
     def work_file(self, path: str) -> bytes:
-        """Return the bytes of a file of the working tree."""
+        """Return the bytes of a file of the working tree; a submodule has none."""
+        if os.path.isdir(os.path.join(self.top, path)):
+            return b""
         with open(os.path.join(self.top, path), "rb") as file:
             return file.read()
 

@@ -157,13 +157,16 @@ def _no_context(service: Service, tree: Tree, configuration: ConfigurationFile) 
 
 
 def _better_context(tree: Tree, settings: BuildSettings, reads: Iterable[Read], contexts: _Contexts) -> str | None:
-    """Return the Dockerfile's own folder, or the root, if every source is there."""
-    for folder in (posixpath.dirname(settings.dockerfile) or ".", "."):
+    """Return the Dockerfile's own folder, or the next one above it, in which every source is."""
+    folder = posixpath.dirname(settings.dockerfile) or "."
+    while True:
         other = dataclasses.replace(settings, context=folder)
         files = contexts(folder, ignore_file(tree, other))
         if not any(map(files.lacks, reads)):
             return folder
-    return None
+        if folder == ".":
+            return None
+        folder = posixpath.dirname(folder) or "."
 
 
 def _wrong_context(service: Service, configuration: ConfigurationFile, absent: Iterable[Read], better: str) -> Finding:

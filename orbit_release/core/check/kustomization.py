@@ -19,7 +19,7 @@ from orbit_release.core.check.nodes import keys, text
 from orbit_release.core.check.objects import Object, read
 from orbit_release.core.check.overlay import Added, Kustomization, Origins
 from orbit_release.core.scalar import Node
-from orbit_release.errors import OrbitReleaseError
+from orbit_release.errors import InvalidError, OrbitReleaseError
 
 _REMOTE = re.compile(r"://|^git@|^(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|[?&](?:ref|version)=|^git::")
 _HELM = ("helmCharts", "helmChartInflationGenerator")
@@ -40,6 +40,11 @@ class Application:
 
 MISSING_RESOURCE = Rule(
     "missing-resource", Group.WIRING, "The kustomization cannot be rendered, so that nothing of it is applied any more."
+)
+
+
+REFUSED_KUSTOMIZATION = Rule(
+    "refused-kustomization", Group.WIRING, "What cannot be rendered is not applied, and neither is anything beside it."
 )
 
 
@@ -70,6 +75,9 @@ def applications(folder: Folder, render: Render) -> tuple[list[Application], lis
         if isinstance(result, _MissingError):
             finding = result.finding(folder)
             missing[finding.path, finding.line] = finding
+        elif isinstance(result, InvalidError) and "refuses it" in result.message:
+            fix = "see what `kubectl kustomize` says of this folder."
+            missing[root.path, 0] = Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, fix)
         elif isinstance(result, OrbitReleaseError):
             reasons[result.message].append(root.folder)
         else:

@@ -184,7 +184,8 @@ def _check(
         yield from _check_key(reference, reference.key, found)
     elif not found and is_known and name not in claims | _EVERYWHERE and not cluster.may_make(name):
         message = f"{reference.owner} needs the {reference.kind} {name}, and no manifest makes it"
-        fix = f"add {name}, correct the name, or write `optional: true` where the pod can do without."
+        fix = f"add {name}, or correct the name"
+        fix += "." if "Claim" in reference.kind else ", or write `optional: true` where the pod can do without."
         yield Finding(_RULES[reference.kind][0], *reference.owner.object.place(reference.name), message, fix)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from orbit_release.core.check import clients, references, routing, secrets
 from orbit_release.core.check.cluster import Cluster
 from orbit_release.core.check.finding import Finding, Rule
-from orbit_release.core.check.kustomization import MISSING_RESOURCE, Application
+from orbit_release.core.check.kustomization import MISSING_RESOURCE, REFUSED_KUSTOMIZATION, Application
 from orbit_release.core.check.references import Providers
 from orbit_release.core.check.services import services
 
 RULES: tuple[Rule, ...] = (
     MISSING_RESOURCE,
+    REFUSED_KUSTOMIZATION,
     references.MISSING_SECRET,
     references.MISSING_SECRET_KEY,
     references.MISSING_CONFIG_MAP,

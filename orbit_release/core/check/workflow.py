@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import yaml
 
@@ -17,9 +18,13 @@ from orbit_release.core.service import Service
 
 FOLDER = ".github/workflows"
 _ENDINGS = (".yaml", ".yml")
+# At the start of a command, behind assignments and what only runs another one.
 _CALL = re.compile(
-    r"\borbit-release\b(?P<options>[^\n;&|]*?)\s(?P<command>plan|build|bump|rollback)\b(?P<rest>[^\n;&|]*)"
+    r"(?:^|[;&|(!{]|\b(?:then|do|else)\b)\s*(?:(?:[A-Za-z_]\w*=\S*|exec|env|time|sudo)\s+)*"
+    r"(?:\S*/)?orbit-release(?P<options>[^\n;&|]*?)\s(?P<command>plan|build|bump|rollback)\b(?P<rest>[^\n;&|]*)",
+    re.MULTILINE,
 )
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 _OWN_TOKENS = ("github.token", "secrets.GITHUB_TOKEN")
 _LEVELS = ("none", "read", "write")
 _GITHUB_REGISTRY = "ghcr.io"
@@ -120,8 +125,9 @@ def _read(tree: Tree, path: str) -> _Item | Note | None:
 def _calls(workflow: _Item) -> Iterator[_Call]:
     for _, job in workflow.get("jobs").entries():
         for step in job.get("steps").items():
-            for found in _CALL.finditer(step.get("run").text.replace("\\\n", " ")):
-                yield _Call(found["command"], found["rest"], step, job)
+            for found in _CALL.finditer(_COMMENT.sub("", step.get("run").text.replace("\\\n", " "))):
+                if not {"-h", "--help"} & set(found["rest"].split()):
+                    yield _Call(found["command"], found["rest"], step, job)
 
 
 _Found = tuple[Rule, int, str, str]
@@ -215,11 +221,16 @@ def _filters(
     for key, hides in (("paths", False), ("paths-ignore", True)):
         globs = push.get(key).texts()
         rules = [(not one.text.startswith("!"), _glob(one.text.removeprefix("!"))) for one in globs]
-        for service in services if rules else ():
-            hidden = next((path for path in inputs(service) if _matches(rules, path) == hides), None)
-            if hidden:
-                message = f"`{key}` hides a push that changes {hidden}, an input of {service.name}"
-                yield push.get(key).line, message, f"leave `{key}` out: the plan finds what a push changed by itself."
+        hidden = {
+            service.name: path
+            for service in services
+            for path in islice((path for path in inputs(service) if _matches(rules, path) == hides), 1)
+        }
+        if rules and hidden:
+            name, path = next(iter(hidden.items()))
+            more = f" and so are inputs of {', '.join([*hidden][1:])}" if len(hidden) > 1 else ""
+            message = f"`{key}` hides a push that changes {path}, an input of {name}{more}"
+            yield push.get(key).line, message, f"leave `{key}` out: the plan finds what a push changed by itself."
 
 
 def _matches(rules: Sequence[tuple[bool, re.Pattern[str]]], path: str) -> bool:
