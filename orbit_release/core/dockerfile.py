@@ -94,14 +94,16 @@ def _statements(text: str, escape: str) -> Iterator[Statement]:
     mark = re.escape(escape)
     continued = rf"(?<!{mark}){mark}[ \t]*\n(?:[ \t]*\n)*"
     statement = re.compile(rf"(?=\S)(?:.*{continued})*.*")
-    at = 0
+    at = counted = 0
+    line = 1
     while match := statement.search(text, at):
+        line, counted = line + text.count("\n", counted, match.start()), match.start()
         name, rest = _split(re.sub(continued, "", match[0]))
         onbuild = name == "ONBUILD"
         while name == "ONBUILD" and rest:
             name, rest = _split(rest)
         markers, at = _heredocs(rest, text, match.end()) if name in _WITH_HEREDOCS else ((), match.end())
-        yield Statement(text.count("\n", 0, match.start()) + 1, name, rest, markers, onbuild)
+        yield Statement(line, name, rest, markers, onbuild)
 
 
 def _split(statement: str) -> tuple[str, str]:
