@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from orbit_release import config
 from orbit_release.adapters.git.clone import Clone
@@ -131,6 +131,7 @@ def test_a_rollback_inverts_a_release_and_unhold_a_hold(steps: list[tuple[str, s
             made.step(*step)
         made.step("release", name)  # takes the hold away
         before = made.texts()
+        assume("held:" not in before[name])  # what let go once stays as a mark until the next one takes its place
         made.release(name)
         made.step("rollback", name)
         assert made.texts() != before
