@@ -260,6 +260,14 @@ def test_a_release_does_not_ask_for_the_next_one(folder: str) -> None:
     assert service.paths.match(f"{source}/config.yaml".encode())
 
 
+@pytest.mark.parametrize("other", ["examples/k8s/x.yaml", ".argocd/x.yaml", "vendor/x.json", "k\udcff.yaml"])
+def test_every_file_that_a_release_changes_is_no_input(other: str) -> None:
+    files = {"Dockerfile": COPY_ALL, "main.go": "", "app.yaml": deployment("ghcr.io/acme/shop")}
+    (service,) = load(text_of(files, {other: deployment("ghcr.io/acme/shop:v1")})).services
+    assert not any(service.paths.match(path.encode("utf-8", "surrogateescape")) for path in (other, "app.yaml"))
+    assert service.paths.match(b"main.go")
+
+
 def test_a_common_image_stands_at_the_top_and_others_at_their_services() -> None:
     images = ("ghcr.io/a/x/api", "ghcr.io/a/x/web", "ghcr.io/a/tools/job")
     text = text_of(sources("api", "web", "job"), manifests(*images))

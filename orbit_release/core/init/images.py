@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from orbit_release.core.check.tree import Tree
@@ -45,8 +45,8 @@ def deployed_images(tree: Tree) -> list[DeployedImage]:
     files: defaultdict[Repository, list[str]] = defaultdict(list)
     unwritable: defaultdict[Repository, list[str]] = defaultdict(list)
     renamed: set[str] = set()
-    for manifest in _manifests(tree):
-        for spot in manifest.spots:
+    for manifest in _manifests(tree, ".", _mentioned):
+        for spot in manifest.spots if manifest.path.isprintable() else ():
             files[spot.repository].append(manifest.path)
             if isinstance(spot, Placeholder):
                 unwritable[spot.repository].append(manifest.where(spot))
@@ -62,13 +62,17 @@ def _image(repository: Repository, files: Iterable[str], unwritable: Iterable[st
     return DeployedImage(repository, own or unique, tuple(unwritable))
 
 
-def _manifests(tree: Tree) -> Iterator[Manifest]:
-    for path in tree.below("."):
-        if path.endswith(_ENDINGS) and tree.files[path] is None and path.isprintable():
+def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) -> list[str]:
+    """Return the files in a folder that releases of some images change, examples and hidden ones among them."""
+    return [manifest.path for manifest in _manifests(tree, folder, lambda _: repositories) if manifest.spots]
+
+
+def _manifests(tree: Tree, folder: str, mentioned: Callable[[bytes], Collection[Repository]]) -> Iterator[Manifest]:
+    for path in tree.below(folder):
+        if path.endswith(_ENDINGS) and tree.files[path] is None:
             data = tree.read(path)
-            mentioned = _mentioned(data)
             try:
-                yield read_manifest(data, path, mentioned)
+                yield read_manifest(data, path, mentioned(data))
             except InvalidError:  # a template, or what no bump could edit either
                 continue
 

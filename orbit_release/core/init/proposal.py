@@ -15,7 +15,7 @@ from orbit_release.core.image import Repository
 from orbit_release.core.init import choices
 from orbit_release.core.init.context import Contexts, choose_context
 from orbit_release.core.init.dockerfiles import Dockerfile, find_dockerfiles, plain_name
-from orbit_release.core.init.images import DeployedImage, deployed_images
+from orbit_release.core.init.images import DeployedImage, deployed_images, edited_files
 from orbit_release.core.init.matches import Match, Matching, match
 from orbit_release.core.paths import Globs, quoted
 from orbit_release.core.service import BuildSettings
@@ -106,7 +106,7 @@ def _unused(names: Sequence[str], used: Collection[str]) -> str:
 
 
 def _services(tree: Tree, matching: Matching, manifests: str) -> tuple[ProposedService, ...]:
-    files = sorted({path for one in matching.matches for path in one.image.files})
+    edited = edited_files(tree, manifests, {one.image.repository for one in matching.matches})
     found: dict[str, ProposedService] = {}
     contexts = Contexts(tree)
     for one in matching.matches:
@@ -114,14 +114,14 @@ def _services(tree: Tree, matching: Matching, manifests: str) -> tuple[ProposedS
         name = one.image.name if _SERVICE_NAME.fullmatch(one.image.name) else plain_name(one.image.name)
         name = _unused((name, *one.dockerfile.names), found)
         image = None if one.image.repository.name == f"{matching.prefix}/{name}" else one.image.repository.name
-        paths, told = _paths(tree, chosen.settings, manifests, files)
+        paths, told = _paths(tree, chosen.settings, manifests, edited)
         told = (*choices.match_choices(one), *choices.context_choices(chosen), *told)
         found[name] = ProposedService(name, image, chosen.settings, paths, told)
     return tuple(found.values())
 
 
 def _paths(
-    tree: Tree, settings: BuildSettings, manifests: str, files: Iterable[str]
+    tree: Tree, settings: BuildSettings, manifests: str, edited: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         found = propose_paths(settings, tree, manifests)
@@ -130,7 +130,7 @@ def _paths(
         return (everything,), (f"what the Dockerfile copies cannot be told: {error.message}",)
     selected = Globs(tuple(found))
     # A release that changed an input would ask for the next one; `.` has the sources as well.
-    inside = [path for path in files if manifests == "." and selected.match(path.encode())]
+    inside = [path for path in edited if manifests == "." and selected.match(path.encode("utf-8", "surrogateescape"))]
     return (*found, *(f"!{quoted(path)}" for path in inside)), ()
 
 
