@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import ruamel.yaml
 
 from orbit_release import config
 from orbit_release.config import FILE_NAME, Config
@@ -455,6 +456,14 @@ def test_the_workflow_is_for_the_release_branch() -> None:
     assert [
         line for line in text.splitlines() if "main" in line.replace("orbit-release@main", "").partition("# choose")[0]
     ] == []
+
+
+@pytest.mark.parametrize("branch", ["main-line", "release/main", "main", "on", "a.main"])
+def test_a_branch_whose_name_holds_the_word_is_written_whole(branch: str) -> None:
+    text = workflow.adopted(SHIPPED.read_text(), branch, {"ghcr.io"})
+    assert ruamel.yaml.YAML(typ="safe").load(text)["on"]["push"]["branches"] == [branch]
+    assert f"github.ref != 'refs/heads/{branch}'" in text
+    assert f"Releases are made from {branch}: run" in text
 
 
 @pytest.mark.parametrize("branch", ["a'b", 'a"b', "$(id)", "a`b", "größe", "a;b", "-x", "${{x}}"])

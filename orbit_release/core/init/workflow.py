@@ -13,7 +13,7 @@ _OWN_ACTION = re.compile(r"\$/(\.github/actions/orbit-release) +#.*")
 _ACTION = r"drewpayment/orbit/\1@main"
 _PIN = f" # {CHOOSE} pin a commit that you trust, instead of main, in all jobs"
 _LOGIN = re.compile(r"(?m)^( *)registry: ghcr\.io$")
-_MAIN = re.compile(r"\bmain\b")
+_MAIN = re.compile(r"\[main\]|\bmain\b")
 _PLAIN_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")  # in YAML, in an expression and in a script alike
 _REGISTRY = "ghcr.io"
 
@@ -23,9 +23,13 @@ def adopted(text: str, branch: str, hosts: Iterable[str]) -> str:
     if not _PLAIN_BRANCH.fullmatch(branch):
         hint = "release from a branch with a plain name, or write both files by hand (README.md shows how)."
         raise InvalidError(f"the branch {branch!r} cannot be written into a workflow", hint)
-    quoted = text.replace("branches: [main]", f'branches: ["{branch}"]') if branch != "main" else text
-    own = _with_login(_MAIN.sub(branch, quoted), set(hosts))
+    own = _with_login(_on_branch(text, branch) if branch != "main" else text, set(hosts))
     return _OWN_ACTION.sub(_ACTION, _OWN_ACTION.sub(_ACTION + _PIN, own, count=1))
+
+
+def _on_branch(text: str, branch: str) -> str:
+    """Put a branch in the place of main, once at each: its own name may hold the word."""
+    return _MAIN.sub(lambda found: f'["{branch}"]' if found[0] == "[main]" else branch, text)
 
 
 def _with_login(text: str, hosts: set[str]) -> str:
