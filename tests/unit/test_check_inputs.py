@@ -261,5 +261,9 @@ def test_a_dockerfile_may_hold_any_bytes() -> None:
     assert found(b"FROM a\n# \xff\xfe\nCOPY services/api/main.go /\n") == []
 
 
+def test_what_no_release_changes_may_be_an_input_beside_the_manifests() -> None:
+    assert found("FROM a\nCOPY k8s/a.sql /\n", OWN, "k8s/*.sql", files={"k8s/a.sql": ""}) == []
+
+
 def test_manifests_at_the_root_cannot_be_told_from_inputs() -> None:
     assert found("FROM a\nCOPY . .\n", "**", manifests=".") == []

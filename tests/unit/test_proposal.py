@@ -323,6 +323,14 @@ CHOICES = {
             "the folder whose manifests deploy these images; none does yet",
         ],
     ),
+    "manifests that are copied": (
+        [{"api/Dockerfile": "COPY k8s /\nCOPY api/x /\n", "api/x": ""}, manifests("ghcr.io/o/r/api")],
+        ["k8s/** is copied and no input, for a release changes manifests: copy it from elsewhere, or leave it"],
+    ),
+    "a manifest that is copied, beside the sources": (
+        [{"Dockerfile": "COPY k8s.yaml x /\n", "x": "", "k8s.yaml": deployment("ghcr.io/o/shop")}],
+        ["k8s.yaml is copied and no input, for a release changes manifests: copy it from elsewhere, or leave it"],
+    ),
     "an ignore file that is not valid": (
         [sources("api"), {"api/.dockerignore": "[z-a]\n"}, manifests("ghcr.io/o/r/api")],
         ["what the Dockerfile copies cannot be told: ignore file: invalid pattern '[z-a]'"],

@@ -87,7 +87,18 @@ def test_what_a_finding_asks_for_mends_it(data: st.DataObject, selected: str, de
     assert rules <= {DEAD_GLOB, MANIFESTS}
 
 
-FILES = ["Dockerfile", "k8s/x", "lib/a", "lib/b", "svc/Dockerfile", "svc/go.mod", "svc/main.go", "web/x"]
+FILES = [
+    "Dockerfile",
+    "k8s/sql/a.sql",
+    "k8s/x",
+    "k8s/y.yaml",
+    "lib/a",
+    "lib/b",
+    "svc/Dockerfile",
+    "svc/go.mod",
+    "svc/main.go",
+    "web/x",
+]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +108,11 @@ FILES = ["Dockerfile", "k8s/x", "lib/a", "lib/b", "svc/Dockerfile", "svc/go.mod"
         ("COPY . .", ["**", "!k8s/**"]),
         ("COPY svc/main.go lib/[ab] /", ["svc/main.go", "lib/[ab]"]),
         ("COPY --from=x lib /l", ["svc/Dockerfile"]),
-        ("COPY k8s/x web/x /", ["k8s/x", "web/x", "!k8s/**"]),
+        ("COPY k8s/x web/x /", ["k8s/x", "web/x"]),
+        ("COPY k8s/x k8s/y.yaml web/x /", ["k8s/y.yaml", "web/x", "!k8s/**", "k8s/x"]),
+        ("COPY k8s/sql /", ["k8s/sql/**"]),
+        ("COPY k8s /", ["k8s/**", "!k8s/**"]),
+        ("COPY . .\nCOPY k8s/sql /", ["**", "!k8s/**", "k8s/sql/**"]),
         ("COPY nothing /", ["svc/Dockerfile"]),
     ],
 )

@@ -10,6 +10,7 @@ from functools import cache, partial
 
 from orbit_release.core.check.brought import ContextFiles, context_files, join, static_folder, whole_tree
 from orbit_release.core.check.finding import Finding, Group, Note, Rule
+from orbit_release.core.check.folder import MANIFEST_ENDINGS
 from orbit_release.core.check.gaps import CONTEXT_COPIED, LINKED, Gap, Inspection, dangling, gaps
 from orbit_release.core.check.generated import is_generated
 from orbit_release.core.check.tree import Tree
@@ -88,7 +89,8 @@ def _paths(service: Service, tree: Tree, configuration: ConfigurationFile, manif
             message = f"{service.name}: no file is selected by `{glob}`"
             yield Finding(DEAD_GLOB, configuration.path, configuration.line(*place, glob), message, _dead_fix(glob))
     candidates = tree.below(manifests) if _meet(service, manifests) else []
-    deployed = [path for path in candidates if service.paths.match(_bytes(path))]
+    written = [path for path in candidates if path.endswith(MANIFEST_ENDINGS)]  # a release changes nothing else
+    deployed = [path for path in written if service.paths.match(_bytes(path))]
     if deployed:
         message = f"{service.name}: the manifests are among the inputs, {deployed[0]} for one"
         fix = f"end the list with `{_everything_but(manifests)}`."

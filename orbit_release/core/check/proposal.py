@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from orbit_release.core.check.brought import context_files
+from orbit_release.core.check.folder import MANIFEST_ENDINGS
 from orbit_release.core.check.gaps import Inspection, gaps
 from orbit_release.core.check.inputs import dockerfile_text, ignore_file
 from orbit_release.core.check.tree import Tree
@@ -26,12 +27,29 @@ def propose_paths(settings: BuildSettings, tree: Tree, manifests: str) -> list[s
     files = context_files(tree, settings.context, ignore_file(tree, settings))
     reads = tuple(read for read in context_reads(text, dict(settings.build_args)) if isinstance(read, Read))
     service = Service("proposal", _NOBODY, Globs((_NOTHING,)), settings)
-    everything = (glob for gap in gaps(Inspection(service, tree, files, reads)) for glob in gap.globs)
+    everything = [glob for gap in gaps(Inspection(service, tree, files, reads)) for glob in gap.globs]
     found = _without_covered(everything) or [quoted(settings.dockerfile)]
-    selected = Globs(tuple(found))
-    released = [path for path in tree.below(manifests) if selected.match(path.encode("utf-8", "surrogateescape"))]
-    left_out = [f"!{quoted(manifests)}/**"] if released and manifests != "." else []
-    return [*found, *left_out]
+    return _without_manifests(found, everything, tree, manifests)
+
+
+def _without_manifests(found: Sequence[str], everything: Iterable[str], tree: Tree, folder: str) -> list[str]:
+    """Deselect the manifests' folder behind the globs, and select again what no release can change there."""
+    kept = [glob for glob in dict.fromkeys(everything) if _is_beside_manifests(glob, tree, folder)]
+    others = [glob for glob in found if glob not in kept]
+    if folder == "." or not (others and _selected(others, tree, folder)):
+        return list(found)
+    return [*others, f"!{quoted(folder)}/**", *kept]
+
+
+def _is_beside_manifests(glob: str, tree: Tree, folder: str) -> bool:
+    """Whether a glob selects in the folder of the manifests alone, and there no manifest."""
+    inside = glob.startswith(f"{quoted(folder)}/")
+    return inside and not any(path.endswith(MANIFEST_ENDINGS) for path in _selected([glob], tree, folder))
+
+
+def _selected(globs: Iterable[str], tree: Tree, folder: str) -> list[str]:
+    selected = Globs(tuple(globs))
+    return [path for path in tree.below(folder) if selected.match(path.encode("utf-8", "surrogateescape"))]
 
 
 def _without_covered(globs: Iterable[str]) -> list[str]:

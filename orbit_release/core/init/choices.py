@@ -28,6 +28,15 @@ def context_choices(chosen: ChosenContext) -> Iterator[str]:
         yield f"the context, for no folder has all that the Dockerfile copies: {lacks}"
 
 
+def deselected(globs: Sequence[str]) -> Iterator[str]:
+    """Yield what the Dockerfile copies by name, and a glob behind it deselects with the manifests."""
+    for at, glob in enumerate(globs):
+        left_out = [other[1:] for other in globs[at:] if other.startswith("!")]
+        folders = tuple(other.removesuffix("**") for other in left_out if other.endswith("/**"))
+        if (glob in left_out or glob.startswith(folders)) and glob not in globs[at + 1 :]:
+            yield f"{glob} is copied and no input, for a release changes manifests: copy it from elsewhere, or leave it"
+
+
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_FEW])
     return f"{shown} and {len(names) - _FEW} more" if len(names) > _FEW else shown

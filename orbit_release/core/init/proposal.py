@@ -131,7 +131,8 @@ def _paths(
     selected = Globs(tuple(found))
     # A release that changed an input would ask for the next one; `.` has the sources as well.
     inside = [path for path in edited if manifests == "." and selected.match(path.encode("utf-8", "surrogateescape"))]
-    return (*found, *(f"!{quoted(path)}" for path in inside)), ()
+    left_out = [f"!{quoted(path)}" for path in inside]
+    return (*found, *left_out), tuple(choices.deselected([*found, *left_out]))
 
 
 def _manifests(matching: Matching) -> tuple[str, tuple[str, ...]]:
