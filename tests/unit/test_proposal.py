@@ -323,6 +323,10 @@ CHOICES = {
             "the folder whose manifests deploy these images; none does yet",
         ],
     ),
+    "a source with a variable that has no value": (
+        [{"api/Dockerfile": "ARG NAME\nCOPY go.mod /\nCOPY api/$NAME /\n", "go.mod": ""}, manifests("ghcr.io/o/r/api")],
+        ["the paths, for api/Dockerfile:3 copies api/$NAME, whose variable has no value: add what that is"],
+    ),
     "manifests that are copied": (
         [{"api/Dockerfile": "COPY k8s /\nCOPY api/x /\n", "api/x": ""}, manifests("ghcr.io/o/r/api")],
         ["k8s/** is copied and no input, for a release changes manifests: copy it from elsewhere, or leave it"],

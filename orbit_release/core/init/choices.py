@@ -26,6 +26,9 @@ def context_choices(chosen: ChosenContext) -> Iterator[str]:
     if chosen.missing:
         lacks = f"{chosen.settings.context} lacks {_some(chosen.missing)}"
         yield f"the context, for no folder has all that the Dockerfile copies: {lacks}"
+    for read in chosen.unknown:
+        place = f"{chosen.settings.dockerfile}:{read.line}"
+        yield f"the paths, for {place} copies {read.source}, whose variable has no value: add what that is"
 
 
 def deselected(globs: Sequence[str]) -> Iterator[str]:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orbit_release.core.check.brought import ContextFiles, context_files, join
 from orbit_release.core.check.generated import is_generated
 from orbit_release.core.check.inputs import dockerfile_text, ignore_file
 from orbit_release.core.check.tree import Tree
-from orbit_release.core.context_reads import Read, context_reads
+from orbit_release.core.context_reads import Read, UnknownRead, context_reads
 from orbit_release.core.service import BuildSettings
 from orbit_release.errors import InvalidError
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenContext:
-    """How an image is built, as far as its Dockerfile tells; `missing` are sources that no folder has all of."""
+    """How an image is built, as far as its Dockerfile tells; `missing` are sources that no folder has all of.
+
+    `unknown` are sources that depend on a variable without a value.
+    """
 
     settings: BuildSettings
     missing: tuple[str, ...]
+    unknown: tuple[UnknownRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,13 @@ class Contexts:
 def choose_context(contexts: Contexts, dockerfile: str) -> ChosenContext:
     """Choose the Dockerfile's own folder, or the next one above, in which nothing or least is missing."""
     text = dockerfile_text(contexts.tree, dockerfile) or ""
-    reads = [read for read in context_reads(text, {}) if isinstance(read, Read)]
-    chosen = [ChosenContext(BuildSettings(folder, dockerfile), ()) for folder in _above(dockerfile)]
+    sources = list(context_reads(text, {}))
+    reads = [read for read in sources if isinstance(read, Read)]
+    unknown = tuple(read for read in sources if isinstance(read, UnknownRead))
+    chosen = [ChosenContext(BuildSettings(folder, dockerfile), (), unknown) for folder in _above(dockerfile)]
     for at, one in enumerate(chosen):
-        chosen[at] = ChosenContext(one.settings, tuple(dict.fromkeys(_missing(contexts, one.settings, reads, text))))
+        missing = tuple(dict.fromkeys(_missing(contexts, one.settings, reads, text)))
+        chosen[at] = replace(one, missing=missing)
         if not chosen[at].missing:
             return chosen[at]
     return min(chosen, key=lambda one: len(one.missing))
