@@ -455,8 +455,8 @@ def test_comments_are_one_line_whatever_is_in_a_name() -> None:
 def test_the_workflow_names_the_action_by_its_repository() -> None:
     text = workflow.adopted(SHIPPED.read_text(), "main", {"ghcr.io"})
     assert "$/" not in text
-    assert text.count("uses: drewpayment/orbit/.github/actions/orbit-release@main") == 3
-    assert choices(text) == ["pin a commit that you trust, instead of main, in all jobs"]
+    assert text.count("uses: OWNER/orbit-release/.github/actions/orbit-release@main") == 3
+    assert choices(text) == ["who holds orbit-release, and a commit of it that you trust instead of main, in all jobs"]
     changed = [line for line in text.splitlines() if line not in SHIPPED.read_text().splitlines()]
     assert len(changed) == 3
 

@@ -10,8 +10,8 @@ from orbit_release.errors import InvalidError
 
 PATH = ".github/workflows/build-and-push.yml"
 _OWN_ACTION = re.compile(r"\$/(\.github/actions/orbit-release) +#.*")
-_ACTION = r"drewpayment/orbit/\1@main"
-_PIN = f" # {CHOOSE} pin a commit that you trust, instead of main, in all jobs"
+_ACTION = r"OWNER/orbit-release/\1@main"
+_PIN = f" # {CHOOSE} who holds orbit-release, and a commit of it that you trust instead of main, in all jobs"
 _LOGIN = re.compile(r"(?m)^( *)registry: ghcr\.io$")
 _MAIN = re.compile(r"\[main\]|\bmain\b")
 _PLAIN_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")  # in YAML, in an expression and in a script alike
