@@ -276,7 +276,7 @@ def test_a_common_image_stands_at_the_top_and_others_at_their_services() -> None
     assert sorted(str(one.repository) for one in load(text).services) == sorted(images)
 
 
-CHOICES = {
+CHOICES: dict[str, tuple[list[Files], list[str]]] = {
     "an image without a Dockerfile": (
         [sources("api"), manifests("ghcr.io/o/r/api", "ghcr.io/o/r/lonely:v1")],
         ["ghcr.io/o/r/lonely is named by k8s/lonely.yaml, no Dockerfile matches it"],
