@@ -30,7 +30,7 @@ def check_command(session: Session, /, *, rules: tuple[str, ...], ignore: tuple[
     from orbit_release.flows.check import check
     from orbit_release.output.findings import show_findings
 
-    source = session.source()
+    source = session.source(offline=True)
     findings, notes = check(source, render=Kustomize(source.git.top, os.environ).render, only=rules, ignore=ignore)
     show_findings(findings, notes, format)
     if findings:

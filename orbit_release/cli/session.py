@@ -33,13 +33,16 @@ class Session:
         self.directory = directory
         self.config_file = config_file
 
-    def git(self) -> Clone:
+    def git(self, *, offline: bool = False) -> Clone:
         from orbit_release.adapters.git.clone import Clone
+        from orbit_release.adapters.git.process import OFFLINE
 
-        return click.get_current_context().with_resource(Clone(self.directory, _git_environment()))
+        environment = {**_git_environment(), **(OFFLINE if offline else {})}
+        return click.get_current_context().with_resource(Clone(self.directory, environment))
 
-    def source(self) -> Source:
-        git = self.git()  # it asks git where it is; meanwhile we import
+    def source(self, *, offline: bool = False) -> Source:
+        """Return where a command reads; `offline`: git asks nobody."""
+        git = self.git(offline=offline)  # it asks git where it is; meanwhile we import
         from orbit_release import config
         from orbit_release.flows.source import Source
 

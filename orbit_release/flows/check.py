@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 
+from orbit_release.adapters.git.clone import Clone
 from orbit_release.config import FILE_NAME, lines, suggestion
 from orbit_release.core.check import deployed, gaps, inputs, manifests, wiring, workflow
 from orbit_release.core.check.deployed import deployed_findings
@@ -21,7 +22,7 @@ from orbit_release.core.check.wiring import check_wiring
 from orbit_release.core.check.workflow import workflow_findings
 from orbit_release.core.manifest import FoundImage, find_images
 from orbit_release.core.service import Service
-from orbit_release.errors import InvalidError, NotFoundError, UsageError
+from orbit_release.errors import InvalidError, NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import MANIFEST_ENDINGS, Source
 
 Findings = Iterable[Finding | Note]
@@ -98,21 +99,26 @@ def _inputs(tree: Tree, service: Service) -> list[str]:
 
 def _deployed(source: Source, tree: Tree) -> Iterator[Finding | Note]:
     """Look at the tags as far as the history is here, on the release branch as it was last seen."""
-    git = source.git
-    if git.is_shallow:
+    if source.git.is_shallow:
         yield Note(Group.HISTORY, "the clone is shallow: `git fetch --unshallow` brings what the deployed tags name")
         return
-    images = _images(source, tree)
+    try:
+        yield from _tags(source.git, _images(source, tree), source.config.branch)
+    except NotFoundError as error:
+        yield Note(Group.HISTORY, f"the deployed tags: {error.message}: {error.hint}")
+    except UnavailableError:  # a partial clone, and git may fetch nothing
+        yield Note(
+            Group.HISTORY, "the deployed tags: the clone lacks a part of the history: `git fetch --refetch` brings it"
+        )
+
+
+def _tags(git: Clone, images: Collection[FoundImage], branch: str) -> list[Finding]:
+    tip = git.last_seen(branch)
     named = (image.reference.tag.commit_prefix for image in images if image.reference.tag)
     commits = {prefix: git.commit_of_prefix(prefix) for prefix in named if prefix}
-    try:
-        tip = git.tip(source.config.branch, fetch=False)
-    except NotFoundError as error:
-        yield Note(Group.HISTORY, error.message)
-        return
     history = git.history([tip.commit, *filter(None, commits.values())])
     merged: Callable[[str], bool] = lambda commit: history.is_ancestor(commit, tip.commit)  # noqa: E731
-    yield from deployed_findings(images, commits.get, merged, tip.branch)
+    return list(deployed_findings(images, commits.get, merged, tip.branch))
 
 
 def _images(source: Source, tree: Tree) -> list[FoundImage]:

@@ -126,6 +126,29 @@ def test_a_shallow_clone_says_what_it_cannot_check(repo: Monorepo, tmp_path: Pat
     assert (ran.code, "history: the clone is shallow" in ran.err) == (0, True)
 
 
+def test_a_branch_that_was_never_fetched_is_asked_for_at_nobody(repo: Monorepo) -> None:
+    repo.git("update-ref", "-d", "refs/remotes/origin/main")
+    ran = repo.run("check")
+    assert (ran.code, ran.out) == (0, "")
+    assert "history: the deployed tags: this clone has no commit of origin's main" in ran.err
+    assert "`git fetch origin main:refs/remotes/origin/main` brings it" in ran.err
+    repo.git("fetch", "origin", "main:refs/remotes/origin/main")
+    assert "history" not in repo.run("check").err
+
+
+def test_what_a_partial_clone_lacks_is_asked_for_at_nobody(repo: Monorepo, tmp_path: Path) -> None:
+    git(repo.origin, "config", "uploadpack.allowFilter", "true")
+    git(repo.origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+    partial = tmp_path / "partial"
+    git(tmp_path, "clone", "-q", "--filter=blob:none", f"file://{repo.origin}", str(partial))
+    newer = repo.push("newer", {"web/b": "1"})
+    (partial / ".git/refs/remotes/origin/main").write_text(f"{newer}\n")
+    ran = repo.run("check", directory=partial)
+    assert (ran.code, "has no commit of origin's main" in ran.err) == (0, True), ran.err
+    lacks = git(partial, "cat-file", "--batch-check", "--batch-all-objects")
+    assert newer not in lacks
+
+
 def test_a_constant_number_of_git_processes(repo: Monorepo, tmp_path: Path) -> None:
     def processes() -> int:
         trace = tmp_path / "trace"

@@ -242,6 +242,21 @@ class Clone:
         seen = self.commit(f"refs/remotes/{remote}/{branch}")
         return Tip(branch, seen or self._fetch_branch(remote, branch), remote)
 
+    def last_seen(self, branch: str) -> Tip:
+        """Return where the release branch was last seen at the remote; NotFoundError if that is not here.
+
+        Nobody is asked; a repository without a remote answers with its local branch.
+        """
+        remote = self._remote(branch)
+        if remote is None:
+            return self.local_tip(branch)
+        place = f"refs/remotes/{remote}/{branch}"
+        commit = self.commit(place)
+        if commit is None:
+            hint = f"`git fetch {remote} {branch}:{place}` brings it"
+            raise NotFoundError(f"this clone has no commit of {remote}'s {branch}", hint)
+        return Tip(branch, commit, remote)
+
     def seen_tip(self, branch: str) -> Tip:
         """Return where the release branch was last seen, else what is checked out; nobody is asked."""
         remote = self._remote(branch)

@@ -29,6 +29,8 @@ PLUMBING = (
     *("-c", "http.lowSpeedLimit=1000"),
     *("-c", "http.lowSpeedTime=60"),
 )
+# Git asks nobody then, not for objects that a partial clone lacks either; before 2.44 only the second is known.
+OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 _QUESTIONS = ("--is-bare-repository", "--is-shallow-repository", "--git-common-dir", "--show-toplevel")
 # Out of `git rev-parse --local-env-vars`: they belong to the hook or the alias that started us.
 _LOCAL_VARIABLES = (
