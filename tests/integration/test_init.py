@@ -135,7 +135,7 @@ def test_a_choice_is_a_comment_at_its_place(repo: Monorepo) -> None:
     assert f"wrote {FILE_NAME}, with 2 choices to make" in repo.run("init").err
     lines = (repo.clone / FILE_NAME).read_text().splitlines()
     assert lines[-2:] == [
-        f"  # choose: {HOST}/orbit/lonely is named by k8s/lonely.yaml, no Dockerfile matches it",
+        f"  # choose: {HOST}/orbit/lonely is named by k8s/lonely.yaml, no Dockerfile is left that matches it",
         "  # choose: tools/Dockerfile matches no image of the manifests: add a service for it, or leave it out",
     ]
 

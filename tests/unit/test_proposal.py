@@ -276,20 +276,21 @@ def test_a_common_image_stands_at_the_top_and_others_at_their_services() -> None
     assert sorted(str(one.repository) for one in load(text).services) == sorted(images)
 
 
+ADD = "add a service for it, or leave it out"
 CHOICES: dict[str, tuple[list[Files], list[str]]] = {
     "an image without a Dockerfile": (
         [sources("api"), manifests("ghcr.io/o/r/api", "ghcr.io/o/r/lonely:v1")],
-        ["ghcr.io/o/r/lonely is named by k8s/lonely.yaml, no Dockerfile matches it"],
+        ["ghcr.io/o/r/lonely is named by k8s/lonely.yaml, no Dockerfile is left that matches it"],
     ),
     "a Dockerfile without an image": (
         [sources("api", "tools"), manifests("ghcr.io/o/r/api")],
-        ["tools/Dockerfile matches no image of the manifests: add a service for it, or leave it out"],
+        [f"tools/Dockerfile matches no image of the manifests: {ADD}"],
     ),
     "two Dockerfiles for an image": (
         [sources("one/api", "two/api"), manifests("ghcr.io/o/r/api")],
         [
             "two/api/Dockerfile would match as well",
-            "two/api/Dockerfile matches no image of the manifests: add a service for it, or leave it out",
+            f"two/api/Dockerfile has the name of ghcr.io/o/r/api, which one/api/Dockerfile was taken for: {ADD}",
         ],
     ),
     "two registries": (
@@ -299,6 +300,26 @@ CHOICES: dict[str, tuple[list[Files], list[str]]] = {
             manifests("ghcr.io/o/old/api", folder="k8s/old"),
         ],
         ["the manifests name images at ghcr.io/o/old as well, k8s/old/api.yaml for one"],
+    ),
+    "another host": (
+        [sources("api", "web"), manifests("ghcr.io/o/api", "quay.io/o/web", "redis:7")],
+        [f"web/Dockerfile has the name of quay.io/o/web, which no service has: {ADD}"],
+    ),
+    "the same image at another host": (
+        [sources("api"), manifests("dev.io/o/api"), manifests("prod.io/o/api", folder="k8s/prod")],
+        ["the manifests name images at prod.io/o as well, k8s/prod/api.yaml for one"],
+    ),
+    "another owner, and a twin": (
+        [sources("a/api", "b/api"), manifests("ghcr.io/o/api"), manifests("ghcr.io/p/api", folder="k8s/p")],
+        [
+            "the manifests name images at ghcr.io/p as well, k8s/p/api.yaml for one",
+            "b/api/Dockerfile would match as well",
+            f"b/api/Dockerfile has the name of ghcr.io/p/api, which no service has: {ADD}",
+        ],
+    ),
+    "two images for a Dockerfile": (
+        [sources("api"), manifests("ghcr.io/o/api", "ghcr.io/o/api-svc")],
+        ["ghcr.io/o/api-svc is named by k8s/api-svc.yaml, no Dockerfile is left that matches it"],
     ),
     "names alone": (
         [sources("api"), manifests("api")],
@@ -319,8 +340,8 @@ CHOICES: dict[str, tuple[list[Files], list[str]]] = {
     "no manifests": (
         [sources("api")],
         [
-            "the repository to push images to, for no manifest names one",
-            "the folder whose manifests deploy these images; none does yet",
+            "the repository to push images to, for none that was found in manifests has a Dockerfile's name",
+            "the folder whose manifests deploy these images, for none was found",
         ],
     ),
     "a source with a variable that has no value": (

@@ -48,7 +48,7 @@ def _some(names: Sequence[str]) -> str:
 def image_choices(matching: Matching) -> Iterator[str]:
     """Yield what is not sure about where images are pushed to."""
     if not any(one.image.files for one in matching.matches):
-        yield "the repository to push images to, for no manifest names one"
+        yield "the repository to push images to, for none that was found in manifests has a Dockerfile's name"
     elif not matching.prefix:
         yield "the manifests name images without a registry, which nobody can push: `ghcr.io/…` here and there"
     others = {other.prefix: other for one in matching.matches for other in one.others if other.prefix}
@@ -67,12 +67,25 @@ def manifest_choices(others: Sequence[str]) -> tuple[str, ...]:
 def left_over(matching: Matching) -> Iterator[str]:
     """Yield the images and the Dockerfiles that no service came of."""
     lines = [
-        *(f"{one.repository} is named by {_some(one.files)}, no Dockerfile matches it" for one in matching.images),
         *(
-            f"{one.path} matches no image of the manifests: add a service for it, or leave it out"
+            f"{one.repository} is named by {_some(one.files)}, no Dockerfile is left that matches it"
+            for one in matching.images
+        ),
+        *(
+            f"{one.path} {_told(one.path, matching)}: add a service for it, or leave it out"
             for one in matching.dockerfiles
         ),
     ]
     yield from lines[:_MOST]
     if len(lines) > _MOST:
         yield f"{len(lines) - _MOST} more of these are left out here"
+
+
+def _told(path: str, matching: Matching) -> str:
+    """Return what is known of a Dockerfile that no service came of."""
+    namesake = matching.namesakes.get(path)
+    if namesake is None:
+        return "matches no image of the manifests"
+    taken = (one.dockerfile.path for one in matching.matches if one.image.repository == namesake.repository)
+    why = next((f"{other} was taken for" for other in taken), "no service has")
+    return f"has the name of {namesake.repository}, which {why}"

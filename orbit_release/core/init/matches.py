@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from orbit_release.core.init.dockerfiles import Dockerfile, distance, plain_name
@@ -26,12 +26,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """All matches; `prefix` is what most of their images begin with, and the rest is what is left over."""
+    """All matches; `prefix` is what most of their images begin with, and the rest is what is left over.
+
+    `namesakes` are images that have the names of Dockerfiles which are left over, by the paths of these.
+    """
 
     prefix: str
     matches: tuple[Match, ...]
     images: tuple[DeployedImage, ...]
     dockerfiles: tuple[Dockerfile, ...]
+    namesakes: Mapping[str, DeployedImage] = field(default_factory=dict)
 
 
 def match(dockerfiles: Sequence[Dockerfile], images: Sequence[DeployedImage]) -> Matching:
@@ -42,7 +46,17 @@ def match(dockerfiles: Sequence[Dockerfile], images: Sequence[DeployedImage]) ->
     guessed = _alike(*left)
     found = tuple(sorted((*named, *guessed), key=lambda one: one.image.name))
     over = _left(dockerfiles, images, found, prefix)
-    return Matching(prefix, found, tuple(over[0]), tuple(over[1]))
+    return Matching(prefix, found, tuple(over[0]), tuple(over[1]), _namesakes(over[1], images, found))
+
+
+def _namesakes(
+    dockerfiles: Iterable[Dockerfile], images: Sequence[DeployedImage], matches: Iterable[Match]
+) -> dict[str, DeployedImage]:
+    """Return the image that is nearest by its name to each Dockerfile, of any owner; those without a service first."""
+    built = {one.image.repository for one in matches}
+    ranks = ((one.path, image, distance(one.names, image.name)) for one in dockerfiles for image in images)
+    named = [(image.repository in built, rank, path, image) for path, image, rank in ranks if rank is not None]
+    return {path: image for _, _, path, image in sorted(named, key=lambda one: one[:2], reverse=True)}
 
 
 def _common_prefix(dockerfiles: Iterable[Dockerfile], images: Iterable[DeployedImage]) -> str:
@@ -81,14 +95,14 @@ def _named(dockerfiles: Iterable[Dockerfile], images: Iterable[DeployedImage], p
 
 def _pairs(dockerfiles: Sequence[Dockerfile], images: Iterable[DeployedImage], prefix: str) -> list[_Pair]:
     by_name: defaultdict[str, list[DeployedImage]] = defaultdict(list)
-    for image in sorted(images, key=lambda one: (one.prefix != prefix, one.repository.name)):
-        if _is_own(image.prefix, prefix):
-            by_name[image.name].append(image)
+    order = sorted(images, key=lambda one: (one.prefix != prefix, not _is_own(one.prefix, prefix), one.repository.name))
+    for image in order:
+        by_name[image.name].append(image)
     found = [
         _Pair(rank, one, image, tuple(others))
         for image, *others in by_name.values()
         for one in dockerfiles
-        if (rank := distance(one.names, image.name)) is not None
+        if _is_own(image.prefix, prefix) and (rank := distance(one.names, image.name)) is not None
     ]
     return sorted(found, key=lambda one: (one.rank, one.dockerfile.is_aside, one.dockerfile.path))
 

@@ -139,7 +139,7 @@ def _manifests(matching: Matching) -> tuple[str, tuple[str, ...]]:
     """Return the folder that releases change: the deepest one with every image; and what is to choose."""
     files = {path for one in matching.matches for path in one.image.files}
     if not files:
-        return "k8s", ("the folder whose manifests deploy these images; none does yet",)
+        return "k8s", ("the folder whose manifests deploy these images, for none was found",)
     others: list[str] = []
     folder = _common_folder(files)
     if folder == "." and all("/" in path for path in files):
