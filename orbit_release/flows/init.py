@@ -38,7 +38,8 @@ def new_files(git: Clone, template: str) -> NewFiles:
     if git.process.is_bare:
         raise UsageError("init writes into a working tree, and this repository is bare", "run it in a clone.")
     address = urlsplit(web_address(git.remote_address())).path.strip("/")
-    origin = Origin(address or os.path.basename(git.top), git.remote_head() or _BRANCH)
+    branch = git.remote_head()
+    origin = Origin(address or os.path.basename(git.top), branch or _BRANCH, is_guess=branch is None)
     text = written(propose(Tree(git.work_files(), git.work_file), origin))
     services = config.load(text.encode(), config.FILE_NAME).services  # which proves that it is one
     adopted = workflow.adopted(template, origin.branch, {one.repository.host for one in services})

@@ -37,6 +37,7 @@ def repo(offline: Monorepo) -> Monorepo:
     for name in offline.git("ls-files").splitlines():
         (offline.clone / name).unlink()
     offline.push("another monorepo", FILES)
+    offline.git("remote", "set-head", "origin", "main")
     return offline
 
 
@@ -209,6 +210,14 @@ def test_the_branch_is_the_one_that_the_remote_shows(repo: Monorepo, tmp_path: P
     assert repo.run("init", directory=tmp_path / "fresh").code == 0
     assert config.load((tmp_path / "fresh" / FILE_NAME).read_bytes(), FILE_NAME).branch == "trunk"
     assert 'branches: ["trunk"]' in (tmp_path / "fresh" / WORKFLOW).read_text()
+
+
+def test_a_branch_that_the_clone_does_not_tell_is_a_choice(repo: Monorepo) -> None:
+    repo.git("remote", "set-head", "origin", "--delete")
+    assert f"wrote {FILE_NAME}, with 1 choice to make" in repo.run("init").err
+    lines = (repo.clone / FILE_NAME).read_text().splitlines()
+    told = "# choose: the branch to release from, for the clone does not tell; the workflow names it, too"
+    assert lines[lines.index("branch: main") - 1] == told
 
 
 def test_without_manifests_images_are_named_after_the_remote(repo: Monorepo) -> None:

@@ -56,6 +56,11 @@ def image_choices(matching: Matching) -> Iterator[str]:
         yield f"the manifests name images at {other.prefix} as well, {_some(other.files)} for one"
 
 
+def branch_choices(*, is_guess: bool) -> tuple[str, ...]:
+    """Return what is not sure about the release branch."""
+    return ("the branch to release from, for the clone does not tell; the workflow names it, too",) if is_guess else ()
+
+
 def manifest_choices(others: Sequence[str]) -> tuple[str, ...]:
     """Return what is not sure about the folder of the manifests, where `others` have some of the images."""
     if not others:

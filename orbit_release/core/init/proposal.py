@@ -27,10 +27,14 @@ _REGISTRY = "ghcr.io"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the clone is called: `repository` is `owner/name` at GitHub, or a name alone."""
+    """What the clone is called: `repository` is `owner/name` at GitHub, or a name alone.
+
+    `is_guess`: nothing told the branch.
+    """
 
     repository: str
     branch: str
+    is_guess: bool = False
 
     @property
     def name(self) -> str:
@@ -57,6 +61,7 @@ class Proposal:
     manifests: str
     services: tuple[ProposedService, ...]
     image_choices: tuple[str, ...] = ()
+    branch_choices: tuple[str, ...] = ()
     manifest_choices: tuple[str, ...] = ()
     left_over: tuple[str, ...] = ()
 
@@ -74,7 +79,9 @@ def propose(tree: Tree, origin: Origin) -> Proposal:
     services = _services(tree, matching, manifests)
     image = f"{matching.prefix}/{{service}}" if matching.prefix else None
     left_over, image_choices = tuple(choices.left_over(matching)), tuple(choices.image_choices(matching))
-    return Proposal(image, origin.branch, manifests, services, image_choices, manifest_choices, left_over)
+    branch_choices = choices.branch_choices(is_guess=origin.is_guess)
+    told = (image_choices, branch_choices, manifest_choices, left_over)
+    return Proposal(image, origin.branch, manifests, services, *told)
 
 
 def _without_manifests(dockerfiles: Sequence[Dockerfile], origin: Origin) -> Matching:

@@ -32,6 +32,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield from _choices(proposal.image_choices)
     if proposal.image:
         yield f"image: {_scalar(proposal.image)}"
+    yield from _choices(proposal.branch_choices)
     yield f"branch: {_scalar(proposal.branch)}"
     yield from _choices(proposal.manifest_choices)
     yield f"manifests: {_scalar(proposal.manifests)}"
