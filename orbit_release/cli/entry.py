@@ -7,30 +7,45 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from orbit_release import __version__
-from orbit_release.cli.build import build_command
-from orbit_release.cli.bump import bump_command
-from orbit_release.cli.check import check_command
-from orbit_release.cli.demo import demo_command
-from orbit_release.cli.doctor import doctor_command
-from orbit_release.cli.history import history_command, report_command, status_command
-from orbit_release.cli.hold import hold_command, unhold_command
-from orbit_release.cli.init import init_command
-from orbit_release.cli.plan import plan_command
-from orbit_release.cli.rollback import rollback_command
 from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
-from orbit_release.cli.wait import wait_command
 from orbit_release.errors import OrbitReleaseError, UnavailableError, UsageError
 
 _VERBOSE = "orbit_release.verbose"
 _ACTIONS = "orbit_release.actions"  # output.py asks for it
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORBIT_RELEASE"})
+# The module of each command, which is imported when somebody asks for it.
+_COMMANDS = {
+    **dict.fromkeys(("plan", "build", "bump", "rollback")),
+    **dict.fromkeys(("hold", "unhold"), "hold"),
+    **dict.fromkeys(("history", "status", "report"), "history"),
+    **dict.fromkeys(("check", "doctor", "init", "wait", "demo")),
+}
+
+
+class _Commands(click.Group):
+    """The commands, so that one does not wait for the imports of the others."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return super().get_command(context, name)
+        module = import_module(f"orbit_release.cli.{_COMMANDS[name] or name}")
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORBIT_RELEASE"}
+)
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.option("-C", "directory", type=click.Path(), default=".", help="Run as if started in this folder.")
 @click.option("--config", "config", type=click.Path(), help="Instead of orbit-release.yaml.")
@@ -40,14 +55,6 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
     """Release the services of a GitHub monorepo to Kubernetes by GitOps."""
     context.meta[_VERBOSE] = verbose
     context.obj = Session(directory, config)
-
-
-for command in (
-    *(plan_command, build_command, bump_command, rollback_command, hold_command, unhold_command),
-    *(history_command, status_command, report_command, check_command, doctor_command, init_command),
-    *(wait_command, demo_command),
-):
-    cli.add_command(command)
 
 
 def main() -> None:
