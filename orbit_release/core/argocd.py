@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orbit_release.core.checklist import Line, failed, ok, unchecked
+from orbit_release.core.documents import at
 from orbit_release.core.release import web_address
 from orbit_release.errors import UsageError
 
@@ -107,21 +108,15 @@ class Application:
     @classmethod
     def read(cls, document: Any) -> Application | None:
         """Read what Argo CD answers; None if it is no application."""
-        name, spec = _at(document, "metadata", "name"), _at(document, "spec")
+        name, spec = at(document, "metadata", "name"), at(document, "spec")
         if not isinstance(name, str) or not isinstance(spec, dict):
             return None
         sources = spec.get("sources") or [spec.get("source")]
         origins = tuple(_origin(one) for one in sources if isinstance(one, dict))
-        automated = _at(spec, "syncPolicy", "automated")
+        automated = at(spec, "syncPolicy", "automated")
         # An empty mapping turns it on, and `enabled: false` off again.
         is_automated = isinstance(automated, dict) and automated.get("enabled") is not False
-        return cls(name, origins, is_automated, _at(document, "metadata", "annotations", _SKIPPED) == "true")
-
-
-def _at(value: Any, *path: str) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+        return cls(name, origins, is_automated, at(document, "metadata", "annotations", _SKIPPED) == "true")
 
 
 def _origin(source: dict[str, Any]) -> Origin:

@@ -14,6 +14,9 @@ from functools import cache
 
 from orbit_release.errors import InvalidError
 
+MANIFEST_ENDINGS = (".yaml", ".yml", ".json")
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
 _WILDCARDS = frozenset(b"*?[\\")
 _POSIX_CLASSES = {
     b"alnum": rb"0-9A-Za-z",
