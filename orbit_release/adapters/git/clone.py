@@ -225,9 +225,11 @@ class Clone:
     def remote_head(self) -> str | None:
         """Return the branch that the remote's HEAD pointed to when the clone was made; None if it is not known."""
         remote = self._remote("")
-        found = self.process.run("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD").stdout
+        if remote is None:
+            return None
+        found = self.process.run("symbolic-ref", "--quiet", _tracking(remote, "HEAD")).stdout
         name = found.decode("utf-8", "surrogateescape").strip()
-        return name.removeprefix(f"refs/remotes/{remote}/") or None
+        return name.removeprefix(_tracking(remote, "")) or None
 
     def tip(self, branch: str, *, fetch: bool) -> Tip:
         """Return where the release branch stands: at the remote if `fetch`, else as last seen there.
@@ -239,7 +241,7 @@ class Clone:
             return self.local_tip(branch)
         if fetch:
             return Tip(branch, self._fetch_branch(remote, branch), remote)
-        seen = self.commit(f"refs/remotes/{remote}/{branch}")
+        seen = self.commit(_tracking(remote, branch))
         return Tip(branch, seen or self._fetch_branch(remote, branch), remote)
 
     def last_seen(self, branch: str) -> Tip:
@@ -250,17 +252,16 @@ class Clone:
         remote = self._remote(branch)
         if remote is None:
             return self.local_tip(branch)
-        place = f"refs/remotes/{remote}/{branch}"
-        commit = self.commit(place)
+        commit = self.commit(_tracking(remote, branch))
         if commit is None:
-            hint = f"`git fetch {remote} {branch}:{place}` brings it"
+            hint = f"`git fetch {remote} {branch}:{_tracking(remote, branch)}` brings it"
             raise NotFoundError(f"this clone has no commit of {remote}'s {branch}", hint)
         return Tip(branch, commit, remote)
 
     def seen_tip(self, branch: str) -> Tip:
         """Return where the release branch was last seen, else what is checked out; nobody is asked."""
         remote = self._remote(branch)
-        places = (f"refs/remotes/{remote}/{branch}", f"refs/heads/{branch}", "HEAD")
+        places = (*([_tracking(remote, branch)] if remote else []), f"refs/heads/{branch}", "HEAD")
         commit = next(filter(None, map(self.commit, places)), None)
         if commit is None:
             raise NotFoundError("this clone has no commit", "commit something first.")
@@ -307,7 +308,7 @@ class Clone:
             hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
             raise NotFoundError(f"{remote} has no branch {branch}", hint)
         # That the commit is here would not do: a fetch beside us may still be writing its trees.
-        if self.commit(f"refs/remotes/{remote}/{branch}") != commit:
+        if self.commit(_tracking(remote, branch)) != commit:
             self.process.talk(remote, *self._fetch(remote), f"refs/heads/{branch}")
         return self._branch_commit(commit, remote)
 
@@ -386,6 +387,11 @@ class Clone:
     def _reader_died(self, name: str) -> OrbitReleaseError:
         _, told = self._reader.communicate()
         return remote_error(told, f"reading {name}")
+
+
+def _tracking(remote: str, branch: str) -> str:
+    """Return the reference that tells where a remote's branch was last seen."""
+    return f"refs/remotes/{remote}/{branch}"
 
 
 def _all_tokens(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
