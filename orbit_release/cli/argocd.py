@@ -22,9 +22,7 @@ def argocd_server(server: str | None, seconds: float) -> ArgoCD:
     from orbit_release.adapters.argocd import TOKEN_HINT, ArgoCD
     from orbit_release.core.argocd import Connection, option
 
-    options = os.environ.get("ARGOCD_OPTS", "")
-    address = server or os.environ.get("ARGOCD_SERVER") or option(options, "server")
-    token = os.environ.get("ARGOCD_AUTH_TOKEN") or option(options, "auth-token")
+    address, token, options = _named(server)
     login = None if address and token else _login(address, option(options, "argocd-context"))
     if not (address or login):
         raise UsageError("Argo CD's server is not known", "set ARGOCD_SERVER or --server, or run: argocd login SERVER")
@@ -33,6 +31,24 @@ def argocd_server(server: str | None, seconds: float) -> ArgoCD:
         raise AccessError("Argo CD's API needs a token in ARGOCD_AUTH_TOKEN", TOKEN_HINT)
     more = f"{login.options} " if login else ""
     return ArgoCD(Connection.parse(address or (login.server if login else ""), more + options), token, seconds=seconds)
+
+
+def named_server(seconds: float) -> ArgoCD | None:
+    """Return the server that the environment names; None without its address or a token."""
+    from orbit_release.adapters.argocd import ArgoCD
+    from orbit_release.core.argocd import Connection
+
+    address, token, options = _named(None)
+    return ArgoCD(Connection.parse(address, options), token, seconds=seconds) if address and token else None
+
+
+def _named(server: str | None) -> tuple[str, str, str]:
+    """Return address, token and options; the variables are those of Argo CD's own program."""
+    from orbit_release.core.argocd import option
+
+    options = os.environ.get("ARGOCD_OPTS", "")
+    address = server or os.environ.get("ARGOCD_SERVER") or option(options, "server")
+    return address, os.environ.get("ARGOCD_AUTH_TOKEN") or option(options, "auth-token"), options
 
 
 def _login(server: str, context: str) -> Login | None:

@@ -49,7 +49,7 @@ def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -
 def _surroundings(session: Session, source: Source) -> Surroundings:
     from orbit_release.adapters import endpoint
     from orbit_release.adapters.registry import Registry
-    from orbit_release.core.argocd import Released
+    from orbit_release.cli.argocd import named_server, released
     from orbit_release.core.needs import needs
     from orbit_release.flows.builder import answering_builder
     from orbit_release.flows.checks import Surroundings
@@ -61,7 +61,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
         git,
         tip,
         needs(manifests(git, tip, config.manifests)),
-        Released(session.address(git), config.manifests, config.branch),
+        released(session, source),
         config.argocd,
         _QUESTION_SECONDS,
         github=(
@@ -73,7 +73,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
         anonymous=Registry(budget=_REGISTRY_SECONDS),
         builder=partial(answering_builder, dict(os.environ), _QUESTION_SECONDS),
         doppler=partial(session.doppler, _QUESTION_SECONDS),
-        argocd=partial(session.argocd, _QUESTION_SECONDS),
+        argocd=partial(named_server, _QUESTION_SECONDS),
         addresses=endpoint.addresses,
         certificate=partial(endpoint.certificate, seconds=_QUESTION_SECONDS),
         now=time.time(),

@@ -12,7 +12,6 @@ from orbit_release.errors import AccessError, ConfigurationError, OrbitReleaseEr
 
 # What a command does is imported when it runs, so that --help and completion stay fast.
 if TYPE_CHECKING:
-    from orbit_release.adapters.argocd import ArgoCD
     from orbit_release.adapters.doppler import Doppler
     from orbit_release.adapters.git.clone import Clone
     from orbit_release.adapters.github import GitHub
@@ -90,16 +89,6 @@ class Session:
         token, api = os.environ.get("DOPPLER_TOKEN"), os.environ.get("DOPPLER_API_HOST") or doppler.API
         names = {key: os.environ.get(f"DOPPLER_{key.upper()}", "") for key in ("project", "config")}
         return doppler.Doppler(token, api=api, seconds=seconds, **names) if token else None
-
-    def argocd(self, seconds: float) -> ArgoCD | None:
-        """Return Argo CD's server, None without an address or a token; the variables are those of its own program."""
-        from orbit_release.adapters.argocd import ArgoCD
-        from orbit_release.core.argocd import Connection, option
-
-        options = os.environ.get("ARGOCD_OPTS", "")
-        server = os.environ.get("ARGOCD_SERVER") or option(options, "server")
-        token = os.environ.get("ARGOCD_AUTH_TOKEN") or option(options, "auth-token")
-        return ArgoCD(Connection.parse(server, options), token, seconds=seconds) if server and token else None
 
     def address(self, git: Clone) -> str:
         """Return the monorepo's web address: what Actions says, else what the remote's address says."""
