@@ -74,15 +74,15 @@ class _Deployment:
 
     def step(self, side: Mapping[str, Images]) -> bool:
         """Go to the other side of a change; False if that is the same."""
-        before = dict(self.files)
+        is_other = any(self.files.get(path, ()) != images for path, images in side.items())
         self.files.update(side)
-        return before != self.files
+        return is_other
 
     def news(self, side: Mapping[str, Images]) -> list[ImageReference]:
         """Return the references that the other side brings; a manifest that is added brings none, it follows."""
         known = {path: images for path, images in side.items() if self.files.get(path)}
-        references = [image.reference for images in known.values() for image in images]
-        return [reference for reference in references if reference not in self.references]
+        references, own = [image.reference for images in known.values() for image in images], self.references
+        return [reference for reference in references if reference not in own]
 
     @property
     def images(self) -> Images:
@@ -144,9 +144,9 @@ def replay(changes: Iterable[Change]) -> dict[Repository, tuple[Deployed, ...]]:
     found: dict[Repository, list[Deployed]] = {}
     for place, change in enumerate(changes):
         for repository in _touched(change):
-            deployment = deployments.setdefault(repository, _Deployment())
-            new = deployment.news(_of(change.after, repository))
-            if deployment.step(_of(change.after, repository)):
+            deployment, side = deployments.setdefault(repository, _Deployment()), _of(change.after, repository)
+            new = deployment.news(side)
+            if deployment.step(side):
                 stretches = found.setdefault(repository, [])
                 _append(stretches, new, deployment.references, change.commit, place)
     return {repository: tuple(stretches) for repository, stretches in found.items()}
