@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-import yaml
-
 from orbit_release.core.check.finding import Finding, Group, Note, Rule
+from orbit_release.core.check.nodes import items, line, pairs, text
 from orbit_release.core.check.tree import Tree
+from orbit_release.core.scalar import Node, parse
 from orbit_release.core.service import Service
+from orbit_release.errors import InvalidError
 
 FOLDER = ".github/workflows"
 _ENDINGS = (".yaml", ".yml")
@@ -44,7 +45,6 @@ FILTER = Rule(
     "workflow-filter", Group.WORKFLOW, "A push that only changes a file outside of the filter starts no run: it waits."
 )
 
-
 RULES = (PERMISSIONS, HISTORY, CACHE, FILTER)
 
 
@@ -52,7 +52,7 @@ RULES = (PERMISSIONS, HISTORY, CACHE, FILTER)
 class _Item:
     """A node of a workflow; keys and indices that are not there lead to an empty one."""
 
-    node: yaml.Node | None
+    node: Node | None
     line: int
 
     def get(self, *keys: str) -> _Item:
@@ -62,16 +62,18 @@ class _Item:
         return item
 
     def entries(self) -> Iterator[tuple[str, _Item]]:
-        for key, value in self.node.value if isinstance(self.node, yaml.MappingNode) else ():
-            yield str(key.value), _Item(value, key.start_mark.line + 1)
+        return ((key.value, _Item(value, line(key))) for key, value in pairs(self.node))
 
     def items(self) -> list[_Item]:
-        found = self.node.value if isinstance(self.node, yaml.SequenceNode) else ()
-        return [_Item(value, value.start_mark.line + 1) for value in found]
+        return [_Item(one, line(one)) for one in items(self.node)]
+
+    @property
+    def is_there(self) -> bool:
+        return self.node is not None
 
     @property
     def text(self) -> str:
-        return str(self.node.value) if isinstance(self.node, yaml.ScalarNode) else ""
+        return text(self.node)
 
     def texts(self) -> list[_Item]:
         return self.items() or ([self] if self.text else [])
@@ -117,9 +119,12 @@ def _read(tree: Tree, path: str) -> _Item | Note | None:
     if b"orbit-release" not in data:
         return None
     try:
-        return _Item(yaml.compose(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), 1)
-    except yaml.YAMLError:
+        documents = parse(data.decode(), path)
+    except (InvalidError, UnicodeDecodeError):
+        documents = None
+    if documents is None or len(documents) > 1:
         return Note(Group.WORKFLOW, f"{path} is not YAML: GitHub says where, and what it does was not checked")
+    return _Item(documents[0].root, 1) if documents else None
 
 
 def _calls(workflow: _Item) -> Iterator[_Call]:
@@ -131,12 +136,13 @@ def _calls(workflow: _Item) -> Iterator[_Call]:
 
 
 _Found = tuple[Rule, int, str, str]
+_Rules = Sequence[tuple[bool, re.Pattern[str]]]
 
 
 def _permissions(services: Sequence[Service], workflow: _Item, calls: Sequence[_Call]) -> Iterator[_Found]:
     seen = set()
     for call in calls:
-        granted = next((one for one in (call.job.get("permissions"), workflow.get("permissions")) if one.node), None)
+        granted = _permitted(workflow, call.job)
         for name, level in _needed(services, call):
             has = _granted(granted, name)
             if _LEVELS.index(has) < _LEVELS.index(level) and (id(call.job.node), name, level) not in seen:
@@ -159,7 +165,7 @@ def _pushes(services: Sequence[Service], workflow: _Item) -> Iterator[_Found]:
         steps = [
             one for one in job.get("steps").items() if one.get("uses").text.startswith("docker/build-push-action@")
         ]
-        granted = next((one for one in (job.get("permissions"), workflow.get("permissions")) if one.node), None)
+        granted = _permitted(workflow, job)
         pushing = [step for step in steps if step.get("with", "push").text == "true"]
         has = _granted(granted, "packages")
         if pushing and granted and has != "write":
@@ -184,6 +190,11 @@ def _token(call: _Call) -> str:
     return call.step.get("env", "GITHUB_TOKEN").text or call.job.get("env", "GITHUB_TOKEN").text
 
 
+def _permitted(workflow: _Item, job: _Item) -> _Item | None:
+    """Return the permissions that hold in a job: its own, else the workflow's; None where nobody names any."""
+    return next((one for one in (job.get("permissions"), workflow.get("permissions")) if one.is_there), None)
+
+
 def _granted(permissions: _Item | None, name: str) -> str:
     if permissions is None:
         return "none"
@@ -206,7 +217,7 @@ def _history(calls: Sequence[_Call]) -> Iterator[_Found]:
 
 def _caches(workflow: _Item) -> Iterator[_Found]:
     for _, job in workflow.get("jobs").entries():
-        for step in job.get("steps").items() if job.get("strategy", "matrix").node else ():
+        for step in job.get("steps").items() if job.get("strategy", "matrix").is_there else ():
             for key in ("cache-from", "cache-to"):
                 cache = step.get("with", key)
                 if "type=gha" in cache.text and not re.search(r"\bscope=[^,\s]*\$\{\{[^}]*\bmatrix\.", cache.text):
@@ -221,19 +232,23 @@ def _filters(
     for key, hides in (("paths", False), ("paths-ignore", True)):
         globs = push.get(key).texts()
         rules = [(not one.text.startswith("!"), _glob(one.text.removeprefix("!"))) for one in globs]
-        hidden = {
-            service.name: path
-            for service in services
-            for path in islice((path for path in inputs(service) if _matches(rules, path) == hides), 1)
-        }
-        if rules and hidden:
+        hidden = _hidden(services, rules, inputs, hides=hides) if rules else {}
+        if hidden:
             name, path = next(iter(hidden.items()))
             more = f" and so are inputs of {', '.join([*hidden][1:])}" if len(hidden) > 1 else ""
             message = f"`{key}` hides a push that changes {path}, an input of {name}{more}"
             yield push.get(key).line, message, f"leave `{key}` out: the plan finds what a push changed by itself."
 
 
-def _matches(rules: Sequence[tuple[bool, re.Pattern[str]]], path: str) -> bool:
+def _hidden(
+    services: Sequence[Service], rules: _Rules, inputs: Callable[[Service], list[str]], *, hides: bool
+) -> dict[str, str]:
+    """Return, by service, the first of its inputs that a filter hides."""
+    paths = {one.name: (path for path in inputs(one) if _matches(rules, path) == hides) for one in services}
+    return {name: path for name, hidden in paths.items() for path in islice(hidden, 1)}
+
+
+def _matches(rules: _Rules, path: str) -> bool:
     """Whether a filter's patterns match; the last one that matches decides."""
     return next((selects for selects, pattern in reversed(rules) if pattern.fullmatch(path)), False)
 
