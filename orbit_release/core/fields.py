@@ -16,9 +16,10 @@ from orbit_release.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TEMPLATE = ("spec", "template", "spec")
-_POD_SPECS = {
-    "Pod": ("spec",),
+_TEMPLATE = ("spec", "template")
+# Where each kind of workload keeps what its pods are made from.
+POD_TEMPLATES: dict[str, tuple[str, ...]] = {
+    "Pod": (),
     "CronJob": ("spec", "jobTemplate", *_TEMPLATE),
     "DaemonSet": _TEMPLATE,
     "Deployment": _TEMPLATE,
@@ -129,8 +130,8 @@ def _containers(root: Node) -> Iterator[_Reached]:
     for resource, again in _resources(root):
         for kind, twice in _follow(resource, ("kind",), again):
             for field in ("containers", "initContainers"):
-                path = _POD_SPECS.get(_text(kind))
-                for found in _follow(resource, (*path, field), twice) if path else ():
+                path = POD_TEMPLATES.get(_text(kind))
+                for found in _follow(resource, (*path, "spec", field), twice) if path is not None else ():
                     yield from _items(*found, seen)
 
 

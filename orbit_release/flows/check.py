@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
 from orbit_release.adapters.git.clone import Clone
 from orbit_release.config import FILE_NAME, lines, suggestion
 from orbit_release.core.check import deployed, gaps, inputs, manifests, wiring, workflow
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.deployed import deployed_findings
 from orbit_release.core.check.finding import Finding, Group, Note
 from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.ignore import without_ignored
-from orbit_release.core.check.inputs import ConfigurationFile, inputs_findings
+from orbit_release.core.check.inputs import inputs_findings
 from orbit_release.core.check.kustomization import Render, applications
 from orbit_release.core.check.manifests import check_manifests, unapplied
 from orbit_release.core.check.tree import Tree
-from orbit_release.core.check.unknown_image import Configuration
 from orbit_release.core.check.wiring import check_wiring
 from orbit_release.core.check.workflow import workflow_findings
 from orbit_release.core.manifest import FoundImage, find_images
 from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError, NotFoundError, UnavailableError, UsageError
-from orbit_release.flows.source import MANIFEST_ENDINGS, Source
+from orbit_release.flows.source import Source
 
 Findings = Iterable[Finding | Note]
 
@@ -43,9 +43,9 @@ def check(
     """
     _require_known((*only, *ignore))
     tree = Tree(source.git.work_files(), source.git.work_file)
-    found = [one for group in _groups(source, tree, render) for one in _chosen(group, only, ignore)]
-    configuration = _configuration(source).path
-    read = {configuration: source.config_data}  # which may lie outside of the repository
+    file = ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
+    found = [one for group in _groups(source, tree, file, render) for one in _chosen(group, only, ignore)]
+    read = {file.path: source.config_data}  # which may lie outside of the repository
     findings = without_ignored(
         (one for one in found if isinstance(one, Finding)), lambda path: read.get(path) or tree.read(path)
     )
@@ -60,12 +60,15 @@ def _require_known(names: Iterable[str]) -> None:
             raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
 
 
-def _groups(source: Source, tree: Tree, render: Render) -> Iterator[Findings]:
-    services = source.config.services
-    yield inputs_findings(services, tree, _configuration(source), source.config.manifests)
-    yield from _manifests(source, tree, render)
-    yield workflow_findings(services, tree, partial(_inputs, tree))
-    yield _deployed(source, tree)
+def _groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Findings]:
+    config = source.config
+    folder = Folder(tree, config.manifests)
+    images = _images(folder, config.services)
+    yield inputs_findings(config.services, tree, file, config.manifests)
+    yield check_manifests(folder, file, config.services, config.image)
+    yield _wiring(folder, images, config.services, render)
+    yield workflow_findings(config.services, tree, partial(_inputs, tree))
+    yield _deployed(source.git, images, config.branch)
 
 
 def _chosen(findings: Findings, only: Collection[str], ignore: Collection[str]) -> Iterator[Finding | Note]:
@@ -75,19 +78,14 @@ def _chosen(findings: Findings, only: Collection[str], ignore: Collection[str]) 
             yield one
 
 
-def _manifests(source: Source, tree: Tree, render: Render) -> Iterator[Findings]:
-    config, file = source.config, _configuration(source)
-    folder = Folder(tree, config.manifests)
-    yield check_manifests(folder, Configuration(file.path, source.config_data, config.services, config.image))
+def _wiring(
+    folder: Folder, images: Sequence[FoundImage], services: Sequence[Service], render: Render
+) -> Iterator[Finding | Note]:
     found, others = applications(folder, render)
     if folder.kustomizations and not others:
         applied = {where.path for one in found for obj in one.objects for where in (obj, obj.origin) if where}
-        yield unapplied(_images(source, tree), config.services, applied | {*folder.kustomizations})
-    yield (*check_wiring(found), *others)
-
-
-def _configuration(source: Source) -> ConfigurationFile:
-    return ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
+        yield from unapplied(images, services, applied | {*folder.kustomizations})
+    yield from (*check_wiring(found), *others)
 
 
 def _inputs(tree: Tree, service: Service) -> list[str]:
@@ -97,13 +95,13 @@ def _inputs(tree: Tree, service: Service) -> list[str]:
     ]
 
 
-def _deployed(source: Source, tree: Tree) -> Iterator[Finding | Note]:
+def _deployed(git: Clone, images: Sequence[FoundImage], branch: str) -> Iterator[Finding | Note]:
     """Look at the tags as far as the history is here, on the release branch as it was last seen."""
-    if source.git.is_shallow:
+    if git.is_shallow:
         yield Note(Group.HISTORY, "the clone is shallow: `git fetch --unshallow` brings what the deployed tags name")
         return
     try:
-        yield from _tags(source.git, _images(source, tree), source.config.branch)
+        yield from _tags(git, images, branch)
     except NotFoundError as error:
         yield Note(Group.HISTORY, f"the deployed tags: {error.message}: {error.hint}")
     except UnavailableError:  # a partial clone, and git may fetch nothing
@@ -121,12 +119,10 @@ def _tags(git: Clone, images: Collection[FoundImage], branch: str) -> list[Findi
     return list(deployed_findings(images, commits.get, merged, tip.branch))
 
 
-def _images(source: Source, tree: Tree) -> list[FoundImage]:
-    repositories = {service.repository for service in source.config.services}
-    endings = tuple(ending.decode() for ending in MANIFEST_ENDINGS)
+def _images(folder: Folder, services: Sequence[Service]) -> list[FoundImage]:
+    repositories = {service.repository for service in services}
     found: list[FoundImage] = []
-    for path in tree.below(source.config.manifests):
-        if path.endswith(endings) and tree.files[path] is None:
-            with suppress(InvalidError):  # a finding of the manifests' rules
-                found += find_images(tree.read(path), path, repositories)
+    for path in folder.files:
+        with suppress(InvalidError):  # a finding of the manifests' rules
+            found += find_images(folder.data(path), path, repositories)
     return found

@@ -17,7 +17,7 @@ from orbit_release.core.manifest import find_images
 from orbit_release.core.plan import History
 from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError
-from orbit_release.flows.source import MANIFEST_ENDINGS, Source, commit_of
+from orbit_release.flows.source import Source, commit_of, is_manifest
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -50,7 +50,9 @@ def changes(
         except InvalidError:
             return None
 
-    while some := [(commit, [*filter(_is_manifest, files)]) for commit, files in islice(log, _AT_ONCE)]:
+    while some := [
+        (commit, [file for file in files if is_manifest(file.path)]) for commit, files in islice(log, _AT_ONCE)
+    ]:
         git.have(_blobs(files for _, files in some))
         for commit, files in some:
             paths = [(file.path.decode("utf-8", "surrogateescape"), file) for file in files]
@@ -120,10 +122,6 @@ def _back(source: Source, tip: Tip, moves: Mapping[Service, Move], registry: Reg
 def _commits(git: Clone, move: Move, registry: Registry | None) -> tuple[str | None, str | None]:
     was, now = (commit_of(git, images[0].reference, registry) for images in (move.gone, move.new))
     return was, now
-
-
-def _is_manifest(file: Blobs) -> bool:
-    return file.path.endswith(MANIFEST_ENDINGS)
 
 
 def _blobs(changed: Iterable[Iterable[Blobs]]) -> set[str]:

@@ -10,6 +10,7 @@ from orbit_release import config as configuration
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.config import Config
 from orbit_release.core.image import ImageReference, Repository
+from orbit_release.core.paths import MANIFEST_ENDINGS
 from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import ConfigurationError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
     from orbit_release.core.manifest import FoundImage
 
-MANIFEST_ENDINGS = (b".yaml", b".yml", b".json")
+_ENDINGS = tuple(ending.encode() for ending in MANIFEST_ENDINGS)  # git's names are bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,15 @@ class Source:
         return found
 
 
+def is_manifest(path: bytes) -> bool:
+    """Whether a file of the manifests' folder is one, by its name."""
+    return path.endswith(_ENDINGS)
+
+
 def manifests(git: Clone, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
     """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
     for file in git.tree_files(tip.commit, folder):
-        if file.path.endswith(MANIFEST_ENDINGS) and not file.is_link:
+        if is_manifest(file.path) and not file.is_link:
             yield file.path.decode("utf-8", "surrogateescape"), git.blob(file.blob)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from orbit_release import config
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.finding import Finding, Note
-from orbit_release.core.check.inputs import ConfigurationFile, inputs_findings
+from orbit_release.core.check.inputs import inputs_findings
 from orbit_release.core.check.tree import Tree
 
 CONFIGURATION = """\

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from orbit_release import config
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.manifests import RULES, check_manifests
-from orbit_release.core.check.unknown_image import Configuration
 from tests.shop import CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
 
 Files = dict[str, str]
@@ -22,8 +22,8 @@ def findings(files: Mapping[str, str | bytes]) -> list[tuple[str, str, int]]:
     settings = files["orbit-release.yaml"]
     data = settings if isinstance(settings, bytes) else settings.encode()
     loaded = config.load(data, "orbit-release.yaml")
-    asked = Configuration("orbit-release.yaml", data, loaded.services, loaded.image)
-    found = check_manifests(Folder(tree(files), loaded.manifests), asked)
+    file = ConfigurationFile("orbit-release.yaml", config.lines(data))
+    found = check_manifests(Folder(tree(files), loaded.manifests), file, loaded.services, loaded.image)
     assert all(one.fix and one.message for one in found)
     return [(one.rule.name, one.path.removeprefix("k8s/"), one.line) for one in found]
 

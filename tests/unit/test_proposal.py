@@ -10,8 +10,9 @@ import ruamel.yaml
 
 from orbit_release import config
 from orbit_release.config import FILE_NAME, Config
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.finding import Finding
-from orbit_release.core.check.inputs import ConfigurationFile, inputs_findings
+from orbit_release.core.check.inputs import inputs_findings
 from orbit_release.core.check.tree import Tree
 from orbit_release.core.check.workflow import workflow_findings
 from orbit_release.core.init import workflow

@@ -9,9 +9,10 @@ from collections.abc import Collection
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.finding import Finding
 from orbit_release.core.check.gaps import CONTEXT_COPIED, COPIED, LINKED, REPLACED
-from orbit_release.core.check.inputs import DEAD_GLOB, MANIFESTS, ConfigurationFile, inputs_findings
+from orbit_release.core.check.inputs import DEAD_GLOB, MANIFESTS, inputs_findings
 from orbit_release.core.check.proposal import propose_paths
 from orbit_release.core.check.tree import Tree
 from orbit_release.core.image import Repository

@@ -12,20 +12,9 @@ from yaml.events import ScalarEvent
 
 from orbit_release.core.check.nodes import child, items, pairs, scalars, text, texts
 from orbit_release.core.check.objects import Object
+from orbit_release.core.fields import POD_TEMPLATES
 from orbit_release.core.scalar import Node, value_of
 
-_TEMPLATE = ("spec", "template")
-_POD_TEMPLATES: dict[str, tuple[str, ...]] = {
-    "Pod": (),
-    "CronJob": ("spec", "jobTemplate", *_TEMPLATE),
-    "DaemonSet": _TEMPLATE,
-    "Deployment": _TEMPLATE,
-    "Job": _TEMPLATE,
-    "ReplicaSet": _TEMPLATE,
-    "ReplicationController": _TEMPLATE,
-    "Rollout": _TEMPLATE,
-    "StatefulSet": _TEMPLATE,
-}
 _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
 _CONTAINERS = ("containers", "initContainers")
 _OWN_GROUPS = re.compile(r"(?:[a-z]+\.k8s\.io|apps|batch|autoscaling|policy|extensions|)\Z")
@@ -74,7 +63,7 @@ def port_names(container: Node) -> set[str]:
 
 def workload(one: Object) -> Workload | None:
     """Read what makes pods; None for any other object."""
-    path = _POD_TEMPLATES.get(one.kind)
+    path = POD_TEMPLATES.get(one.kind)
     if path is None or one.group not in _POD_GROUPS or (spec := child(one.root, *path, "spec")) is None:
         return None
     labels = texts(one.root, *path, "metadata", "labels") | dict(one.pod_labels)

@@ -7,9 +7,8 @@ import re
 
 from orbit_release.core.check.objects import Source, may_hold_objects, read
 from orbit_release.core.check.tree import Tree
+from orbit_release.core.paths import KUSTOMIZATIONS, MANIFEST_ENDINGS
 
-MANIFEST_ENDINGS = (".yaml", ".yml", ".json")
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _CHART = "Chart.yaml"
 _TEMPLATE = re.compile(rb"\{\{|\$\{")
 _OBJECT = re.compile(
@@ -29,7 +28,6 @@ class Folder:
         self.files = tuple(one for one in below if one.endswith(MANIFEST_ENDINGS))
         self.kustomizations = tuple(one for one in below if posixpath.basename(one) in KUSTOMIZATIONS)
         self._charts = {posixpath.dirname(one) or "." for one in below if posixpath.basename(one) == _CHART}
-        self._folders = {folder for one in tree.files for folder in _parents(one)}
 
     def data(self, path: str) -> bytes:
         """Return a file's bytes."""
@@ -48,10 +46,6 @@ class Folder:
     def is_file(self, path: str) -> bool:
         """Whether git knows a regular file of that name."""
         return path in self._tree.files and self._tree.files[path] is None
-
-    def is_folder(self, path: str) -> bool:
-        """Whether git knows files below it."""
-        return path in self._folders
 
     def kustomization(self, folder: str) -> str | None:
         """Return the kustomization of a folder."""

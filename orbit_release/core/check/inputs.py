@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 
 from orbit_release.core.check.brought import ContextFiles, context_files, join, static_folder, whole_tree
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.finding import Finding, Group, Note, Rule
-from orbit_release.core.check.folder import MANIFEST_ENDINGS
 from orbit_release.core.check.gaps import CONTEXT_COPIED, LINKED, Gap, Inspection, dangling, gaps
 from orbit_release.core.check.generated import is_generated
 from orbit_release.core.check.tree import Tree
 from orbit_release.core.context_reads import Read, UnknownRead, context_reads
-from orbit_release.core.paths import Globs, quoted
+from orbit_release.core.paths import MANIFEST_ENDINGS, Globs, quoted
 from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import InvalidError
 
@@ -34,23 +33,6 @@ RULES = (MISSING, CONTEXT, NO_CONTEXT, DEAD_GLOB, MANIFESTS)
 
 
 _Contexts = Callable[[str, str], ContextFiles]
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigurationFile:
-    """Where the configuration says what: `lines` has the line (from 1) of each entry by its keys.
-
-    A glob's keys are ("services", service, "paths", glob).
-    """
-
-    path: str
-    lines: Mapping[tuple[str, ...], int]
-
-    def line(self, *keys: str) -> int:
-        """Return the line of an entry, or of the closest one around it that is written."""
-        while keys and keys not in self.lines:
-            keys = keys[:-1]
-        return self.lines.get(keys, 1)
 
 
 def inputs_findings(

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from yaml.events import ScalarEvent
 
 from orbit_release.core.check.cluster import workload
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.finding import Finding, Group, Rule
 from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.nodes import line, scalars
 from orbit_release.core.check.objects import Object, Source
-from orbit_release.core.check.unknown_image import UNKNOWN_IMAGE, Configuration, repository_of, unknown_images
+from orbit_release.core.check.unknown_image import UNKNOWN_IMAGE, repository_of, unknown_images
 from orbit_release.core.fields import Container, KustomizeImage, Placeholder, Spot
 from orbit_release.core.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.core.manifest import FoundImage, NewImage, rewrite
@@ -80,17 +81,22 @@ class _Found:
         return self.reference.digest is None and self.reference.tag in (None, LATEST)
 
 
-def check_manifests(folder: Folder, configuration: Configuration) -> list[Finding]:
-    """Return what is wrong with the references to images, in the order of the files."""
-    repositories = {service.repository: service for service in configuration.services}
+def check_manifests(
+    folder: Folder, configuration: ConfigurationFile, services: Sequence[Service], template: str
+) -> list[Finding]:
+    """Return what is wrong with the references to images, in the order of the files.
+
+    `template` is that of the services' images, with {service}.
+    """
+    repositories = {service.repository: service for service in services}
     found: defaultdict[Repository, list[_Found]] = defaultdict(list)
     findings: list[Finding] = []
     reads = _Reads(folder, repositories, found)
     for path in folder.files:
         findings += reads.file(path)
-    findings += _undeployed(configuration, reads.named, folder)
+    findings += _undeployed(configuration, services, reads.named, folder)
     findings += _different(repositories, found)
-    findings += unknown_images(folder, configuration, repositories)
+    findings += unknown_images(folder, configuration, template, repositories)
     unique = {(one.path, one.line, one.rule.name, one.message): one for one in findings}
     return [unique[key] for key in sorted(unique)]
 
@@ -199,12 +205,16 @@ def _fault(rule: Rule, path: str, error: InvalidError) -> Finding:
     return Finding(rule, path, int(where[2]), where[3], error.hint)
 
 
-def _undeployed(configuration: Configuration, named: set[Repository], folder: Folder) -> Iterator[Finding]:
-    for service in configuration.services:
+def _undeployed(
+    configuration: ConfigurationFile, services: Sequence[Service], named: set[Repository], folder: Folder
+) -> Iterator[Finding]:
+    for service in services:
         if service.repository not in named:
             message = f"no manifest in {folder.path} deploys {service.name}"
             fix = f"write `image: {service.repository}:latest` into its workload, or remove the service."
-            yield Finding(UNDEPLOYED_SERVICE, configuration.path, configuration.line(service), message, fix)
+            yield Finding(
+                UNDEPLOYED_SERVICE, configuration.path, configuration.line("services", service.name), message, fix
+            )
 
 
 def _different(repositories: dict[Repository, Service], found: dict[Repository, list[_Found]]) -> Iterator[Finding]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from orbit_release.core.check.brought import context_files
-from orbit_release.core.check.folder import MANIFEST_ENDINGS
 from orbit_release.core.check.gaps import Inspection, gaps
 from orbit_release.core.check.inputs import dockerfile_text, ignore_file
 from orbit_release.core.check.tree import Tree
 from orbit_release.core.context_reads import Read, context_reads
 from orbit_release.core.image import Repository
-from orbit_release.core.paths import Globs, quoted
+from orbit_release.core.paths import MANIFEST_ENDINGS, Globs, quoted
 from orbit_release.core.service import BuildSettings, Service
 
 _NOTHING = "\x00"  # a glob, for there must be one, that selects no file

@@ -1,21 +1,19 @@
-"""Images under the common prefix that belong to no service, and what the rules ask of the configuration."""
+"""Images under the common prefix that belong to no service."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 
 from yaml.events import ScalarEvent
 
 from orbit_release.core.check.cluster import workload
+from orbit_release.core.check.configuration import ConfigurationFile
 from orbit_release.core.check.finding import Finding, Group, Rule
 from orbit_release.core.check.folder import Folder
 from orbit_release.core.check.nodes import items, line, scalar
 from orbit_release.core.check.objects import Source
 from orbit_release.core.image import ImageReference, Repository
 from orbit_release.core.scalar import value_of
-from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError
 
 UNKNOWN_IMAGE = Rule("unknown-image", Group.MANIFESTS, "No release ever changes the tag of an image of no service.")
@@ -23,26 +21,11 @@ UNKNOWN_IMAGE = Rule("unknown-image", Group.MANIFESTS, "No release ever changes 
 _SLOT = "{service}"
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What the rules ask of orbit-release.yaml: its path and text, its services, and the template of their images."""
-
-    path: str
-    data: bytes
-    services: Sequence[Service]
-    image: str = ""
-
-    def line(self, service: Service) -> int:
-        """Return the 1-based line of a service's entry."""
-        entry = re.search(rf"^\s+[\"']?{re.escape(service.name)}[\"']?\s*:".encode(), self.data, re.MULTILINE)
-        return self.data.count(b"\n", 0, entry.end()) + 1 if entry else 1
-
-
 def unknown_images(
-    folder: Folder, configuration: Configuration, repositories: Collection[Repository]
+    folder: Folder, configuration: ConfigurationFile, template: str, repositories: Collection[Repository]
 ) -> Iterator[Finding]:
-    """Yield the images that look like a service's, and are none."""
-    before, slot, after = configuration.image.partition(_SLOT)
+    """Yield the images that look like a service's by the template of their images, and are none."""
+    before, slot, after = template.partition(_SLOT)
     if not slot or "/" not in before:
         return
     for path in (one for one in folder.files if before.encode() in folder.data(one)):

@@ -11,11 +11,11 @@ from orbit_release.core.check.tree import Tree
 from orbit_release.core.fields import KustomizeImage, Placeholder
 from orbit_release.core.image import ImageReference, Repository
 from orbit_release.core.init.dockerfiles import is_aside
+from orbit_release.core.paths import MANIFEST_ENDINGS
 from orbit_release.core.reading import Manifest, read_manifest
 from orbit_release.core.scalar import value_of
 from orbit_release.errors import InvalidError
 
-_ENDINGS = (".yaml", ".yml", ".json")
 _MENTION = re.compile(rb"""\b(image|newName|name)["']?[ \t]*:[ \t]*(?:&\S+[ \t]+)?["']?([^\s"'#,}]+)""")
 _KUSTOMIZED = re.compile(rb"\b(?:newTag|digest|newName)\b")
 _UNKNOWN = re.compile(r"[$<{].*")
@@ -69,7 +69,7 @@ def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) 
 
 def _manifests(tree: Tree, folder: str, mentioned: Callable[[bytes], Collection[Repository]]) -> Iterator[Manifest]:
     for path in tree.below(folder):
-        if path.endswith(_ENDINGS) and tree.files[path] is None:
+        if path.endswith(MANIFEST_ENDINGS) and tree.files[path] is None:
             data = tree.read(path)
             try:
                 yield read_manifest(data, path, mentioned(data))
