@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
@@ -17,6 +17,8 @@ from orbit_release.errors import ConfigurationError
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
     from orbit_release.core.manifest import FoundImage
+
+Images = Mapping[Repository, "list[FoundImage]"]
 
 _ENDINGS = tuple(ending.encode() for ending in MANIFEST_ENDINGS)  # git's names are bytes
 
@@ -33,6 +35,7 @@ class Source:
     config_path: str | None
     config_data: bytes
     config_name: str = ""
+    _deployed: dict[str, Images] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
         """Return the build settings by service at a commit; None if it has no valid configuration."""
@@ -63,8 +66,13 @@ class Source:
         except ConfigurationError:
             return None
 
-    def deployed(self, tip: Tip) -> dict[Repository, list[FoundImage]]:
-        """Return the references that the manifests at the tip carry, by repository."""
+    def deployed(self, tip: Tip) -> Images:
+        """Return the references that the manifests at the tip carry, by repository; they are read once."""
+        if tip.commit not in self._deployed:
+            self._deployed[tip.commit] = self._read(tip)
+        return self._deployed[tip.commit]
+
+    def _read(self, tip: Tip) -> Images:
         from orbit_release.core.manifest import find_images  # noqa: PLC0415  (comparing two trees reads none)
 
         repositories = {service.repository for service in self.config.services}
