@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +16,6 @@ from orbit_release.errors import NotFoundError, OrbitReleaseError, UsageError
 if TYPE_CHECKING:
     from orbit_release.config import Config
     from orbit_release.flows.bump import Built, Change
-    from orbit_release.flows.release import Published
 
 
 @click.command("bump")
@@ -27,6 +26,11 @@ if TYPE_CHECKING:
 @click.option("--no-verify", is_flag=True, help="Do not ask the registry whether the tags exist.")
 @click.option("--allow-unmerged", is_flag=True, help="Deploy a commit that is not on the release branch.")
 @click.option("-m", "--message", default="", help="The release commit's subject.")
+@click.option(
+    "--rollback-on-failure",
+    is_flag=True,
+    help="With --wait, roll back and hold what turns Degraded, unless something else is ill as well.",
+)
 @wait_options
 @publishing_options
 @click.pass_obj
@@ -47,41 +51,43 @@ def bump_command(
 
     TAG may carry a digest: sha-1a2b3c4@sha256:…
     """
+    from orbit_release import output
     from orbit_release.flows import bump as flow
 
     _check_built(built=built, head=head, no_verify=no_verify, unhold=unhold)
     ways = Ways(**options)
     source = session.source()
+    registry = session.registry()
+    asked = None if no_verify else registry
     names = words if built else words[::2]
-    release = awaited(session, source, ways)
+    wait = awaited(session, source, ways, asked)
     proposal = ways.proposal(session, source, names, forward=built)
     publishing = ways.publishing(session, source.git, proposal, _one_line(message))
     if built:
         services = source.config.select(words)
-        registry = session.registry()
         result = flow.bump_built(source, services, head=head or head_of_run(), registry=registry, publishing=publishing)
         if not result.plan.superseded and not result.published and not result.missing:
             ways.withdraw(proposal, result.plan.head)
-        fault = _show_built(result, ways)
-        if release and not result.plan.superseded:
-            release.published(services, result.published, format=ways.format)
-        if fault:
-            raise fault
+        _tell_built(result)
+        with ways.shown(result.published, missing=[str(image) for image in result.missing]) as document:
+            _end_built(result, partial(wait, services, result.published, document) if wait else None)
         return
     changes = _changes(source.config, words)
     published = flow.bump(
         source,
         changes,
-        registry=None if no_verify else session.registry(),
+        registry=asked,
         publishing=publishing,
         confirm_unmerged=_unmerged(allowed=allow_unmerged),
         unhold=unhold,
     )
     if not published:
         ways.withdraw(proposal)  # the person knows best
-    _show_bump(published, changes, ways)
-    if release:
-        release.published([change.service for change in changes], published, format=ways.format)
+        already = ", ".join(f"{change.service.name} {change.tag}" for change in changes)
+        output.say(f"nothing to do: already at {already}")
+    with ways.shown(published) as document:
+        if wait:
+            wait([change.service for change in changes], published, document)
 
 
 def _check_built(*, built: bool, head: str | None, no_verify: bool, unhold: bool) -> None:
@@ -127,31 +133,41 @@ def _one_line(text: str) -> str:
     return text.strip()
 
 
-def _show_bump(published: Published | None, changes: Sequence[Change], ways: Ways) -> None:
-    from orbit_release import output
-
-    if published is None:
-        already = ", ".join(f"{change.service.name} {change.tag}" for change in changes)
-        output.say(f"nothing to do: already at {already}")
-    ways.show(published)
-
-
-def _show_built(result: Built, ways: Ways) -> OrbitReleaseError | None:
-    """Tell what was done, and return what there is to complain about."""
+def _tell_built(result: Built) -> None:
     from orbit_release import output
     from orbit_release.core.plan import Action
     from orbit_release.core.text import printable
-    from orbit_release.flows.plan import clash_of
 
-    missing = [str(image) for image in result.missing]
     if result.plan.superseded:
         output.say("nothing to do: this head is not on the release branch any more")
-    elif result.published is None and not missing:
+    elif result.published is None and not result.missing:
         output.say("nothing to do: no image waits for its release")
     for one in result.plan.with_action(Action.HELD):
         output.say(f"{one.service.name} stays: {printable(one.reason)}")
-    ways.show(result.published, missing=missing)
+
+
+def _end_built(result: Built, wait: Callable[[], None] | None) -> None:
+    """Wait for what was released, and raise what there is to complain about; what does not run comes first."""
+    from orbit_release import output
+
+    fault = _fault_of(result)
+    try:
+        # With nothing released for a fault, what is deployed is not what was wanted.
+        if wait and not result.plan.superseded and (result.published or not fault):
+            wait()
+    except OrbitReleaseError:
+        if fault:
+            output.show_error(fault)
+        raise
+    if fault:
+        raise fault
+
+
+def _fault_of(result: Built) -> OrbitReleaseError | None:
+    from orbit_release.flows.plan import clash_of
+
     if clash := clash_of(result.plan.services):
         return clash
+    missing = [str(image) for image in result.missing]
     hint = "their builds failed or did not run: run `orbit-release build`, then this again."
     return NotFoundError("not in the registry: " + ", ".join(missing), hint) if missing else None

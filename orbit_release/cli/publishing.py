@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -56,8 +57,11 @@ class Ways:
     format: str
     wait: bool = False
     timeout: str = ""
+    rollback_on_failure: bool = False
 
     def __post_init__(self) -> None:
+        if self.rollback_on_failure and not self.wait:
+            raise UsageError("--rollback-on-failure goes with --wait", "add --wait.")
         if self.auto_merge and not self.pr:
             raise UsageError("--auto-merge goes with --pr", "add --pr.")
         if self.no_push and (self.pr or self.via == "api"):
@@ -68,6 +72,11 @@ class Ways:
         if self.wait and (self.pr or self.no_push):
             other = "--pr" if self.pr else "--no-push"
             raise UsageError("--wait is for what goes on the release branch", f"leave out --wait or {other}.")
+
+    @property
+    def words(self) -> bool:
+        """Whether people read stdout, not a program."""
+        return self.format != "json"
 
     @property
     def by_api(self) -> bool:
@@ -142,18 +151,37 @@ class Ways:
 
     def show(self, published: Published | None, *, missing: Sequence[str] | None = None, **more: Any) -> None:
         """Print what was published, and where it went."""
+        with self.shown(published, missing=missing, **more):
+            pass
+
+    @contextmanager
+    def shown(
+        self, published: Published | None, *, missing: Sequence[str] | None = None, **more: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Print what was published, and where it went: in words at once, as JSON with what is added to it meanwhile."""
+        from orbit_release import output
+
+        document = {**output.release_document(published), **more}
+        if missing is not None:
+            document["missing"] = missing
+        self.tell(published, missing or ())
+        try:
+            yield document
+        finally:
+            if not (self.words or self.dry_run):
+                click.echo(output.to_json(document))
+
+    def tell(self, published: Published | None, missing: Sequence[str] = ()) -> None:
+        """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
         from orbit_release import output
 
         if self.dry_run:
             return
-        if self.format == "json":
-            extra = {**more, **({} if missing is None else {"missing": missing})}
-            click.echo(output.to_json({**output.release_document(published), **extra}))
-        elif published:
+        if published and self.words:
             if not published.landed.is_newer:
                 click.echo(output.release_table(published))
             output.say(output.where_it_went(published))
-        output.summarize_release(published, missing or (), os.environ.get("GITHUB_STEP_SUMMARY"))
+        output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def is_interactive() -> bool:

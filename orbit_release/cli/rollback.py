@@ -15,7 +15,7 @@ from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.git.clone import Clone
-    from orbit_release.flows.rollback import Rolled
+    from orbit_release.flows.put_back import Rolled
 
 
 @click.command("rollback")
@@ -46,18 +46,21 @@ def rollback_command(
 
     With --all and --to, put every service back to what was deployed then, in one commit.
     """
+    from orbit_release import output
     from orbit_release.core.hold import valid_reason
     from orbit_release.core.image import Tag
     from orbit_release.flows import rollback as flow
+    from orbit_release.flows.put_back import Hold
 
     _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
-    ways, hold = Ways(**options), flow.Hold(not no_hold, valid_reason(reason) if reason else "")
+    ways, hold = Ways(**options), Hold(not no_hold, valid_reason(reason) if reason else "")
     source = session.source()
     services = source.config.select([service] if service else ())
-    release = awaited(session, source, ways)
+    registry = None if no_verify else session.registry()
+    wait = awaited(session, source, ways, registry)
     proposal = ways.proposal(session, source, [service] if service else (), "rollback")
     common: dict[str, Any] = {
-        "registry": None if no_verify else session.registry(),
+        "registry": registry,
         "publishing": ways.publishing(session, source.git, proposal),
         "hold": hold,
     }
@@ -67,9 +70,12 @@ def rollback_command(
         rolled = flow.rollback(source, services[0], Tag(tag) if tag else None, **common)
     if not rolled.published:
         ways.withdraw(proposal)
-    _show(rolled, ways)
-    if release:
-        release.published(services, rolled.published, format=ways.format)
+    if rolled.published is None:
+        output.say("nothing to do: that is what is deployed")
+    with ways.shown(rolled.published) as document:
+        tell_rolled(rolled, dry_run=ways.dry_run)
+        if wait:
+            wait(services, rolled.published, document)
 
 
 def _check(service: str | None, *, everything: bool, to: str | None, reason: str, no_hold: bool) -> None:
@@ -86,17 +92,15 @@ def _point(git: Clone, to: str) -> str | int:
     return git.commit(to) or parse_moment(to, time.time())
 
 
-def _show(rolled: Rolled, ways: Ways) -> None:
+def tell_rolled(rolled: Rolled, *, dry_run: bool = False) -> None:
+    """Tell which services stay as they are, and which are held now."""
     from orbit_release import output
     from orbit_release.core.manifest import is_hold
     from orbit_release.core.text import printable
 
-    if rolled.published is None:
-        output.say("nothing to do: that is what is deployed")
     for name, why in rolled.left.items():
-        output.say(f"{name} stays: it {why}")
-    ways.show(rolled.published)
-    holds = rolled.published.notes.holds if rolled.published and not ways.dry_run else {}
+        output.say(f"{name} stays: it {printable(why)}")
+    holds = rolled.published.notes.holds if rolled.published and not dry_run else {}
     for name, reason in holds.items():
         if is_hold(reason):
             output.say(f"{name} is held: {printable(reason or '')}; once it is mended: orbit-release unhold {name}")

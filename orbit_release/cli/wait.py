@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,8 +13,11 @@ import click
 
 from orbit_release.cli.moment import parse_length
 from orbit_release.cli.session import Session, services_argument
+from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
+    from orbit_release.adapters.registry import Registry
+    from orbit_release.cli.failure import OnFailure
     from orbit_release.cli.publishing import Ways
     from orbit_release.core.service import Service
     from orbit_release.flows.release import Published
@@ -42,10 +46,15 @@ def wait_command(
     format: str,
 ) -> None:
     """Wait until Argo CD runs our release: synced, healthy, and with our images."""
+    from orbit_release.flows.wait import fault_of
+    from orbit_release.output.wait import show_wait
+
     source = session.source()
     services = source.config.select(names)
-    release = Awaited(session, source, parse_length(timeout), server)
-    release.end(services, revision, format=format, named=bool(names))
+    waited = Awaited(session, source, parse_length(timeout), server).wait(services, revision, named=bool(names))
+    show_wait(waited, format)
+    if fault := fault_of(waited):
+        raise fault
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,10 +71,19 @@ def wait_options(command: F) -> F:
     return command
 
 
-def awaited(session: Session, source: Source, ways: Ways) -> Awaited | None:
+def awaited(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Wait | None:
     """Return what waits for a release, which knows before it is published whether Argo CD can be asked."""
+    from orbit_release.cli.failure import rolling_back
+
     seconds = parse_length(ways.timeout)
-    return Awaited(session, source, seconds) if ways.wait and not ways.dry_run else None
+    if not ways.wait or ways.dry_run:
+        return None
+    on_failure = rolling_back(session, source, ways, registry) if ways.rollback_on_failure else None
+    return partial(Awaited(session, source, seconds).published, words=ways.words, on_failure=on_failure)
+
+
+# Waits for what was published of services (None: there was nothing to do), and adds to the document of that.
+Wait = Callable[[Sequence["Service"], "Published | None", dict[str, Any]], None]
 
 
 class Awaited:
@@ -77,26 +95,47 @@ class Awaited:
         self._source, self._seconds = source, seconds
         self._api, self._ours = argocd_server(server, _ANSWER_SECONDS), released(session, source)
 
-    def end(self, services: Sequence[Service], revision: str | None, *, format: str, named: bool = False) -> None:
-        """Wait for a revision, and tell how it ended; an error unless all is well."""
-        from orbit_release.core.health import Failed
-        from orbit_release.flows.wait import fault_of
+    def wait(self, services: Sequence[Service], revision: str | None, *, named: bool = False) -> Waited:
+        """Wait for a revision, by default the newest commit of the manifests."""
         from orbit_release.flows.wanted import Wanted
-        from orbit_release.output.wait import show_wait
+        from orbit_release.output.wait import summarize_unknown, summarize_wait
 
-        wanted = Wanted.find(self._source, services, revision, named=named)
-        application = self._application()
-        waited = self._wait(wanted, application)
-        verdict = waited.verdict
-        rollback = wanted.rollback(verdict.resource, waited.look) if isinstance(verdict, Failed) else ""
-        show_wait(waited, wanted.revision, application, rollback, format)
-        if fault := fault_of(waited, wanted, application):
+        page = os.environ.get("GITHUB_STEP_SUMMARY")
+        try:
+            wanted = Wanted.find(self._source, services, revision, named=named)
+            waited = self._wait(wanted, self._application())
+        except OrbitReleaseError as error:
+            summarize_unknown(error, page)
+            raise
+        summarize_wait(waited, page)
+        return waited
+
+    def published(
+        self,
+        services: Sequence[Service],
+        published: Published | None,
+        document: dict[str, Any],
+        *,
+        words: bool,
+        on_failure: OnFailure | None,
+    ) -> None:
+        """Wait for what was published, or for what is deployed where there was nothing to do; tell how it ended.
+
+        What a program reads of it is added to a document; without `words` stdout is left to that.
+        """
+        from orbit_release.core.health import Failed
+        from orbit_release.errors import UnhealthyError
+        from orbit_release.flows.wait import fault_of
+        from orbit_release.output.wait import show_wait, wait_document
+
+        waited = self.wait(services, published.landed.commit if published else None)
+        document["wait"] = wait_document(waited)
+        show_wait(waited, "table" if words else "told")
+        fault, verdict, look = fault_of(waited), waited.verdict, waited.look
+        if fault and on_failure and isinstance(verdict, Failed) and look:
+            fault = UnhealthyError(fault.message, on_failure(verdict, look, published, document) or fault.hint)
+        if fault:
             raise fault
-
-    def published(self, services: Sequence[Service], published: Published | None, *, format: str) -> None:
-        """Wait for what was published; where there was nothing to do, for what is deployed."""
-        commit = published.landed.commit if published else None
-        self.end(services, commit, format="told" if format == "json" else format)  # stdout has one document
 
     def _application(self) -> str:
         from orbit_release.cli.argocd import application_name
@@ -113,4 +152,5 @@ class Awaited:
         names, clock = self._source.config.argocd, Clock(time.monotonic, time.sleep)
         look = partial(self._api.observe, application, self._ours, project=names.project, namespace=names.namespace)
         with waiting(application, terminal=sys.stderr.isatty()) as tell:
-            return wait(wanted, lambda refresh: look(refresh=refresh), timeout=self._seconds, clock=clock, tell=tell)
+            observe = lambda refresh: look(refresh=refresh)  # noqa: E731
+            return wait(application, wanted, observe, timeout=self._seconds, clock=clock, tell=tell)

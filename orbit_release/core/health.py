@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -26,7 +27,8 @@ class Look:
     """An observation, and what git says of it.
 
     `images` are the references that must run, by the manifests at the revision; `replaced_by` is the later release
-    that has put something else in the place of ours.
+    that has put something else in the place of ours. `released` are the services that ours has changed, or a later
+    one, and `owners` those that a workload, by kind and name, runs images of.
     """
 
     observation: Observation
@@ -34,6 +36,16 @@ class Look:
     operated: Relation = Relation.NONE
     images: tuple[str, ...] = ()
     replaced_by: str | None = None
+    released: tuple[str, ...] = ()
+    owners: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+
+    def owners_of(self, resource: Resource | None) -> tuple[str, ...]:
+        """Return the services that a resource runs images of."""
+        return self.owners.get((resource.kind, resource.name), ()) if resource else ()
+
+    def released_of(self, resource: Resource | None) -> list[str]:
+        """Return those of them that were released."""
+        return [name for name in self.owners_of(resource) if name in self.released]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +75,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It will not, unless somebody mends it: the resource that is the cause, where it is known, and its message."""
+    """It will not, unless somebody mends it: the resource that is the cause, where it is known, and its message.
+
+    `turned` are the resources that turned Degraded since ours was applied.
+    """
 
     resource: Resource | None
     message: str
+    turned: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +146,28 @@ def _errs(look: Look) -> bool:
 
 def _failure(look: Look, past: Past, seen: Past) -> Failed | None:
     observation, operation = look.observation, look.observation.operation
+    bad = _degraded(observation)
+    turned = tuple(resource for key in sorted(seen.turned) if (resource := bad[key]))
     if observation.is_deleted:
         return Failed(None, "the application is being deleted")
     if operation and operation.phase in _BROKEN and not observation.is_running and look.operated is Relation.OURS:
-        return _broken(operation)
+        return _broken(operation, turned)
     # In two reconciliations: it was not a bad second of Argo CD's repository server.
     if seen.erred_at and past.erred_at and observation.reconciled_at > past.erred_at:
         return Failed(None, observation.errors[0])
     # Two looks in a row as well: an autoscaler without figures is Degraded for a moment.
     if lasting := seen.turned & past.turned:
-        resource = _degraded(observation)[min(lasting)]
-        return Failed(resource, (resource.message if resource else observation.health_message) or "it is Degraded")
+        # Of several, what was released is the likeliest cause.
+        resource = bad[min(lasting, key=lambda key: (not look.released_of(bad[key]), key))]
+        said = resource.message if resource else observation.health_message
+        return Failed(resource, said or "it is Degraded", turned)
     return None
 
 
-def _broken(operation: Operation) -> Failed:
+def _broken(operation: Operation, turned: tuple[Resource, ...]) -> Failed:
     first = next(iter(operation.faults), None)
     said = first.message if first and first.message else operation.message
-    return Failed(first, said or f"the operation is {operation.phase}")
+    return Failed(first, said or f"the operation is {operation.phase}", turned)
 
 
 def _reason(look: Look) -> str:

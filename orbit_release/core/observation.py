@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orbit_release.errors import InvalidError
@@ -20,7 +20,7 @@ _FAULTY = ("Failed", "Error")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of an application; `health` and `message` are "" where they are not known."""
+    """A resource of an application; `health`, `message` and `sync` are "" where they are not known."""
 
     kind: str
     name: str
@@ -28,6 +28,7 @@ class Resource:
     namespace: str = ""
     health: str = ""
     message: str = ""
+    sync: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -87,7 +88,7 @@ class Observation:
             bool(_mapping(document, "operation")),
             bool(_time(_mapping(document, "metadata"), "deletionTimestamp")),
             tuple(_errors(status)),
-            tuple(_resource(one, _mapping(one, "health")) for one in _mappings(status, "resources")),
+            tuple(_managed(one) for one in _mappings(status, "resources")),
             frozenset(_texts(_mapping(status, "summary"), "images")),
         )
 
@@ -117,6 +118,10 @@ def _faults(result: dict[str, Any]) -> Iterator[Resource]:
     for one in _mappings(result, "resources"):
         if _text(one, "status") == "SyncFailed" or _text(one, "hookPhase") in _FAULTY:
             yield _resource(one, {"message": _text(one, "message")})
+
+
+def _managed(one: dict[str, Any]) -> Resource:
+    return replace(_resource(one, _mapping(one, "health")), sync=_text(one, "status"))
 
 
 def _resource(one: dict[str, Any], health: dict[str, Any]) -> Resource:

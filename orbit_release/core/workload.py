@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from orbit_release.core.paths import KUSTOMIZATIONS
 
 if TYPE_CHECKING:
     from orbit_release.core.manifest import FoundImage
+    from orbit_release.core.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tu
         known = any(is_of(image, name) for image in idle) and not any(is_of(image, name) for image in busy)
         return () if known else tuple(dict.fromkeys(str(one.reference) for one in renamed))
     return tuple(dict.fromkeys(text for one in found if (text := str(one.reference)) not in idle))
+
+
+def owners(among: Iterable[Workload], services: Iterable[Service]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """Return, by kind and name of a workload, the services that it runs images of; a patch may name it once more."""
+    repositories = {one.name: str(one.repository) for one in services}
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for one in among:
+        names = [name for name, own in repositories.items() if any(is_of(image, own) for image in one.images)]
+        found.setdefault((one.kind, one.name), {}).update(dict.fromkeys(names))
+    return {key: tuple(names) for key, names in found.items()}
 
 
 def is_of(image: str, repository: str) -> bool:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orbit_release.adapters.git.clone import Tip
+from orbit_release.core.blame import blame
+from orbit_release.core.health import Failed, Look
 from orbit_release.core.history import Deployed, deployed_at, is_fixed, rollback_targets
-from orbit_release.core.image import LATEST, Digest, ImageReference, Tag
-from orbit_release.core.manifest import FoundImage, NewImage
+from orbit_release.core.image import ImageReference, Tag
+from orbit_release.core.manifest import Edit, FoundImage
 from orbit_release.core.service import Service
-from orbit_release.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from orbit_release.errors import ConflictError, InvalidError, NotFoundError
 from orbit_release.flows.history import history
-from orbit_release.flows.hold import unmarked
-from orbit_release.flows.plan import side_by_side
-from orbit_release.flows.release import Published, Publishing, attempts, release_on
-from orbit_release.flows.source import Source, commit_of
+from orbit_release.flows.put_back import Hold, Rolled, put_all_back, put_back, verified
+from orbit_release.flows.release import Published, Publishing, attempts
+from orbit_release.flows.source import Source
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -26,36 +26,6 @@ if TYPE_CHECKING:
 Histories = Mapping[str, Sequence[Deployed]]
 
 _SHOWN = 5  # tags in a hint
-_ASKED = 20  # tags that the registry is asked about for it
-
-
-@dataclass(frozen=True, slots=True)
-class Rolled:
-    """What a rollback did: the release (None: nothing to do), and why it left services as they are, by name.
-
-    `loose` are the services where no mark could be placed, and whether they went back, which holds them as well.
-    """
-
-    published: Published | None
-    left: Mapping[str, str] = field(default_factory=dict)
-    loose: Mapping[str, bool] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Whether what is rolled back is held, and why; without a reason, for what it ran before."""
-
-    wanted: bool
-    reason: str = ""
-
-    def mark(self, images: Sequence[FoundImage], tip: Tip, *, back: bool) -> tuple[str | None, ...]:
-        """Return the mark for a service's images at a tip, or nothing where it stays as it is."""
-        if self.wanted:
-            way = "rolled back from" if back else "put back by hand, from"
-            return (self.reason or f"{way} {images[0].reference.version}",)
-        if back:
-            return (f"no, after {tip.commit[:7]}",)  # which tells it from the mark of another time
-        return (None,) if any(image.hold is not None for image in images) else ()
 
 
 def rollback(
@@ -78,8 +48,8 @@ def rollback(
         way = way or _Way(running, _named(service, stretches, tag) if tag else _previous(service, stretches))
         if tag is None:
             way.check(service, running)
-        images = {service: _verified(registry, service, way.wanted, rollback_targets(stretches))}
-        rolled, done = _put_back(source, tip, images, publishing, hold)
+        images = {service: verified(registry, service, way.wanted, rollback_targets(stretches))}
+        rolled, done = put_back(source, tip, images, publishing, hold)
         if done:
             return rolled
     raise AssertionError  # attempts ends with an error of its own
@@ -113,43 +83,54 @@ def rollback_all(
         then = _deployed_then(source, services, tip, histories, to)
         wanted = {one: then.get(one.name) for one in services if _current(histories[one.name])}
         moving = {one: ref for one, ref in wanted.items() if ref != _current(histories[one.name])}
-        fixed = [(service, ref) for service, ref in moving.items() if ref and is_fixed(ref)]
-        verified = side_by_side(lambda pair: _verified(registry, *pair, others=()), fixed)
-        images = {service: image for (service, _), image in zip(fixed, verified, strict=True)}
-        left = {s.name: _why_left(ref) for s, ref in moving.items() if s not in images}
-        rolled, done = _put_back(source, tip, images, publishing, hold)
+        rolled, done = put_all_back(source, tip, moving, registry=registry, publishing=publishing, hold=hold)
         if done:
-            return Rolled(rolled.published, left, rolled.loose)
+            return rolled
     raise AssertionError  # attempts ends with an error of its own
 
 
-def _put_back(
-    source: Source, tip: Tip, images: Mapping[Service, NewImage], publishing: Publishing, hold: Hold
-) -> tuple[Rolled, bool]:
-    found = source.deployed(tip)
-    moving = [one for one in images if not all(_is_at(i.reference, images[one]) for i in found[one.repository])]
-    back = {one.name: _goes_back(source, found[one.repository], images[one]) for one in moving}
-    marks = {
-        one.repository: mark for one in moving for mark in hold.mark(found[one.repository], tip, back=back[one.name])
-    }
-    wanted = [images[one] for one in moving]
-    published, done = release_on(source, tip, wanted, publishing, marks=marks, verb="rollback")
-    loose = unmarked(moving, published.release) if published else []
-    return Rolled(published, loose={name: back[name] for name in loose}), done
+def rollback_failed(
+    source: Source,
+    failed: Failed,
+    look: Look,
+    published: Published | None,
+    *,
+    registry: Registry | None,
+    publishing: Publishing,
+) -> Rolled:
+    """Put back the services of a release (None: there was nothing to do) that turned Degraded with it, and hold them.
+
+    What somebody moved on or held since is theirs.
+    """
+    if published is None:
+        return Rolled(None, instead="nothing was released here")
+    edits = {edit.after.repository: edit for edit in reversed(published.release.edits)}
+    released = {one.name: one for one in source.config.services if one.repository in edits}
+    blamed = blame(failed, look, released)
+    services = [released[name] for name in blamed.services]
+    if not services:
+        return Rolled(None, instead=blamed.instead)
+    hold = Hold(wanted=True, reason=f"Degraded with release {published.landed.commit[:7]}")
+    for tip in attempts(source.git, source.config.branch, local=publishing.local):
+        found = source.deployed(tip)
+        theirs = {one.name: _changed_since(found[one.repository], edits[one.repository]) for one in services}
+        wanted: dict[Service, ImageReference | None] = {
+            one: edits[one.repository].before for one in services if not theirs[one.name]
+        }
+        rolled, done = put_all_back(source, tip, wanted, registry=registry, publishing=publishing, hold=hold)
+        if done:
+            return replace(rolled, left={**rolled.left, **{name: why for name, why in theirs.items() if why}})
+    raise AssertionError  # attempts ends with an error of its own
 
 
-def _goes_back(source: Source, images: Sequence[FoundImage], wanted: NewImage) -> bool:
-    """Whether a service goes to an older commit, as far as that is known."""
-    git, target = source.git, ImageReference(wanted.repository, wanted.tag, wanted.digest)
-    then, *now = (commit_of(git, one, None) for one in (target, *(image.reference for image in images)))
-    known = [commit for commit in (then, *now) if commit]
-    graph = git.history(known) if len(known) == len(images) + 1 else None
-    return graph is None or any(graph.is_ancestor(then or "", commit or "") for commit in now)
-
-
-def _is_at(now: ImageReference, wanted: NewImage) -> bool:
-    digest = wanted.digest or (wanted.refresh if now.digest else None)
-    return now.tag == wanted.tag and digest in (None, now.digest)
+def _changed_since(images: Sequence[FoundImage], edit: Edit) -> str:
+    """Return what somebody did to a service after a release, "" where they did nothing."""
+    for image in images:
+        if image.reference.tag != edit.after.tag:
+            return f"went on to {image.reference.version}"
+        if image.hold is not None:
+            return f"is held: {image.hold}"
+    return ""
 
 
 def _current(stretches: Sequence[Deployed]) -> ImageReference | None:
@@ -182,29 +163,6 @@ def _running(service: Service, stretches: Sequence[Deployed]) -> ImageReference:
     return running
 
 
-def _verified(
-    registry: Registry | None, service: Service, wanted: ImageReference, others: Iterable[Deployed]
-) -> NewImage:
-    """Return the image to write, which the registry must have: by its digest, where it was deployed by that."""
-    there = _digest(registry, wanted) if registry else None
-    if registry and there is None:
-        left = [one.reference for one in others if one.reference != wanted][:_ASKED]
-        tags = [one.version for one in islice((one for one in left if _digest(registry, one)), _SHOWN)]
-        hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
-        raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")
-    if wanted.tag is None:
-        return NewImage(service.repository, None, digest=wanted.digest)
-    return NewImage(service.repository, wanted.tag, refresh=wanted.digest or there)
-
-
-def _digest(registry: Registry, reference: ImageReference) -> Digest | None:
-    try:
-        image = registry.image(reference.repository, reference.digest or reference.tag or LATEST)
-    except UnavailableError as error:
-        raise UnavailableError(error.message, f"--no-verify rolls back without asking. {error.hint}") from error
-    return image.digest if image else None
-
-
 def _deployed_then(
     source: Source, services: Sequence[Service], tip: Tip, histories: Histories, to: str | int
 ) -> dict[str, ImageReference]:
@@ -235,7 +193,3 @@ def _first_release(histories: Histories) -> str:
     return (
         f"the first release was {first.name[:7]}, at {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(first.time))}."
     )
-
-
-def _why_left(then: ImageReference | None) -> str:
-    return f"was deployed with {then.version}, which may be any image" if then else "was not deployed then"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TypeVar
 
+from orbit_release.core.blame import outage, rollback_command
 from orbit_release.core.health import Failed, Look, Past, Relation, Verdict, Waiting, judge
 from orbit_release.core.observation import Observation
 from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
@@ -32,15 +33,23 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """How it ended, what was seen last (None: nothing), after how many seconds; Waiting: the time was over."""
+    """How the wait for a revision ended, what was seen last (None: nothing), after how many seconds.
 
+    Waiting: the time was over. `images` has, by service, the references that must run; `rollback` is the command that
+    takes back what is to blame, or "".
+    """
+
+    application: str
+    revision: str
     verdict: Verdict
     look: Look | None
     seconds: float
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rollback: str = ""
 
 
 def wait(
+    application: str,
     wanted: Wanted,
     observe: Callable[[bool], Observation],
     *,
@@ -53,7 +62,7 @@ def wait(
     `observe` asks Argo CD, after a refresh if it is given True; `tell` is called with what is waited for, once per
     change. An answer that asking again does not mend is an error; one that may come later is waited for.
     """
-    watch = _Watch(wanted, observe)
+    watch = _Watch(application, wanted, observe)
     begun, told = clock.now(), ""
     while True:
         seen = _within(begun + timeout - clock.now(), watch.look)
@@ -97,6 +106,7 @@ def _within(seconds: float, action: Callable[[], T]) -> T | None:
 class _Watch:
     """What is known from one look to the next."""
 
+    application: str
     wanted: Wanted
     observe: Callable[[bool], Observation]
     verdict: Verdict = field(default_factory=lambda: Waiting("an answer"))
@@ -131,28 +141,35 @@ class _Watch:
     def waited(self, seconds: float) -> Waited:
         is_ours = self.last and self.last.compared is Relation.OURS
         images = self.wanted.images(self.last.observation if self.last and is_ours else None)
-        return Waited(self.verdict, self.last, seconds, images)
+        failed, revision = self.verdict if isinstance(self.verdict, Failed) else None, self.wanted.revision
+        rollback = rollback_command(failed, self.last, revision) if failed and self.last else ""
+        return Waited(self.application, revision, self.verdict, self.last, seconds, images, rollback)
 
 
-def fault_of(waited: Waited, wanted: Wanted, application: str) -> OrbitReleaseError | None:
+def fault_of(waited: Waited) -> OrbitReleaseError | None:
     """Return what there is to complain about, with what to do next; None if all is well."""
-    if isinstance(waited.verdict, Failed):
-        resource = waited.verdict.resource
-        what = f"{application} does not run {wanted.revision[:7]}: {resource or 'Argo CD'}: {waited.verdict.message}"
-        back = wanted.rollback(resource, waited.look)
-        if back:
-            return UnhealthyError(what, back)
-        return UnhealthyError(what, f"no release is to blame: argocd app get {application} says more.")
-    if isinstance(waited.verdict, Waiting):
-        message = f"timed out after {waited.seconds:.0f} s: {application} still waits for {waited.verdict.reason}"
-        return TimedOutError(message, _late_hint(waited, application))
+    verdict, application = waited.verdict, waited.application
+    if isinstance(verdict, Failed):
+        what = f"{application} does not run {waited.revision[:7]}: {verdict.resource or 'Argo CD'}: {verdict.message}"
+        return UnhealthyError(what, _rollback_hint(waited))
+    if isinstance(verdict, Waiting):
+        message = f"timed out after {waited.seconds:.0f} s: {application} still waits for {verdict.reason}"
+        return TimedOutError(message, _late_hint(waited))
     return None
 
 
-def _late_hint(waited: Waited, application: str) -> str:
+def _rollback_hint(waited: Waited) -> str:
+    if not waited.rollback:
+        return f"no release is to blame: argocd app get {waited.application} says more."
+    elsewhere = outage(waited.look) if waited.look else None
+    look_there = f"{elsewhere} is {elsewhere.health} as well, look at that first; " if elsewhere else ""
+    return f"{look_there}{waited.rollback}"
+
+
+def _late_hint(waited: Waited) -> str:
     if waited.look is None:
         return "check ARGOCD_SERVER and the network."
     seen = waited.look.observation
     if seen.sync == "OutOfSync" and not seen.is_running:
-        return f"is auto-sync off? orbit-release doctor --only argocd; or: argocd app sync {application}"
-    return f"argocd app get {application} says more; a longer time: --timeout 20m."
+        return f"is auto-sync off? orbit-release doctor --only argocd; or: argocd app sync {waited.application}"
+    return f"argocd app get {waited.application} says more; a longer time: --timeout 20m."

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orbit_release.adapters.git.clone import Tip
 from orbit_release.core.health import Look, Relation
-from orbit_release.core.observation import Observation, Resource
+from orbit_release.core.observation import Observation
 from orbit_release.core.service import Service
-from orbit_release.core.workload import Workload, is_of, running_images, workloads
+from orbit_release.core.workload import owners, running_images, workloads
 from orbit_release.errors import NotFoundError
 from orbit_release.flows.source import Source, manifests
 
@@ -20,11 +20,14 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the manifests of a commit say of the services, by name: their references, and those that must run."""
+    """What the manifests of a commit say of the services, by name: their references, and those that must run.
+
+    `owners` are the services that a workload, by kind and name, runs images of.
+    """
 
     references: Mapping[str, frozenset[str]]
     running: Mapping[str, tuple[str, ...]]
-    workloads: Sequence[Workload]
+    owners: Mapping[tuple[str, str], tuple[str, ...]]
 
 
 @dataclass
@@ -60,26 +63,19 @@ class Wanted:
         """Tell how an observation stands to the wanted revision."""
         compared = self._relation(observation.revision)
         operated = self._relation(observation.operation.revision if observation.operation else "")
-        if compared is not Relation.OURS:
-            return Look(observation, compared, operated)
-        images = [image for some in self.images(observation).values() for image in some]
-        return Look(observation, compared, operated, tuple(images), self._replaced_by(observation.revision))
+        is_ours = compared is Relation.OURS
+        seen = observation.revision if is_ours else self.revision
+        released = tuple(name for name, references in self.released(seen).items() if references)
+        look = Look(observation, compared, operated, released=released, owners=self.state(seen).owners)
+        if not is_ours:
+            return look
+        images = tuple(image for some in self.images(observation).values() for image in some)
+        return replace(look, images=images, replaced_by=self._replaced_by(seen))
 
     def images(self, ours: Observation | None = None) -> Mapping[str, tuple[str, ...]]:
         """Return, by service, the references that must run at the wanted revision, or at a descendant that is seen."""
-        return self.state(ours.revision if ours else self.revision).running
-
-    def rollback(self, resource: Resource | None, look: Look | None = None) -> str:
-        """Return the command that takes back what is to blame, "" where no release since the wanted one is."""
-        seen = look.observation.revision if look and look.compared is Relation.OURS else self.revision
-        released = [name for name, references in self.released(seen).items() if references]
-        ours = self._services_of(resource, seen) if resource else []
-        names = [name for name in ours if name in released]
-        if not ours and not (resource and resource.health):  # a sync that failed, on whatever it was
-            names = released
-        if len(names) == 1:
-            return f"orbit-release rollback {names[0]}"
-        return f"orbit-release rollback --all --to {self.revision[:7]}^" if names else ""
+        running = self.state(ours.revision if ours else self.revision).running
+        return {one.name: running[one.name] for one in self.services}
 
     def state(self, commit: str) -> _State:
         """Return what the manifests of a commit say of the services."""
@@ -98,9 +94,10 @@ class Wanted:
         tip = Tip(self.tip.branch, commit, None)
         found = self.source.deployed(tip)
         among = list(workloads(manifests(self.source.git, tip, self.source.config.manifests)))
-        references = {one.name: frozenset(str(i.reference) for i in found[one.repository]) for one in self.services}
-        running = {one.name: running_images(found[one.repository], among) for one in self.services}
-        return _State(references, running, among)
+        services = self.source.config.services
+        references = {one.name: frozenset(str(i.reference) for i in found[one.repository]) for one in services}
+        running = {one.name: running_images(found[one.repository], among) for one in services}
+        return _State(references, running, owners(among, services))
 
     def _relation(self, revision: str) -> Relation:
         if not revision:
@@ -130,14 +127,11 @@ class Wanted:
 
     def _replaced_by(self, revision: str) -> str | None:
         """Return the newest commit of the manifests at a descendant that has none of our references any more."""
-        ours = frozenset[str]().union(*self.released(self.revision).values())
-        there = frozenset[str]().union(*self.state(revision).references.values())
+        ours, there = self._all(self.released(self.revision)), self._all(self.state(revision).references)
         return _newest(self.source, revision) if revision != self.revision and ours and not ours & there else None
 
-    def _services_of(self, resource: Resource, commit: str) -> list[str]:
-        users = [one for one in self.state(commit).workloads if (one.kind, one.name) == (resource.kind, resource.name)]
-        images = [image for user in users for image in user.images]
-        return [one.name for one in self.services if any(is_of(image, str(one.repository)) for image in images)]
+    def _all(self, references: Mapping[str, frozenset[str]]) -> frozenset[str]:
+        return frozenset[str]().union(*(references[one.name] for one in self.services))
 
 
 def _named(source: Source, revision: str) -> str:

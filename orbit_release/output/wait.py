@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orbit_release import output
-from orbit_release.core.health import Failed, Look, Ready, Superseded, Waiting, missing_images
+from orbit_release.core.health import Failed, Look, Ready, Superseded, Verdict, Waiting, missing_images
 from orbit_release.core.image import ImageReference
-from orbit_release.core.text import printable
+from orbit_release.core.text import code, markdown_table, printable
+from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.flows.wait import Waited
 
 _MARGIN = 12  # columns of the spinner and the time
+_TITLES = {"ready": "Live", "superseded": "Superseded", "failed": "Not live", "timed out": "Not live in time"}
 
 
 @contextmanager
@@ -39,20 +41,49 @@ def waiting(application: str, *, terminal: bool) -> Iterator[Callable[[str], Non
         yield show
 
 
-def show_wait(waited: Waited, revision: str, application: str, rollback: str, shape: str) -> None:
+def show_wait(waited: Waited, shape: str) -> None:
     """Print how a wait ended; with the shape `told`, in words only."""
     if shape == "json":
-        click.echo(output.to_json(_document(waited, revision, application, rollback)))
+        click.echo(output.to_json(wait_document(waited)))
         return
     if shape == "table":
         rows = [(name, _version(image), _state(waited.look, image)) for name, image in _pairs(waited)]
         click.echo(output.table(("SERVICE", "TAG", "STATE"), rows))
     if isinstance(waited.verdict, Ready):
-        seen = waited.look.observation.revision if waited.look else revision
-        there = f", by its descendant {seen[:7]}" if seen != revision else ""
-        output.say(f"{application} runs {revision[:7]}{there}, after {waited.seconds:.0f} s")
+        there = f", by its descendant {_seen(waited)[:7]}" if _seen(waited) != waited.revision else ""
+        output.say(f"{waited.application} runs {waited.revision[:7]}{there}, after {waited.seconds:.0f} s")
     elif isinstance(waited.verdict, Superseded):
-        output.say(f"{revision[:7]} is superseded by {waited.verdict.commit[:7]}")
+        output.say(f"{waited.revision[:7]} is superseded by {waited.verdict.commit[:7]}")
+
+
+def _seen(waited: Waited) -> str:
+    return waited.look.observation.revision if waited.look else waited.revision
+
+
+def summarize_wait(waited: Waited, file: str | None) -> None:
+    """Add how a wait ended to the summary of a step."""
+    title = f"{_TITLES[_outcome(waited.verdict)]}: {code(waited.application)} at {code(waited.revision[:7])}"
+    said = _message(waited.verdict)
+    rows = [(code(name), code(_version(image)), _state(waited.look, image)) for name, image in _pairs(waited)]
+    table = markdown_table(("Service", "Tag", "State"), rows)
+    output.summarize(file, "\n\n".join(filter(None, (f"### {title}", code(said), table))) + "\n")
+
+
+def summarize_unknown(error: OrbitReleaseError, file: str | None) -> None:
+    """Add to the summary of a step why nobody can tell how a wait would end."""
+    output.summarize(file, f"### Not known whether it is live\n\n{code(error.message)}\n\n")
+
+
+def _message(verdict: Verdict) -> str:
+    match verdict:
+        case Failed(resource, message):
+            return f"{resource}: {message}" if resource else message
+        case Waiting(reason):
+            return f"it still waits for {reason}"
+        case Superseded(commit):
+            return f"by {commit[:7]}"
+        case _:
+            return ""
 
 
 def _pairs(waited: Waited) -> Iterator[tuple[str, str]]:
@@ -72,18 +103,19 @@ def _state(look: Look | None, image: str) -> str:
     return "missing" if image in missing_images(look) else "running"
 
 
-def _document(waited: Waited, revision: str, application: str, rollback: str) -> dict[str, Any]:
+def wait_document(waited: Waited) -> dict[str, Any]:
+    """Return how a wait ended as plain data."""
     verdict, look = waited.verdict, waited.look
     seen, failed = look.observation if look else None, verdict if isinstance(verdict, Failed) else None
     operation = seen.operation if seen else None
     return {
-        "application": application,
-        "revision": revision,
+        "application": waited.application,
+        "revision": waited.revision,
         "outcome": _outcome(verdict),
         "message": failed.message if failed else verdict.reason if isinstance(verdict, Waiting) else None,
         "resource": str(failed.resource) if failed and failed.resource else None,
         "superseded_by": verdict.commit if isinstance(verdict, Superseded) else None,
-        "rollback": rollback or None,
+        "rollback": waited.rollback or None,
         "seconds": int(waited.seconds),
         "seen": {
             "revision": seen.revision or None,
@@ -99,6 +131,6 @@ def _document(waited: Waited, revision: str, application: str, rollback: str) ->
     }
 
 
-def _outcome(verdict: object) -> str:
+def _outcome(verdict: Verdict) -> str:
     names = {Ready: "ready", Superseded: "superseded", Failed: "failed", Waiting: "timed out"}
     return names[type(verdict)]

@@ -19,6 +19,7 @@ from orbit_release.errors import NotFoundError
 from orbit_release.flows import bump, hold, rollback
 from orbit_release.flows.history import history
 from orbit_release.flows.publish import through_git
+from orbit_release.flows.put_back import Hold
 from orbit_release.flows.release import Publishing
 from orbit_release.flows.source import Source
 from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, environment, git, sha
@@ -64,7 +65,7 @@ class World:
                 case "release":
                     self.release(name)
                 case "rollback" | "no hold":
-                    how = rollback.Hold(kind == "rollback")
+                    how = Hold(kind == "rollback")
                     rollback.rollback(self.source, service, None, registry=None, publishing=self.publishing, hold=how)
                 case "hold":
                     hold.hold(self.source, [service], "why", everything=False, publishing=self.publishing)

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -30,11 +30,22 @@ from orbit_release.flows.source import Source
 from orbit_release.flows.wait import Clock, Waited, fault_of, wait
 from orbit_release.flows.wanted import Wanted
 from tests.certificates import certificate_file, server_context
-from tests.integration.conftest import NOBODY
+from tests.integration.argocd import (
+    DENIED_RESOURCE,
+    FAILED_HOOK,
+    ILL,
+    NOBODY,
+    RUNNING,
+    SEEN,
+    Serve,
+    World,
+    build,
+    synced,
+)
 from tests.integration.monorepo import CONFIG, FOLDER, MANIFEST, Monorepo, environment, git
 from tests.integration.test_schema import document
 from tests.servers.argocd import BAD_GATEWAY, LOGIN, PAGE, TO_HTTPS, TOKEN, Reply
-from tests.servers.argocd_life import Cut, Hang, LivingServer, Stage, Step
+from tests.servers.argocd_life import Cut, Hang, LivingServer, Step
 from tests.servers.serving import serving
 
 ADDRESS = "https://github.com/octo/orbit"
@@ -45,75 +56,13 @@ TOO_MANY = Reply(429, b"slow down")
 NO_BACKEND = Reply(404, b"404 page not found\n")
 DENIED = Reply.problem(403, 7, "permission denied")
 GONE = Reply.problem(404, 5, 'applications.argoproj.io "orbit" not found')
-ILL = ("Degraded", 'Deployment "api" exceeded its progress deadline')
-FAILED_HOOK = {
-    "group": "batch", "version": "v1", "kind": "Job", "namespace": "orbit", "name": "migrate", "status": "Synced",
-    "message": "Job has reached the specified backoff limit", "hookType": "PreSync", "hookPhase": "Failed",
-    "syncPhase": "PreSync",
-}  # fmt: skip
-DENIED_RESOURCE = {
-    "group": "", "version": "v1", "kind": "ConfigMap", "namespace": "orbit", "name": "settings",
-    "status": "SyncFailed", "message": "admission webhook denied the request",
-}  # fmt: skip
 BROKEN = {"ComparisonError": "Failed to load target state: kustomize build failed"}
 FLAKE = {"ComparisonError": "Failed to load target state: rpc error: code = Unavailable"}
-
-
-@dataclass
-class World:
-    """A monorepo, whose `ours` released api; `docs` came after it, then `web`, and `replaced` released api again."""
-
-    repo: Monorepo
-    commits: dict[str, str]
-
-    @property
-    def ours(self) -> str:
-        return self.commits["ours"]
-
-    def images(self, name: str) -> tuple[str, ...]:
-        """Return what the manifests of a commit run."""
-        found = [git(self.repo.origin, "show", f"{self.commits[name]}:{FOLDER}/{one}.yaml") for one in SERVICES]
-        return tuple(line.split()[1] for text in found for line in text.splitlines() if "image: " in line)
-
-    def at(self, name: str, **changes: Any) -> Stage:
-        """Return an application that runs what a commit says, but for some changes."""
-        commit = self.commits[name]
-        healthy = {"Deployment/api": ("Healthy", ""), "StatefulSet/db": ("Healthy", "")}
-        stage = Stage(commit, operated=commit, images=self.images(name), health=healthy)
-        named = {key: self.commits.get(text, text) for key, text in changes.items() if key in ("revision", "operated")}
-        return replace(stage, **{**changes, **named})
-
-    def ill(self, name: str, **changes: Any) -> Stage:
-        return self.at(name, **{"health": {"Deployment/api": ILL}, "since": 25, **changes})
-
-    def unread(self, errors: dict[str, str], reconciled: int) -> Stage:
-        """Return an application whose manifests Argo CD cannot read: it names no revision."""
-        return self.at("old", revision="", sync="Unknown", errors=errors, reconciled=reconciled)
-
-
-SERVICES = ("web", "api", "worker")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return build(tmp_path_factory.mktemp("world"))
-
-
-def build(folder: Path) -> World:
-    repo = Monorepo.create(folder, NOBODY)
-    settings = CONFIG.format(host=NOBODY) + "argocd: {application: orbit, project: applications}\n"
-    repo.push("argocd", {"orbit-release.yaml": settings})
-    commits = {"old": repo.deploy(web="sha-0000001", api="sha-0000001", worker="sha-0000001")}
-    repo.git("branch", "other")
-    commits["ours"] = repo.deploy(api="sha-0000002")
-    commits["docs"] = repo.push("docs", {"README.md": "read me"})
-    commits["web"] = repo.deploy(web="sha-0000003")
-    commits["replaced"] = repo.deploy(api="sha-0000003")
-    repo.git("checkout", "-q", "other")
-    commits["other"] = repo.commit("other", {f"{FOLDER}/api.yaml": MANIFEST.format(name="api", host=NOBODY, tag="v2")})
-    repo.git("push", "-q", "origin", "other")
-    repo.git("checkout", "-q", "main")
-    return World(repo, commits)
 
 
 class Time:
@@ -185,10 +134,10 @@ def live(
             observe = lambda refresh: api.observe(name, ours, project=project, refresh=refresh)  # noqa: E731
             clock = Clock(time.now, time.sleep)
             try:
-                ended: Any = wait(wanted, observe, timeout=timeout, clock=clock, tell=told.append)
+                ended: Any = wait(name, wanted, observe, timeout=timeout, clock=clock, tell=told.append)
             except OrbitReleaseError as error:
                 ended = error
-            fault = fault_of(ended, wanted, name) if isinstance(ended, Waited) else None
+            fault = fault_of(ended) if isinstance(ended, Waited) else None
     assert living.violations == []
     assert all(later - earlier >= 1 for earlier, later in pairwise(living.asked))
     assert time.seconds <= timeout
@@ -198,8 +147,6 @@ def live(
 
 
 Script = Callable[[World], list[Step]]
-RUNNING: dict[str, Any] = {"phase": "Running", "ended": None, "message": "waiting for completion of hook"}
-SEEN: dict[str, Any] = {"operated": "old", "sync": "OutOfSync"}  # compared with ours, and not synced yet
 
 LIVES: list[tuple[str, Script, type, str]] = [
     ("runs ours", lambda w: [w.at("ours")], Ready, ""),
@@ -251,6 +198,9 @@ LIVES: list[tuple[str, Script, type, str]] = [
     ("a database turns Degraded",
      lambda w: [w.at("old"), w.at("ours", health={"StatefulSet/db": ("Degraded", "no disk")}, since=25)],
      Failed, "StatefulSet/db: no disk\nno release is to blame: argocd app get orbit"),
+    ("a database turns Degraded with ours",
+     lambda w: [w.at("old"), w.ill("ours", health={"Deployment/api": ILL, "Alert/db": ("Degraded", "no disk")})],
+     Failed, "Alert/db is Degraded as well, look at that first; orbit-release rollback api"),
     ("a service that was not released turns Degraded",
      lambda w: [w.at("old"), w.at("ours", health={"Deployment/web": ILL}, since=25)],
      Failed, "no release is to blame"),
@@ -416,25 +366,6 @@ def test_a_service_that_no_manifest_names_is_not_found(tmp_path: Path) -> None:
 # The command
 
 
-Serve = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Return what serves a life, and returns the environment that leads there."""
-    opened: list[Any] = []
-
-    def start(*life: Step) -> dict[str, Any]:
-        server = LivingServer(*life)
-        opened.append(serving(server, server.stopping))
-        opened[-1].__enter__()
-        return {"ARGOCD_SERVER": server.host, "ARGOCD_AUTH_TOKEN": TOKEN, "ARGOCD_OPTS": "--plaintext"}
-
-    yield start
-    for one in opened:
-        one.__exit__(None, None, None)
-
-
 def test_ready_is_told_as_a_table(world: World, serve: Serve) -> None:
     ran = world.repo.run("wait", "--revision", world.ours, **serve(world.at("docs")))
     assert (ran.code, ran.out.splitlines()) == (
@@ -549,19 +480,13 @@ def test_an_application_is_found_by_what_it_syncs(tmp_path: Path, serve: Serve) 
 RELEASES = [("bump", "api", "sha-0000009"), ("rollback", "api"), ("bump", "api", "sha-0000003")]
 
 
-def synced(world: World, phase: str) -> Stage:
-    """Return the application that has synced the newest commit, whoever published it."""
-    world.commits["released"] = git(world.repo.origin, "rev-parse", "main")
-    return world.at("released", phase=phase)
-
-
 @pytest.mark.parametrize(("phase", "code"), [("Succeeded", 0), ("Failed", 10)])
 @pytest.mark.parametrize("command", RELEASES, ids=["bump", "rollback", "nothing to do"])
 def test_a_release_is_waited_for_once_it_is_published(
     tmp_path: Path, serve: Serve, command: tuple[str, ...], phase: str, code: int
 ) -> None:
     world = build(tmp_path)
-    known = serve(lambda: synced(world, phase))
+    known = serve(lambda: synced(world, phase=phase))
     options = ("--allow-unmerged",) if command[0] == "bump" else ()
     ran = world.repo.run(*command, *options, "--no-verify", "--wait", **known)
     assert ran.code == code, ran.err
@@ -572,9 +497,7 @@ def test_a_release_is_waited_for_once_it_is_published(
 
 def test_with_json_there_is_one_document(tmp_path: Path, serve: Serve) -> None:
     world = build(tmp_path)
-    ran = world.repo.run(
-        "rollback", "api", "--no-verify", "--wait", "--format", "json", **serve(lambda: synced(world, "Succeeded"))
-    )
+    ran = world.repo.run("rollback", "api", "--no-verify", "--wait", "--format", "json", **serve(lambda: synced(world)))
     assert document(ran, "bump")["commit"] == world.commits["released"]
 
 

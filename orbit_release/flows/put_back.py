@@ -1,0 +1,134 @@
+"""Services go back: images that the registry still has are put into the manifests, with the marks of holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from orbit_release.adapters.git.clone import Tip
+from orbit_release.core.history import Deployed, is_fixed
+from orbit_release.core.image import LATEST, Digest, ImageReference
+from orbit_release.core.manifest import FoundImage, NewImage
+from orbit_release.core.service import Service
+from orbit_release.errors import NotFoundError, UnavailableError
+from orbit_release.flows.hold import unmarked
+from orbit_release.flows.plan import side_by_side
+from orbit_release.flows.release import Published, Publishing, release_on
+from orbit_release.flows.source import Source, commit_of
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.registry import Registry
+
+_SHOWN = 5  # tags in a hint
+_ASKED = 20  # tags that the registry is asked about for it
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What a rollback did: the release (None: nothing to do), and why it left services as they are, by name.
+
+    `instead` says why no service was to be rolled back at all. `loose` are the services where no mark could be placed,
+    and whether they went back, which holds them as well.
+    """
+
+    published: Published | None
+    left: Mapping[str, str] = field(default_factory=dict)
+    loose: Mapping[str, bool] = field(default_factory=dict)
+    instead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Whether what is rolled back is held, and why; without a reason, for what it ran before."""
+
+    wanted: bool
+    reason: str = ""
+
+    def mark(self, images: Sequence[FoundImage], tip: Tip, *, back: bool) -> tuple[str | None, ...]:
+        """Return the mark for a service's images at a tip, or nothing where it stays as it is."""
+        if self.wanted:
+            way = "rolled back from" if back else "put back by hand, from"
+            return (self.reason or f"{way} {images[0].reference.version}",)
+        if back:
+            return (f"no, after {tip.commit[:7]}",)  # which tells it from the mark of another time
+        return (None,) if any(image.hold is not None for image in images) else ()
+
+
+def put_all_back(
+    source: Source,
+    tip: Tip,
+    wanted: Mapping[Service, ImageReference | None],
+    *,
+    registry: Registry | None,
+    publishing: Publishing,
+    hold: Hold,
+) -> tuple[Rolled, bool]:
+    """Put services back to references (None: there is none), those left out that may be any image.
+
+    The second value is False if somebody was faster.
+    """
+    fixed = [(service, reference) for service, reference in wanted.items() if reference and is_fixed(reference)]
+    checked = side_by_side(lambda pair: verified(registry, *pair, others=()), fixed)
+    images = {service: image for (service, _), image in zip(fixed, checked, strict=True)}
+    left = {service.name: _why_left(reference) for service, reference in wanted.items() if service not in images}
+    rolled, done = put_back(source, tip, images, publishing, hold)
+    return replace(rolled, left=left), done
+
+
+def put_back(
+    source: Source, tip: Tip, images: Mapping[Service, NewImage], publishing: Publishing, hold: Hold
+) -> tuple[Rolled, bool]:
+    """Publish images in the place of what is deployed; the second value is False if somebody was faster."""
+    found = source.deployed(tip)
+    moving = [one for one in images if not all(_is_at(i.reference, images[one]) for i in found[one.repository])]
+    back = {one.name: _goes_back(source, found[one.repository], images[one]) for one in moving}
+    marks = {
+        one.repository: mark for one in moving for mark in hold.mark(found[one.repository], tip, back=back[one.name])
+    }
+    wanted = [images[one] for one in moving]
+    published, done = release_on(source, tip, wanted, publishing, marks=marks, verb="rollback")
+    loose = unmarked(moving, published.release) if published else []
+    return Rolled(published, loose={name: back[name] for name in loose}), done
+
+
+def _goes_back(source: Source, images: Sequence[FoundImage], wanted: NewImage) -> bool:
+    """Whether a service goes to an older commit, as far as that is known."""
+    git, target = source.git, ImageReference(wanted.repository, wanted.tag, wanted.digest)
+    then, *now = (commit_of(git, one, None) for one in (target, *(image.reference for image in images)))
+    known = [commit for commit in (then, *now) if commit]
+    graph = git.history(known) if len(known) == len(images) + 1 else None
+    return graph is None or any(graph.is_ancestor(then or "", commit or "") for commit in now)
+
+
+def _is_at(now: ImageReference, wanted: NewImage) -> bool:
+    digest = wanted.digest or (wanted.refresh if now.digest else None)
+    return now.tag == wanted.tag and digest in (None, now.digest)
+
+
+def verified(
+    registry: Registry | None, service: Service, wanted: ImageReference, others: Iterable[Deployed]
+) -> NewImage:
+    """Return the image to write, which the registry must have: by its digest, where it was deployed by that."""
+    there = _digest(registry, wanted) if registry else None
+    if registry and there is None:
+        left = [one.reference for one in others if one.reference != wanted][:_ASKED]
+        tags = [one.version for one in islice((one for one in left if _digest(registry, one)), _SHOWN)]
+        hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
+        raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")
+    if wanted.tag is None:
+        return NewImage(service.repository, None, digest=wanted.digest)
+    return NewImage(service.repository, wanted.tag, refresh=wanted.digest or there)
+
+
+def _digest(registry: Registry, reference: ImageReference) -> Digest | None:
+    try:
+        image = registry.image(reference.repository, reference.digest or reference.tag or LATEST)
+    except UnavailableError as error:
+        raise UnavailableError(error.message, f"--no-verify rolls back without asking. {error.hint}") from error
+    return image.digest if image else None
+
+
+def _why_left(then: ImageReference | None) -> str:
+    return f"was deployed with {then.version}, which may be any image" if then else "was not deployed then"

@@ -1,0 +1,196 @@
+"""`bump --wait --rollback-on-failure`: what turns Degraded with a release goes back, and nothing else ever does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.argocd import DENIED_RESOURCE, FAILED_HOOK, ILL, RUNNING, Serve, World, build, synced
+from tests.integration.monorepo import FOLDER, Ran, git, pushed
+from tests.integration.test_schema import document
+from tests.servers.argocd_life import Stage
+
+Health = Mapping[str, tuple[str, str]]
+API, WEB, WELL = "Deployment/api", "Deployment/web", ("Healthy", "")
+OPTIONS = ("--wait", "--rollback-on-failure", "--allow-unmerged", "--no-verify")
+# What Argo CD makes of a wave that does not become healthy.
+WAVE = {
+    "group": "apps", "version": "v1", "kind": "Deployment", "namespace": "orbit", "name": "api", "status": "Synced",
+    "message": ILL[1], "hookPhase": "Failed", "syncPhase": "Sync",
+}  # fmt: skip
+UNSUCCESSFUL = {"phase": "Failed", "message": "one or more synchronization tasks completed unsuccessfully"}
+
+
+def failed(world: World, health: Health, **changes: Any) -> Stage:
+    """Return the application whose sync of the newest commit failed, with resources in some health since then."""
+    results = (WAVE,) if health.get(API) == ILL else ()
+    return synced(world, **{**UNSUCCESSFUL, "results": results, "health": health, "since": 25, **changes})
+
+
+def bump(world: World, known: Mapping[str, Any], *words: str) -> Ran:
+    return world.repo.run("bump", *(words or ("api", "sha-0000009")), *OPTIONS, **known)
+
+
+def image_line(world: World, service: str) -> str:
+    text = world.repo.at_origin(f"{FOLDER}/{service}.yaml")
+    return next(line for line in text.splitlines() if "image: " in line).strip().removeprefix("image: ")
+
+
+def subjects(world: World) -> list[str]:
+    """Return what was committed after the releases of the world, the oldest first."""
+    since = f"{world.commits['replaced']}..main"
+    return git(world.repo.origin, "log", "--reverse", "--format=%s", since).splitlines()
+
+
+def test_what_turned_degraded_goes_back_and_is_held(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    ran = bump(world, serve(lambda: failed(world, {API: ILL, "StatefulSet/db": WELL})))
+    released, back = world.commits["released"], git(world.repo.origin, "rev-parse", "main")
+    assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009", "rollback: api sha-0000003"]), ran.err
+    assert (
+        image_line(world, "api")
+        == f"{world.repo.host}/orbit/api:sha-0000003 # held: Degraded with release {released[:7]}"
+    )
+    assert [line for line in ran.err.splitlines() if line.startswith("published ")] == [
+        f"published {released[:7]} on main",
+        f"published {back[:7]} on main",
+    ]
+    assert ran.err.splitlines()[-3:] == [
+        f"api is held: Degraded with release {released[:7]}; once it is mended: orbit-release unhold api",
+        f"error: orbit does not run {released[:7]}: Deployment/api: {ILL[1]}",
+        f"hint: {back[:7]} took it back. orbit-release wait tells when that runs.",
+    ]
+    again = world.repo.run("bump", "api", "sha-0000009", "--allow-unmerged", "--no-verify")
+    assert (again.code, "api is held" in again.err) == (12, True)
+
+
+def test_both_commits_are_in_the_document(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    ran = bump(world, serve(lambda: failed(world, {API: ILL})), "api", "sha-0000009", "--format", "json")
+    found = document(ran, "bump")
+    assert (ran.code, found["commit"], found["wait"]["outcome"]) == (10, world.commits["released"], "failed")
+    assert found["rolled_back"]["commit"] == git(world.repo.origin, "rev-parse", "main")
+    assert [(one["before"], one["after"]) for one in found["rolled_back"]["edits"]] == [
+        (f"{world.repo.host}/orbit/api:sha-0000009", f"{world.repo.host}/orbit/api:sha-0000003")
+    ]
+
+
+def test_of_several_services_only_those_go_back_that_turned_degraded(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    ran = bump(world, serve(lambda: failed(world, {API: ILL, WEB: WELL})), "web", "sha-0000009", "api", "sha-0000009")
+    assert (ran.code, subjects(world)) == (10, ["release: 2 services sha-0000009", "rollback: api sha-0000003"])
+    assert world.repo.deployed() == {"web": "sha-0000009", "api": "sha-0000003", "worker": "sha-0000001"}
+
+
+DATABASE, FULL = "StatefulSet/db", ("Degraded", "no disk")
+PROGRESSING = ("Progressing", "Waiting for 1 pods to be ready...")
+NOTHING: list[tuple[str, Callable[[World], Stage], str]] = [
+    ("a database is Degraded", lambda w: failed(w, {DATABASE: FULL, API: WELL}), "StatefulSet/db is no"),
+    ("a database is Degraded, and so is ours", lambda w: failed(w, {API: ILL, DATABASE: FULL}),
+     "StatefulSet/db is Degraded as well"),
+    ("a database has lost its pods, and ours waits for it", lambda w: failed(w, {API: ILL, DATABASE: PROGRESSING}),
+     "StatefulSet/db is Progressing as well"),
+    ("a service that was not released is Degraded", lambda w: failed(w, {WEB: ILL, API: WELL}), "Deployment/web is no"),
+    ("ours was Degraded before", lambda w: failed(w, {API: ILL}, since=5), "Deployment/api is no"),
+    ("a hook failed", lambda w: failed(w, {API: WELL}, results=(FAILED_HOOK,)), "Job/migrate is no workload"),
+    ("a resource was refused", lambda w: failed(w, {API: WELL}, results=(DENIED_RESOURCE,)),
+     "ConfigMap/settings is no"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "why"), [row[1:] for row in NOTHING], ids=[row[0] for row in NOTHING])
+def test_in_doubt_nothing_is_rolled_back(
+    tmp_path: Path, serve: Serve, stage: Callable[[World], Stage], why: str
+) -> None:
+    world = build(tmp_path)
+    ran = bump(world, serve(lambda: stage(world)))
+    assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009"])
+    assert f"nothing is rolled back: {why}" in ran.err
+
+
+def test_what_only_shows_the_pods_behind_it_is_no_outage_of_its_own(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    scaler = {"HorizontalPodAutoscaler/api": ("Degraded", "unable to get metrics"), "Service/api": PROGRESSING}
+    bump(world, serve(lambda: failed(world, {API: ILL, **scaler})))
+    assert subjects(world)[1:] == ["rollback: api sha-0000003"]
+
+
+def test_what_was_not_released_here_is_not_rolled_back(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    ran = bump(world, serve(lambda: failed(world, {API: ILL})), "api", "sha-0000003")
+    assert (ran.code, subjects(world)) == (10, [])
+    assert "nothing is rolled back: nothing was released here" in ran.err
+    assert ran.err.splitlines()[-1] == "hint: orbit-release rollback api"
+
+
+def test_a_release_that_does_well_or_is_late_is_not_rolled_back(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    assert bump(world, serve(lambda: synced(world))).code == 0
+    late = bump(world, serve(lambda: synced(world, **RUNNING)), "web", "sha-0000009", "--timeout", "1s")
+    assert (late.code, subjects(world)) == (11, ["release: api sha-0000009", "release: web sha-0000009"])
+
+
+def test_what_somebody_did_in_the_meantime_is_theirs(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    elsewhere = replace(world.repo, clone=tmp_path / "elsewhere")
+
+    def meanwhile() -> Stage:
+        stage = failed(world, {API: ILL, WEB: ILL, "Deployment/worker": ILL})
+        git(tmp_path, "clone", "-q", str(world.repo.origin), str(elsewhere.clone))
+        elsewhere.deploy(api="sha-000000a")
+        assert elsewhere.run("hold", "web", "-m", "somebody looks at it").code == 0
+        return stage
+
+    ran = bump(world, serve(meanwhile), "api", "sha-0000009", "web", "sha-0000009", "worker", "sha-0000009")
+    assert (ran.code, world.repo.deployed()) == (
+        10,
+        {"api": "sha-000000a", "web": "sha-0000009", "worker": "sha-0000001"},
+    )
+    assert "api stays: it went on to sha-000000a" in ran.err
+    assert "web stays: it is held: somebody looks at it" in ran.err
+    assert subjects(world)[-1] == "rollback: worker sha-0000001"
+
+
+def test_there_must_be_something_to_go_back_to(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    world.repo.deploy(api="latest")
+    ran = bump(world, serve(lambda: failed(world, {API: ILL})))
+    assert (ran.code, world.repo.deployed()["api"]) == (10, "sha-0000009")
+    assert "api stays: it was deployed with latest, which may be any image" in ran.err
+
+
+def test_an_image_that_is_gone_is_not_put_back(tmp_path: Path, serve: Serve, registry_host: str) -> None:
+    world = build(tmp_path, f"{registry_host}/{uuid4().hex}")
+    commit = world.repo.git("rev-parse", "HEAD")
+    pushed(world.repo, "api", commit)
+    words = ("bump", "api", f"sha-{commit[:7]}", "--wait", "--rollback-on-failure")
+    ran = world.repo.run(*words, **serve(lambda: failed(world, {API: ILL})))
+    assert (ran.code, len(subjects(world))) == (10, 1), ran.err
+    assert "api:sha-0000003 is not in the registry any more" in ran.err
+    assert ran.err.splitlines()[-1] == "hint: orbit-release rollback api"
+
+
+def test_the_summary_of_a_step_tells_it(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    summary = tmp_path / "summary"
+    known = serve(lambda: failed(world, {API: ILL}, results=(FAILED_HOOK,)))
+    bump(world, {**known, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
+    headings = [line for line in summary.read_text().splitlines() if line.startswith("### ")]
+    released = world.commits["released"][:7]
+    assert headings == [
+        "### `release: api sha-0000009` on `main`",
+        f"### Not live: `orbit` at `{released}`",
+        "### `rollback: api sha-0000003` on `main`",
+    ]
+    assert f"`Job/migrate: {FAILED_HOOK['message']}`" in summary.read_text()
+
+
+def test_it_goes_with_wait_alone(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    ran = world.repo.run("bump", "api", "sha-0000009", "--rollback-on-failure")
+    assert (ran.code, "--rollback-on-failure goes with --wait" in ran.err, subjects(world)) == (2, True, [])
