@@ -123,18 +123,15 @@ class Awaited:
 
         What a program reads of it is added to a document; without `words` stdout is left to that.
         """
-        from orbit_release.core.health import Failed
-        from orbit_release.errors import UnhealthyError
         from orbit_release.flows.wait import fault_of
         from orbit_release.output.wait import show_wait, wait_document
 
         waited = self.wait(services, published.landed.commit if published else None)
         document["wait"] = wait_document(waited)
         show_wait(waited, "table" if words else "told")
-        fault, verdict, look = fault_of(waited), waited.verdict, waited.look
-        if fault and on_failure and isinstance(verdict, Failed) and look:
-            fault = UnhealthyError(fault.message, on_failure(verdict, look, published, document) or fault.hint)
-        if fault:
+        if fault := fault_of(waited):
+            if on_failure:
+                fault.hint = on_failure(waited, published, document) or fault.hint
             raise fault
 
     def _application(self) -> str:

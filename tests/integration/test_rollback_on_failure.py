@@ -63,10 +63,18 @@ def test_what_turned_degraded_goes_back_and_is_held(tmp_path: Path, serve: Serve
     assert ran.err.splitlines()[-3:] == [
         f"api is held: Degraded with release {released[:7]}; once it is mended: orbit-release unhold api",
         f"error: orbit does not run {released[:7]}: Deployment/api: {ILL[1]}",
-        f"hint: {back[:7]} took it back. orbit-release wait tells when that runs.",
+        f"hint: {back[:7]} took it back; when it runs tells: orbit-release wait",
     ]
     again = world.repo.run("bump", "api", "sha-0000009", "--allow-unmerged", "--no-verify")
     assert (again.code, "api is held" in again.err) == (12, True)
+
+
+def test_a_sync_that_is_tried_again_stands_in_the_way_of_the_rollback(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    retried = {"phase": "Running", "ended": None, "retries": 1, "message": "Retrying attempt #1 at 7:33PM."}
+    ran = bump(world, serve(lambda: failed(world, {API: ILL}, requested=True, **retried)))
+    assert ran.code == 10
+    assert ran.err.splitlines()[-1].endswith("argocd app terminate-op orbit; when it runs tells: orbit-release wait")
 
 
 def test_both_commits_are_in_the_document(tmp_path: Path, serve: Serve) -> None:
