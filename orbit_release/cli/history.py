@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.session import Session, complete_service, services_argument
+from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.git.clone import Tip
     from orbit_release.flows.source import Source
-    from orbit_release.flows.status import Statuses
+    from orbit_release.flows.status import Seen, Statuses
 
 _PATIENCE = 10.0  # seconds that a status waits for a system that does not answer
 
@@ -57,19 +58,28 @@ def history_command(
 @click.command("status")
 @services_argument
 @click.option("--fetch", is_flag=True, help="Ask the remote where the release branch stands now.")
-@click.option("--exit-code", "strict", is_flag=True, help="End with 1 if a service is behind or its image is missing.")
+@click.option(
+    "--exit-code",
+    "strict",
+    is_flag=True,
+    help="End with 1 if a service is behind, its image is missing or it is not well.",
+)
+@click.option("--live", is_flag=True, help="Ask Argo CD what runs, too.")
 @click.option("--offline", is_flag=True, help="Ask neither the registry nor GitHub.")
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
 def status_command(
-    session: Session, /, names: tuple[str, ...], *, fetch: bool, strict: bool, offline: bool, format: str
+    session: Session, /, names: tuple[str, ...], *, fetch: bool, strict: bool, live: bool, offline: bool, format: str
 ) -> None:
-    """Show what is deployed, since when, how far behind it is, and what is held."""
+    """Show what is deployed, since when, how far behind it is, and what is held; with --live also what runs."""
     from orbit_release.output.history import show_status
 
-    found, _ = _look(session, session.source(), names, fetch=fetch, offline=offline)
-    show_status(found, time.time(), format)
-    if strict and any(one.is_behind for one in found.services):
+    if live and offline:
+        raise UsageError("--live asks Argo CD", "leave out --live or --offline.")
+    found, _ = _look(session, session.source(), names, fetch=fetch, offline=offline, live=live)
+    show_status(found, time.time(), format, live=live)
+    ill = live and not all(one.live and one.live.is_well for one in found.services if one.deployed)
+    if strict and (ill or any(one.is_behind for one in found.services)):
         raise click.exceptions.Exit(1)
 
 
@@ -103,7 +113,7 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
 
 
 def _look(
-    session: Session, source: Source, names: Sequence[str], *, fetch: bool, offline: bool
+    session: Session, source: Source, names: Sequence[str], *, fetch: bool, offline: bool, live: bool = False
 ) -> tuple[Statuses, Tip]:
     """Return how services stand, and the tip of the release branch that this is true of."""
     from orbit_release.flows.status import status
@@ -119,6 +129,21 @@ def _look(
         tip,
         registry=None if offline else session.registry(budget=_PATIENCE),
         pull_requests=(lambda: github.open_releases(tip.branch)) if github else None,
+        application=_application(session, source) if live else None,
         unasked=left_out,
     )
     return found, tip
+
+
+def _application(session: Session, source: Source) -> Callable[[], Seen]:
+    """Return what asks Argo CD for its application."""
+    from orbit_release.cli.argocd import application_name, argocd_server, released
+    from orbit_release.flows.status import Seen
+
+    server, ours, names = argocd_server(None, _PATIENCE), released(session, source), source.config.argocd
+
+    def seen() -> Seen:
+        name = application_name(server, source, ours)
+        return Seen(name, server.observe(name, ours, project=names.project, namespace=names.namespace))
+
+    return seen

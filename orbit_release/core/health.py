@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from orbit_release.core.observation import Observation, Operation, Resource
+from orbit_release.core.workload import not_running
 
 _DIGITS = 7
 _BROKEN = ("Failed", "Error")
@@ -231,15 +232,8 @@ def _health_reason(observation: Observation) -> str:
 
 
 def missing_images(look: Look) -> list[str]:
-    """Return the references that must run and do not; of one with a digest, the tag beside it says nothing."""
-    running = {_identity(image) for image in look.observation.images}
-    return [image for image in look.images if _identity(image) not in running]
-
-
-def _identity(image: str) -> str:
-    named, at, digest = image.partition("@")
-    slash, colon = named.rfind("/"), named.rfind(":")
-    return f"{named[:colon] if colon > slash else named}@{digest}" if at else image
+    """Return the references that must run and do not."""
+    return not_running(look.images, look.observation.images)
 
 
 def _images_reason(look: Look) -> str:

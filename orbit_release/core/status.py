@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orbit_release.core.history import Deployed
 from orbit_release.core.image import Digest, Tag
+from orbit_release.core.live import Live
 from orbit_release.core.plan import Action
 from orbit_release.core.service import Service
 
@@ -16,7 +17,8 @@ class Status:
 
     `behind` counts the commits between what is deployed and `target`, the tag that the next release would deploy.
     `digest` is what the registry has under the deployed tag; `missing`: it has nothing there. `hold` is the reason
-    of a hold. `pull_request` is the address of an open one that would change the service's tag.
+    of a hold. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
+    cluster runs of it.
     """
 
     service: Service
@@ -29,6 +31,7 @@ class Status:
     digest: Digest | None = None
     missing: bool = False
     pull_request: str = ""
+    live: Live | None = None
 
     @property
     def is_behind(self) -> bool:

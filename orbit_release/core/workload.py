@@ -64,3 +64,15 @@ def owners(among: Iterable[Workload], services: Iterable[Service]) -> Mapping[tu
 def is_of(image: str, repository: str) -> bool:
     """Whether a reference, as it is written, is one to a repository."""
     return image.partition("@")[0] == repository or image.startswith((f"{repository}:", f"{repository}@"))
+
+
+def not_running(wanted: Iterable[str], running: Iterable[str]) -> list[str]:
+    """Return the references that are not among others; of one with a digest, the tag beside it says nothing."""
+    there = {_identity(image) for image in running}
+    return [image for image in wanted if _identity(image) not in there]
+
+
+def _identity(image: str) -> str:
+    named, at, digest = image.partition("@")
+    slash, colon = named.rfind("/"), named.rfind(":")
+    return f"{named[:colon] if colon > slash else named}@{digest}" if at else image

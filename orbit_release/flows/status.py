@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.core.history import Deployed
 from orbit_release.core.image import ImageReference, Repository
+from orbit_release.core.live import live
+from orbit_release.core.observation import Observation
 from orbit_release.core.plan import Action, ServicePlan
 from orbit_release.core.service import Service
 from orbit_release.core.status import Status
+from orbit_release.core.workload import owners, running_images, workloads
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import plan, plan_unheld, side_by_side
-from orbit_release.flows.source import Source
+from orbit_release.flows.source import Source, manifests
 
 if TYPE_CHECKING:
     from orbit_release.adapters.github import PullRequest
@@ -24,11 +27,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """How the services stand, what was deployed before, and what could not be asked, each with the reason."""
+    """How the services stand, what was deployed before, and what could not be asked, each with the reason.
+
+    `application` is Argo CD's as a whole; None if it was not asked.
+    """
 
     services: tuple[Status, ...]
     histories: Mapping[str, Sequence[Deployed]]
     unasked: tuple[str, ...]
+    application: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An application of Argo CD as it is now."""
+
+    name: str
+    observation: Observation
 
 
 def status(
@@ -38,9 +53,10 @@ def status(
     *,
     registry: Registry | None,
     pull_requests: Callable[[], Sequence[PullRequest]] | None,
+    application: Callable[[], Seen] | None = None,
     unasked: Sequence[str] = (),
 ) -> Statuses:
-    """Tell how services stand at the tip of the release branch; without a registry or GitHub, what git knows.
+    """Tell how services stand at the tip of the release branch; without a registry, GitHub or Argo CD, what git knows.
 
     `unasked` tells why one of them is not there.
     """
@@ -54,7 +70,10 @@ def status(
         found = side_by_side(lambda one: _with_image(registry, one, reasons), found)
     if pull_requests:
         found = _with_pull_requests(source, tip, found, pull_requests, reasons)
-    return Statuses(tuple(found), histories, tuple(reasons))
+    seen = _seen(application, reasons) if application else None
+    if seen:
+        found = _with_live(source, tip, found, seen.observation)
+    return Statuses(tuple(found), histories, tuple(reasons), seen)
 
 
 def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Deployed]) -> Status:
@@ -102,6 +121,27 @@ def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
     return (
         {repository for repository, references in after.items() if references != before[repository]} if base else set()
     )
+
+
+def _seen(application: Callable[[], Seen], unasked: dict[str, None]) -> Seen | None:
+    try:
+        return application()
+    except OrbitReleaseError as error:
+        unasked[f"Argo CD: {error.message}"] = None
+        return None
+
+
+def _with_live(source: Source, tip: Tip, found: Sequence[Status], seen: Observation) -> list[Status]:
+    among = list(workloads(manifests(source.git, tip, source.config.manifests)))
+    owned, deployed = owners(among, [one.service for one in found]), source.deployed(tip)
+
+    def with_live(one: Status) -> Status:
+        images = deployed[one.service.repository]
+        resources = [each for each in seen.resources if one.service.name in owned.get((each.kind, each.name), ())]
+        names = [str(image.reference) for image in images]
+        return replace(one, live=live(one.service.repository, names, running_images(images, among), resources, seen))
+
+    return [with_live(one) for one in found]
 
 
 def _references(source: Source, commit: str | None) -> Mapping[Repository, frozenset[ImageReference]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +14,14 @@ from orbit_release.core.history import Deployed
 from orbit_release.core.image import ImageReference
 from orbit_release.core.plan import Action
 from orbit_release.core.status import Status
-from orbit_release.core.text import age
+from orbit_release.core.text import age, printable
 
 if TYPE_CHECKING:
-    from orbit_release.flows.status import Statuses
+    from orbit_release.core.live import Live
+    from orbit_release.flows.status import Seen, Statuses
 
 _DIGITS = 12  # of a digest, in a table
+_DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{_DIGITS}}})[0-9a-f]+")
 
 Release = tuple[str, Deployed]  # with the service's name
 
@@ -95,28 +98,79 @@ def _release_document(name: str, one: Deployed, now: float, address: str) -> dic
     }
 
 
-def show_status(found: Statuses, now: float, shape: str) -> None:
-    """Print how the services stand, and what could not be asked."""
+def show_status(found: Statuses, now: float, shape: str, *, live: bool) -> None:
+    """Print how the services stand, and what could not be asked; `live` says whether what runs was asked for."""
     for unasked in found.unasked:
         output.say(f"not asked: {unasked}")
     if shape == "json":
-        services = [_status_document(one) for one in found.services]
-        click.echo(output.to_json({"services": services, "unasked": list(found.unasked)}))
-    else:
-        rows = [_status_row(one, now) for one in found.services]
-        click.echo(output.table(("SERVICE", "DEPLOYED", "SINCE (UTC)", "AGE", "IMAGE", "STATE"), rows))
+        click.echo(output.to_json(_statuses_document(found)))
+        return
+    if found.application:
+        output.say(_application(found.application))
+    columns = ("LIVE", "SYNC", "HEALTH") if live else ()
+    rows = [_status_row(one, now, live=live) for one in found.services]
+    click.echo(output.table(("SERVICE", "DEPLOYED", *columns, "SINCE (UTC)", "AGE", "IMAGE", "STATE"), rows))
 
 
-def _status_row(one: Status, now: float) -> Sequence[str]:
+def _status_row(one: Status, now: float, *, live: bool) -> Sequence[str]:
     since = one.deployed.since.time if one.deployed else None
     return (
         one.service.name,
         version(one.deployed.reference) if one.deployed else "-",
+        *(_live(one) if live else ()),
         moment(since) if since is not None else "-",
         age(int(now) - since) if since is not None else "-",
         _image(one),
-        state(one) + (f", proposed: {one.pull_request}" if one.pull_request else ""),
+        "; ".join((state(one) + (f", proposed: {one.pull_request}" if one.pull_request else ""), *_difference(one))),
     )
+
+
+def _application(seen: Seen) -> str:
+    found = seen.observation
+    stands = f"{found.sync or 'of unknown sync'}, {found.health or 'of unknown health'}"
+    return printable(f"{seen.name} at {found.revision[:7] or 'no revision'}: {'; '.join((stands, *found.errors))}")
+
+
+def _live(one: Status) -> Sequence[str]:
+    if one.live is None:
+        return ("?", "?", "?")
+    return (_tags(one, one.live.images) or "-", one.live.sync or "?", one.live.health or "?")
+
+
+def _tags(one: Status, images: Sequence[str]) -> str:
+    repository = str(one.service.repository)
+    found = [_DIGEST.sub(r"\1", image.removeprefix(repository).removeprefix(":").removeprefix("@")) for image in images]
+    return ", ".join(found)
+
+
+def _difference(one: Status) -> Iterator[str]:
+    """Yield in words how what runs differs from what is deployed, and what ails it."""
+    if one.live is None:
+        return
+    missing, other = _tags(one, one.live.missing), _tags(one, one.live.other)
+    if missing:
+        yield f"{missing} does not run" + (f", {other} does" if other else "")
+    elif other:
+        yield f"{other} runs as well"
+    if one.live.health != "Healthy" and one.live.message:
+        yield one.live.message
+
+
+def _statuses_document(found: Statuses) -> dict[str, Any]:
+    seen = found.application.observation if found.application else None
+    return {
+        "services": [_status_document(one) for one in found.services],
+        "application": {
+            "name": found.application.name,
+            "revision": seen.revision or None,
+            "sync": seen.sync or None,
+            "health": seen.health or None,
+            "errors": list(seen.errors),
+        }
+        if found.application and seen
+        else None,
+        "unasked": list(found.unasked),
+    }
 
 
 def _image(one: Status) -> str:
@@ -148,4 +202,16 @@ def _status_document(one: Status) -> dict[str, Any]:
         "digest": str(one.digest) if one.digest else None,
         "missing": one.missing if one.digest or one.missing else None,
         "pull_request": one.pull_request or None,
+        "live": _live_document(one.live) if one.live else None,
+    }
+
+
+def _live_document(live: Live) -> dict[str, Any]:
+    return {
+        "images": list(live.images),
+        "missing": list(live.missing),
+        "other": list(live.other),
+        "sync": live.sync or None,
+        "health": live.health or None,
+        "message": live.message or None,
     }

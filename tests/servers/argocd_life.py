@@ -32,7 +32,8 @@ def at(second: int) -> str:
 class Stage:
     """How the application is: compared with `revision`, synced by an operation at `operated`.
 
-    Times are seconds since the life's begin; `health` goes by resource, as `Kind/name: (status, message)`.
+    Times are seconds since the life's begin; `health` goes by resource, as `Kind/name: (status, message)`, and
+    `drifted` names those that are OutOfSync.
     """
 
     revision: str = ""
@@ -51,6 +52,7 @@ class Stage:
     results: tuple[Mapping[str, str], ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     sources: int = 1
+    drifted: tuple[str, ...] = ()
 
     def document(self, name: str) -> dict[str, Any]:
         found = application(name)
@@ -89,7 +91,8 @@ class Stage:
     def _resource(self, name: str, health: tuple[str, str]) -> dict[str, Any]:
         kind, _, own = name.partition("/")
         shown = {"status": health[0], **({"message": health[1]} if health[1] else {})}
-        return {"group": "apps", "kind": kind, "name": own, "namespace": "orbit", "status": "Synced", "health": shown}
+        sync = "OutOfSync" if name in self.drifted else "Synced"
+        return {"group": "apps", "kind": kind, "name": own, "namespace": "orbit", "status": sync, "health": shown}
 
     def _operation(self) -> dict[str, Any]:
         ended = {} if self.ended is None else {"finishedAt": at(self.ended)}
