@@ -13,6 +13,7 @@ import urllib3
 
 from orbit_release.core.argocd import Application, Connection, Released, position
 from orbit_release.core.observation import Observation
+from orbit_release.core.text import without
 from orbit_release.errors import (
     AccessError,
     InvalidError,
@@ -128,7 +129,8 @@ class ArgoCD:
 
     def _refused(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
         said = body.get("message") if isinstance(body, dict) else None
-        what = str(said or f"HTTP {status}")
+        secrets = (self._token, *(value for _, value in self._connection.headers))  # a proxy may quote what it got
+        what = without(secrets, str(said or f"HTTP {status}"))
         if status == 401:  # noqa: PLR2004
             return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
         if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)

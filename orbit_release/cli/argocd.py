@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from orbit_release import output
 from orbit_release.errors import AccessError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def argocd_server(server: str | None, seconds: float) -> ArgoCD:
     """Return the server of an option, of the environment, or of the argocd command's own configuration file."""
     from orbit_release.adapters.argocd import TOKEN_HINT, ArgoCD
-    from orbit_release.core.argocd import Connection, option
+    from orbit_release.core.argocd import Connection, option, secrets
 
     address, token, options = _named(server)
     login = None if address and token else _login(address, option(options, "argocd-context"))
@@ -29,6 +30,8 @@ def argocd_server(server: str | None, seconds: float) -> ArgoCD:
     token = token or (login.token if login else "")
     if not token:
         raise AccessError("Argo CD's API needs a token in ARGOCD_AUTH_TOKEN", TOKEN_HINT)
+    for secret in (token, *secrets(options)) if output.in_actions() else ():
+        output.mask(secret, "")
     more = f"{login.options} " if login else ""
     return ArgoCD(Connection.parse(address or (login.server if login else ""), more + options), token, seconds=seconds)
 

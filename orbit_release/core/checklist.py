@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from orbit_release.errors import OrbitReleaseError
 
 GROUPS = ("git", "github", "registry", "builder", "doppler", "dns", "certificate", "argocd", "nfs")
 _SHOWN = 5
-_HIDDEN = "***"
 
 
 class State(StrEnum):
@@ -74,14 +73,6 @@ def completed(check: Check, lines: Sequence[Line], error: OrbitReleaseError | No
     told = [broken(check.group, first, error)]
     told += [unchecked(check.group, name, f"{check.group}/{first} failed", "mend that first.") for name in others]
     return (*lines, *told)
-
-
-def without(secrets: Iterable[str], line: Line) -> Line:
-    """Blot secrets out of what foreign systems said."""
-    what, fix = line.what, line.fix
-    for secret in filter(None, secrets):
-        what, fix = what.replace(secret, _HIDDEN), fix.replace(secret, _HIDDEN)
-    return replace(line, what=what, fix=fix)
 
 
 def listed(names: Iterable[object]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orbit_release.core.image import Digest, Repository, Tag
+from orbit_release.core.text import without
 from orbit_release.errors import InvalidError
 
 # A registry that is not offered the type of a tag's OCI manifest answers 404, as if there were no such tag.
@@ -174,9 +175,7 @@ def complaint(content: bytes, secrets: Iterable[str] = ()) -> str:
             pass
         case _:
             return ""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return plain(text)
+    return plain(without(secrets, text))
 
 
 def plain(text: str) -> str:

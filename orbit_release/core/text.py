@@ -15,6 +15,13 @@ def printable(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(c) in _HIDDEN else c for c in text)
 
 
+def without(secrets: Iterable[str], text: str) -> str:
+    """Return foreign text with secrets blotted out, which whoever wrote it may have quoted."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
 def code(text: str) -> str:
     """Return foreign text as code in GitHub's Markdown, also within a table.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 
-from orbit_release.core.checklist import Check, Line, completed, without
+from orbit_release.core.checklist import Check, Line, completed
+from orbit_release.core.text import without
 from orbit_release.errors import OrbitReleaseError, UnavailableError
 
 
@@ -21,8 +22,9 @@ def doctor(checks: Sequence[Check], *, seconds: float, secrets: Iterable[str] = 
     for run in runs:
         Thread(target=run.go, daemon=True).start()  # a daemon: who hangs must not keep the program from ending
     wait([run.ended for run in runs], timeout=seconds)
-    hidden = sorted(filter(None, secrets), key=len, reverse=True)
-    return tuple(without(hidden, line) for run in runs for line in run.told(seconds))
+    hidden = tuple(secrets)
+    told = (line for run in runs for line in run.told(seconds))
+    return tuple(replace(line, what=without(hidden, line.what), fix=without(hidden, line.fix)) for line in told)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from orbit_release.core.argocd import (
     sync_line,
 )
 from orbit_release.core.certificate import Certificate, certificate_line
-from orbit_release.core.checklist import Line, State, directory_lines, failed, keys_line, without
+from orbit_release.core.checklist import Line, State, directory_lines, keys_line
 from orbit_release.core.image import ImageReference
 from orbit_release.core.pull import Found, images_line, pull_line
 from orbit_release.errors import UsageError
@@ -279,11 +279,6 @@ def test_the_secrets_among_the_options() -> None:
     assert (option(options, "auth-token"), option(options, "server")) == ("tok", "")
     assert "hush" not in repr(Connection.parse("a", options))
     assert list(secrets("--header 'open")) == []
-
-
-def test_secrets_are_blotted_out_of_lines() -> None:
-    line = without(["abc", "", "abcdef"], failed("a", "b", "said abc", "use abc"))
-    assert (line.what, line.fix) == ("said ***", "use ***")
 
 
 def test_directories_are_told_with_the_command_that_checks_them() -> None:

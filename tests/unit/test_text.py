@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from markdown_it import MarkdownIt
 
-from orbit_release.core.text import code, markdown_table, printable
+from orbit_release.core.text import code, markdown_table, printable, without
 
 MARKUP = [
     "|",
@@ -85,3 +85,7 @@ def test_ordinary_text_stays_readable_in_the_source_as_well(text: str) -> None:
 
 def test_no_text_is_no_code() -> None:
     assert code("") == ""
+
+
+def test_secrets_are_blotted_out_the_longest_first() -> None:
+    assert without(["abc", "", "abcdef"], "said abc, abcdef") == "said ***, ***"

@@ -36,6 +36,8 @@ class Site:
     broken_attestations: list[str] = field(default_factory=list)  # and images whose next attestation does
     logins: list[str] = field(default_factory=list)
     attested: list[tuple[str, str]] = field(default_factory=list)  # image without tag, digest
+    variables: dict[str, str] = field(default_factory=dict)  # of the repository or an environment, as are
+    secrets: dict[str, str] = field(default_factory=dict)
 
     @property
     def remote(self) -> str:

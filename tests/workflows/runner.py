@@ -211,7 +211,9 @@ class Run:
         machine.variables |= texts_of(self.nodes[name].get("env"), contexts)
         steps = Steps(machine, contexts).play(self.nodes[name]["steps"])
         outputs = texts_of(self.nodes[name].get("outputs"), {**contexts, "steps": steps.results})
-        assert self.site.token not in "".join(outputs.values()), "GitHub drops outputs that hold a secret"
+        secrets = {self.site.token, *self.site.secrets.values()}
+        dropped = [name for name, text in outputs.items() if any(secret in text for secret in secrets)]
+        assert dropped == [], "GitHub drops outputs that hold a secret"
         result = "failure" if steps.failed else "success"
         told = (tuple(machine.annotations), machine.summary, machine.log)
         return Job(leg.name, result, leg.group, outputs, steps.outcomes, *told)
@@ -256,7 +258,8 @@ class Run:
     def _contexts(self, name: str) -> dict[str, Any]:
         outputs = {one: self.jobs[one][-1].outputs for one in self.needs(name)}
         needs = {one: {"result": self.result_of(one), "outputs": found} for one, found in outputs.items()}
-        return {"github": self.github, "inputs": self.inputs, "needs": needs, "vars": {}}
+        own = {"vars": self.site.variables, "secrets": self.site.secrets}
+        return {"github": self.github, "inputs": self.inputs, "needs": needs, **own}
 
     @property
     def github(self) -> dict[str, Any]:
