@@ -62,7 +62,7 @@ def history_command(
     "--exit-code",
     "strict",
     is_flag=True,
-    help="End with 1 if a service is behind, its image is missing or it is not well.",
+    help="End with 1 if a service is behind, its image is missing or, with --live, it does not run well.",
 )
 @click.option("--live", is_flag=True, help="Ask Argo CD what runs, too.")
 @click.option("--offline", is_flag=True, help="Ask neither the registry nor GitHub.")

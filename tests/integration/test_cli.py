@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import shutil
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import pytest
 
 from orbit_release import __version__
 from tests.integration.monorepo import CONFIG, FOLDER, SERVICES, Monorepo, Ran, environment, git, sha
+from tests.integration.terminal import terminal
 
 COMMANDS = ("plan", "build", "bump", "demo")
 SECRET = "s3cr3t"
@@ -33,30 +32,6 @@ def assert_two_lines(ran: Ran, code: int, *words: str) -> None:
     assert [line.partition(": ")[0] for line in ran.err.splitlines()] == ["error", "hint"], ran.err
     assert [word for word in words if word not in ran.err] == []
     assert "\x1b" not in ran.err
-
-
-def terminal(repo: Monorepo, *arguments: str, answers: str = "", **extra: str) -> Ran:
-    """Run orbit-release with a terminal on every side, on which a person types ahead."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "orbit_release", *arguments],
-        cwd=repo.clone,
-        env=environment(TERM="xterm", **extra),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.write(ours, answers.encode())
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            shown += chunk
-    except OSError:  # how Linux says that the other side is closed
-        pass
-    os.close(ours)
-    return Ran(process.wait(60), shown.decode(), "")
 
 
 def tip(repo: Monorepo) -> str:

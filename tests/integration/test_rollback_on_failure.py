@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.argocd import DENIED_RESOURCE, FAILED_HOOK, ILL, RUNNING, Serve, World, build, synced
 from tests.integration.monorepo import FOLDER, Ran, git, pushed
+from tests.integration.terminal import terminal
 from tests.integration.test_schema import document
 from tests.servers.argocd_life import Stage
 
@@ -75,6 +76,13 @@ def test_a_sync_that_is_tried_again_stands_in_the_way_of_the_rollback(tmp_path: 
     ran = bump(world, serve(lambda: failed(world, {API: ILL}, requested=True, **retried)))
     assert ran.code == 10
     assert ran.err.splitlines()[-1].endswith("argocd app terminate-op orbit; when it runs tells: orbit-release wait")
+
+
+def test_a_person_is_asked_for_the_release_alone(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    known = serve(lambda: failed(world, {API: ILL}))
+    ran = terminal(world.repo, "bump", "api", "sha-0000009", *OPTIONS, answers="y\nn\n", **known)
+    assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009", "rollback: api sha-0000003"]), ran.out
 
 
 def test_both_commits_are_in_the_document(tmp_path: Path, serve: Serve) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -43,6 +40,7 @@ from tests.integration.argocd import (
     synced,
 )
 from tests.integration.monorepo import CONFIG, FOLDER, MANIFEST, Monorepo, environment, git
+from tests.integration.terminal import terminal
 from tests.integration.test_schema import document
 from tests.servers.argocd import BAD_GATEWAY, LOGIN, PAGE, TO_HTTPS, TOKEN, Reply
 from tests.servers.argocd_life import Cut, Hang, LivingServer, Step
@@ -511,27 +509,10 @@ def test_nothing_is_published_that_cannot_be_waited_for(world: World, tmp_path: 
     assert world.repo.run("rollback", "api", "--no-verify", "--wait", "--dry-run", **nothing).code == 0
 
 
-def on_terminal(repo: Monorepo, *arguments: str, **extra: str) -> str:
-    """Run the command with its narrative on a terminal, and return what was written there."""
-    master, slave = pty.openpty()
-    command = [sys.executable, "-m", "orbit_release", *arguments]
-    with subprocess.Popen(
-        command, cwd=repo.clone, env=environment(**extra), stdin=slave, stdout=subprocess.DEVNULL, stderr=slave
-    ):
-        os.close(slave)
-        told = b""
-        with suppress(OSError):  # the other end is closed
-            while some := os.read(master, 4096):
-                told += some
-    os.close(master)
-    return told.decode()
-
-
 def test_a_terminal_shows_one_live_line_and_foreign_text_moves_no_cursor(world: World, serve: Serve) -> None:
     running = world.at("ours", **{**RUNNING, "message": "\x1b[2J hook"})
-    told = on_terminal(
-        world.repo, "wait", "--revision", world.ours, **serve(running, world.at("ours")), TERM="xterm", COLUMNS="200"
-    )
+    known = serve(running, world.at("ours"))
+    told = terminal(world.repo, "wait", "--revision", world.ours, **known, COLUMNS="200").out
     assert "orbit waits for the operation to end: \ufffd[2J hook" in told
     assert f"orbit runs {world.ours[:7]}, after " in told.splitlines()[-1]
 
