@@ -5,6 +5,7 @@ https://argo-cd.readthedocs.io/en/stable/developer-guide/api-docs/
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -13,7 +14,7 @@ import urllib3
 
 from orbit_release.core.argocd import Application, Connection, Released, position
 from orbit_release.core.observation import Observation
-from orbit_release.core.text import without
+from orbit_release.core.text import reason_of, short_line, without
 from orbit_release.errors import (
     AccessError,
     InvalidError,
@@ -21,12 +22,15 @@ from orbit_release.errors import (
     OrbitReleaseError,
     UnavailableError,
     UnusableError,
+    UsageError,
 )
 
 TOKEN_HINT = "ARGOCD_AUTH_TOKEN=$(argocd account generate-token --account NAME), or that of `argocd login`."  # noqa: S105  (says how to get one)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _FIELDS = "items.metadata.name,items.metadata.annotations,items.spec"
-_RETRY_HINT = 'check ARGOCD_SERVER and the network; for a server that is not public see README.md, "doctor".'
+_RETRY_HINT = 'check ARGOCD_SERVER and the network; see "An Argo CD that is not public" in README.md.'
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure")
+_SHORTEST_SECRET = 8
 _PROJECT_HINT = "check `argocd.application` and `argocd.project` in orbit-release.yaml, and the token's role."
 _LOGIN_HINT = "an access proxy is in front of it: give its headers by ARGOCD_OPTS=\"--header 'NAME: VALUE'\"."
 
@@ -37,7 +41,9 @@ class ArgoCD:
     def __init__(self, connection: Connection, token: str, *, seconds: float) -> None:
         """Know how to reach it; `seconds`: how long an answer may take."""
         if not token.isascii() or not token.isprintable():
-            raise AccessError("ARGOCD_AUTH_TOKEN is no token", TOKEN_HINT)
+            raise AccessError("ARGOCD_AUTH_TOKEN has signs that no token has", TOKEN_HINT)
+        if connection.server_certificate and not os.access(connection.server_certificate, os.R_OK):
+            raise UsageError(f"{connection.server_certificate} cannot be read", "name the file of its certificate.")
         if not connection.verify:  # somebody asked for it
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._connection, self._token, self._seconds = connection, token, seconds
@@ -114,12 +120,15 @@ class ArgoCD:
                 raise self._unreached(error) from error
 
     def _unreached(self, error: Exception) -> UnavailableError:
-        if isinstance(error, requests.exceptions.SSLError):
+        text = str(error)
+        if "CERTIFICATE_VERIFY_FAILED" in text:
             hint = 'name its authority by REQUESTS_CA_BUNDLE, or by ARGOCD_OPTS="--server-crt FILE" or --insecure.'
             return UnusableError(f"{self.host}: its certificate is not trusted", hint)
+        if any(word in text for word in _NO_TLS):
+            return UnusableError(f"{self.host} does not speak TLS", 'is it ARGOCD_OPTS="--plaintext"?')
         if isinstance(error, requests.Timeout):
             return UnavailableError(f"{self.host} does not answer within {self._seconds:.0f} s", _RETRY_HINT)
-        return UnavailableError(f"{self.host} cannot be reached: {type(error).__name__}", _RETRY_HINT)
+        return UnavailableError(f"{self.host} cannot be reached: {reason_of(error)}", _RETRY_HINT)
 
     def _redirected(self, answer: requests.Response) -> OrbitReleaseError:
         target = urlsplit(urljoin(answer.url, answer.headers["Location"]))
@@ -129,8 +138,9 @@ class ArgoCD:
 
     def _refused(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
         said = body.get("message") if isinstance(body, dict) else None
-        secrets = (self._token, *(value for _, value in self._connection.headers))  # a proxy may quote what it got
-        what = without(secrets, str(said or f"HTTP {status}"))
+        # A proxy may quote what it got; what is very short is a word.
+        secrets = (self._token, *(value for _, value in self._connection.headers if len(value) >= _SHORTEST_SECRET))
+        what = without(secrets, short_line(str(said or f"HTTP {status}")))
         if status == 401:  # noqa: PLR2004
             return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
         if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)

@@ -23,6 +23,7 @@ from orbit_release.core.challenge import Challenge, parse_token
 from orbit_release.core.credentials import Credentials, DockerConfig, parse_helper_answer, server_name
 from orbit_release.core.distribution import GHCR, Origin
 from orbit_release.core.image import Digest, Repository, Tag
+from orbit_release.core.text import reason_of
 from orbit_release.errors import (
     AccessError,
     ConfigurationError,
@@ -143,7 +144,7 @@ class _Transport:
             answer = self._once(request, authorization, deadline)
         except (requests.RequestException, HTTPError, ValueError) as error:  # ValueError: a redirect to no address
             unconnected = bool(error.args) and isinstance(error.args[0], MaxRetryError)
-            return _Fault(_reason(error), _TRIES_TO_CONNECT if unconnected else _TRIES)
+            return _Fault(reason_of(error), _TRIES_TO_CONNECT if unconnected else _TRIES)
         if answer.status not in _PASSING:
             return answer
         asked, date = answer.headers.get("Retry-After", ""), answer.headers.get("Date", "")
@@ -184,18 +185,6 @@ class _Transport:
 
 def _odd(origin: Origin, what: str) -> UnavailableError:
     return UnavailableError(f"{origin.netloc} {what}", _ODD_HINT)
-
-
-def _reason(error: Exception) -> str:
-    """Name the innermost cause; the outer ones quote addresses, which may be signed."""
-    root: BaseException = error
-    while inner := root.__cause__ or root.__context__:
-        root = inner
-    if isinstance(root, TimeoutError | requests.Timeout):
-        return "timed out"
-    if isinstance(root, OSError) and root.strerror:
-        return root.strerror
-    return type(root).__name__ if isinstance(root, requests.RequestException) else distribution.plain(str(root))
 
 
 class Registry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from orbit_release import output
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from orbit_release.cli.session import Session
     from orbit_release.core.argocd import Released
     from orbit_release.core.login import Login
+    from orbit_release.core.observation import Seen
     from orbit_release.flows.source import Source
 
 
@@ -26,7 +28,7 @@ def argocd_server(server: str | None, seconds: float) -> ArgoCD:
     address, token, options = _named(server)
     login = None if address and token else _login(address, option(options, "argocd-context"))
     if not (address or login):
-        raise UsageError("Argo CD's server is not known", "set ARGOCD_SERVER or --server, or run: argocd login SERVER")
+        raise UsageError("Argo CD's server is not known", "set ARGOCD_SERVER, or run: argocd login SERVER")
     token = token or (login.token if login else "")
     if not token:
         raise AccessError("Argo CD's API needs a token in ARGOCD_AUTH_TOKEN", TOKEN_HINT)
@@ -49,9 +51,10 @@ def _named(server: str | None) -> tuple[str, str, str]:
     """Return address, token and options; the variables are those of Argo CD's own program."""
     from orbit_release.core.argocd import option
 
-    options = os.environ.get("ARGOCD_OPTS", "")
-    address = server or os.environ.get("ARGOCD_SERVER") or option(options, "server")
-    return address, os.environ.get("ARGOCD_AUTH_TOKEN") or option(options, "auth-token"), options
+    variables = {name: os.environ.get(f"ARGOCD_{name}", "").strip() for name in ("SERVER", "AUTH_TOKEN", "OPTS")}
+    options = variables["OPTS"]
+    address = server or variables["SERVER"] or option(options, "server")
+    return address, variables["AUTH_TOKEN"] or option(options, "auth-token"), options
 
 
 def _login(server: str, context: str) -> Login | None:
@@ -82,16 +85,30 @@ def released(session: Session, source: Source) -> Released:
     return Released(session.address(source.git), source.config.manifests, source.config.branch)
 
 
-def application_name(server: ArgoCD, source: Source, ours: Released) -> str:
-    """Return the application that the configuration names, else the only one that syncs the manifests."""
-    from orbit_release.core.argocd import candidates
+class ArgoApplication:
+    """The application that the configuration names, else the only one that syncs the manifests."""
 
-    names = source.config.argocd
-    if names.application:
-        return names.application
-    found = candidates(server.applications(project=names.project, namespace=names.namespace), ours)
-    if len(found) != 1:
-        which = ", ".join(one.name for one in found) or "none that this token sees"
-        hint = "set `argocd.application` in orbit-release.yaml."
-        raise ConfigurationError(f"which application syncs {ours.folder}: {which}", hint)
-    return found[0].name
+    def __init__(self, session: Session, source: Source, server: ArgoCD) -> None:
+        self._server, self._ours, self._names = server, released(session, source), source.config.argocd
+        self._name = self._names.application
+
+    def look(self, *, refresh: bool) -> Seen:
+        """Return how it is now; with `refresh`, after Argo CD has compared it with git again."""
+        from orbit_release.core.observation import Seen
+
+        if not self._name:
+            self._name = self._found()
+            time.sleep(1)  # Argo CD was just asked
+        where = {"project": self._names.project, "namespace": self._names.namespace}
+        return Seen(self._name, self._server.observe(self._name, self._ours, refresh=refresh, **where))
+
+    def _found(self) -> str:
+        from orbit_release.core.argocd import candidates
+
+        there = self._server.applications(project=self._names.project, namespace=self._names.namespace)
+        found = candidates(there, self._ours)
+        if len(found) != 1:
+            which = ", ".join(one.name for one in found) or "none that this token sees"
+            hint = "set `argocd.application` in orbit-release.yaml."
+            raise ConfigurationError(f"which application syncs {self._ours.folder}: {which}", hint)
+        return found[0].name

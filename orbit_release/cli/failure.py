@@ -2,60 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from orbit_release import output
 from orbit_release.cli.rollback import tell_rolled
+from orbit_release.core.text import printable
 from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
     from orbit_release.cli.publishing import Ways
     from orbit_release.cli.session import Session
-    from orbit_release.core.health import Look
+    from orbit_release.flows.put_back import Rolled
     from orbit_release.flows.release import Published
     from orbit_release.flows.source import Source
     from orbit_release.flows.wait import Waited
 
-# Does something about a release (None: there was nothing to do) that failed, and adds to the document of it.
-# Returns what is to be done next, "" where it has done nothing.
-OnFailure = Callable[["Waited", "Published | None", dict[str, Any]], str]
 
+class RollbackOnFailure:
+    """Rolls back the services that are to blame for a failure, without asking again."""
 
-def rolling_back(session: Session, source: Source, ways: Ways, registry: Registry | None) -> OnFailure:
-    """Return what rolls back the services that are to blame, without asking again."""
-    from orbit_release import output
-    from orbit_release.core.health import Failed
-    from orbit_release.core.text import printable
-    from orbit_release.flows.rollback import rollback_failed
+    def __init__(self, session: Session, source: Source, ways: Ways, registry: Registry | None) -> None:
+        self._source, self._registry, self._ways = source, registry, replace(ways, yes=True)
+        self._publishing = self._ways.publishing(session, source.git)
+        self._rolled: Rolled | None = None
 
-    own = replace(ways, yes=True)
-    publishing = own.publishing(session, source.git)
+    def act(self, waited: Waited, published: Published | None, fault: OrbitReleaseError) -> None:
+        """Do it, and let the fault of the release (None: there was nothing to do) say what comes next."""
+        from orbit_release.core.health import Failed
+        from orbit_release.flows.rollback import rollback_failed
 
-    def roll_back(waited: Waited, published: Published | None, document: dict[str, Any]) -> str:
         failed, look = waited.verdict, waited.look
         if not (isinstance(failed, Failed) and look):
-            return ""
-        document["rolled_back"] = None
+            return
+        output.say(f"{printable(fault.message)}: looking for what to roll back")
+        registry, publishing = self._registry, self._publishing
         try:
-            rolled = rollback_failed(source, failed, look, published, registry=registry, publishing=publishing)
-        except OrbitReleaseError as error:  # the failure of the release is what the command ends with
-            output.show_error(error)
-            return ""
-        if rolled.instead:
-            output.say(f"nothing is rolled back: {printable(rolled.instead)}")
-        if rolled.published:
-            own.tell(rolled.published)
-            document["rolled_back"] = output.release_document(rolled.published)
-        tell_rolled(rolled)
-        return _next(rolled.published, waited.application, look) if rolled.published else ""
+            rolled = rollback_failed(self._source, failed, look, published, registry=registry, publishing=publishing)
+        except OrbitReleaseError as error:
+            fault.hint = f"the rollback failed, {error.message}; {waited.rollback or error.hint}"
+        except KeyboardInterrupt:
+            output.say("a rollback was on its way: orbit-release history tells whether it arrived")
+            raise
+        else:
+            self._rolled, fault.hint = rolled, _next(rolled, waited)
 
-    return roll_back
+    def tell(self, document: dict[str, Any]) -> None:
+        """Tell what was done, and add it to the document of the release."""
+        if self._rolled is None:
+            return
+        back = self._rolled.published
+        document["rolled_back"] = output.release_document(back) if back else None
+        if back:
+            self._ways.tell(back)
+        tell_rolled(self._rolled)
 
 
-def _next(back: Published, application: str, look: Look) -> str:
-    told = f"{back.landed.commit[:7]} took it back; "
-    if look.observation.is_running:  # https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/
-        told += f"Argo CD syncs it once the failed sync has ended: argocd app terminate-op {application}; "
-    return f"{told}when it runs tells: orbit-release wait"
+def _next(rolled: Rolled, waited: Waited) -> str:
+    if rolled.published is None:
+        why = rolled.instead or ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
+        return f"nothing is rolled back ({why}); {waited.rollback or f'argocd app get {waited.application}'}"
+    names = " ".join(step.service for step in rolled.published.notes.steps)
+    told = f"{rolled.published.landed.commit[:7]} took {names} back; "
+    if waited.look and waited.look.observation.is_running:
+        # https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/: one operation at a time
+        told += f"Argo CD syncs it once the failed sync has ended: argocd app terminate-op {waited.application}; "
+    return f"{told}once it is mended: orbit-release unhold {names}"

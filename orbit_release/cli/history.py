@@ -15,8 +15,9 @@ from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.git.clone import Tip
+    from orbit_release.core.observation import Seen
     from orbit_release.flows.source import Source
-    from orbit_release.flows.status import Seen, Statuses
+    from orbit_release.flows.status import Statuses
 
 _PATIENCE = 10.0  # seconds that a status waits for a system that does not answer
 
@@ -64,7 +65,7 @@ def history_command(
     is_flag=True,
     help="End with 1 if a service is behind, its image is missing or, with --live, it does not run well.",
 )
-@click.option("--live", is_flag=True, help="Ask Argo CD what runs, too.")
+@click.option("--live", is_flag=True, help="Ask Argo CD what runs, too; implies --fetch.")
 @click.option("--offline", is_flag=True, help="Ask neither the registry nor GitHub.")
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
@@ -76,7 +77,8 @@ def status_command(
 
     if live and offline:
         raise UsageError("--live asks Argo CD", "leave out --live or --offline.")
-    found, _ = _look(session, session.source(), names, fetch=fetch, offline=offline, live=live)
+    # What runs may have been released by somebody else a minute ago.
+    found, _ = _look(session, session.source(), names, fetch=fetch or live, offline=offline, live=live)
     show_status(found, time.time(), format, live=live)
     ill = live and not all(one.live and one.live.is_well for one in found.services if one.deployed)
     if strict and (ill or any(one.is_behind for one in found.services)):
@@ -137,13 +139,7 @@ def _look(
 
 def _application(session: Session, source: Source) -> Callable[[], Seen]:
     """Return what asks Argo CD for its application."""
-    from orbit_release.cli.argocd import application_name, argocd_server, released
-    from orbit_release.flows.status import Seen
+    from orbit_release.cli.argocd import ArgoApplication, argocd_server
 
-    server, ours, names = argocd_server(None, _PATIENCE), released(session, source), source.config.argocd
-
-    def seen() -> Seen:
-        name = application_name(server, source, ours)
-        return Seen(name, server.observe(name, ours, project=names.project, namespace=names.namespace))
-
-    return seen
+    application = ArgoApplication(session, source, argocd_server(None, _PATIENCE))
+    return lambda: application.look(refresh=False)

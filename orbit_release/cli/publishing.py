@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from orbit_release.cli.session import INTERRUPTED, Session, in_actions
-from orbit_release.errors import UsageError
+from orbit_release.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.git.clone import Clone, Tip
@@ -164,12 +164,28 @@ class Ways:
         document = {**output.release_document(published), **more}
         if missing is not None:
             document["missing"] = missing
-        self.tell(published, missing or ())
+        lost: Exception | None = None
+        try:
+            self.tell(published, missing or ())
+        except (OSError, UnavailableError) as error:  # what is published is waited for all the same
+            if not self.wait:
+                raise
+            lost = error
         try:
             yield document
-        finally:
-            if not (self.words or self.dry_run):
-                click.echo(output.to_json(document))
+        except BaseException:
+            with suppress(OSError):
+                self._print(document)
+            raise
+        self._print(document)
+        if lost:
+            raise lost
+
+    def _print(self, document: dict[str, Any]) -> None:
+        from orbit_release import output
+
+        if not (self.words or self.dry_run):
+            click.echo(output.to_json(document))
 
     def tell(self, published: Published | None, missing: Sequence[str] = ()) -> None:
         """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
@@ -177,9 +193,9 @@ class Ways:
 
         if self.dry_run:
             return
-        if published and self.words:
-            if not published.landed.is_newer:
-                click.echo(output.release_table(published))
+        if published and self.words and not published.landed.is_newer:
+            click.echo(output.release_table(published))
+        if published:
             output.say(output.where_it_went(published))
         output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
 

@@ -17,7 +17,7 @@ from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
-    from orbit_release.cli.failure import OnFailure
+    from orbit_release.cli.failure import RollbackOnFailure
     from orbit_release.cli.publishing import Ways
     from orbit_release.core.service import Service
     from orbit_release.flows.release import Published
@@ -52,8 +52,9 @@ def wait_command(
     source = session.source()
     services = source.config.select(names)
     waited = Awaited(session, source, parse_length(timeout), server).wait(services, revision, named=bool(names))
-    show_wait(waited, format)
-    if fault := fault_of(waited):
+    fault = fault_of(waited)
+    show_wait(waited, fault, format, os.environ.get("GITHUB_STEP_SUMMARY"))
+    if fault:
         raise fault
 
 
@@ -71,44 +72,40 @@ def wait_options(command: F) -> F:
     return command
 
 
+# Waits for what was published of services (None: there was nothing to do), and adds to the document of that.
+Wait = Callable[[Sequence["Service"], "Published | None", dict[str, Any]], None]
+
+
 def awaited(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Wait | None:
     """Return what waits for a release, which knows before it is published whether Argo CD can be asked."""
-    from orbit_release.cli.failure import rolling_back
+    from orbit_release.cli.failure import RollbackOnFailure
 
     seconds = parse_length(ways.timeout)
     if not ways.wait or ways.dry_run:
         return None
-    on_failure = rolling_back(session, source, ways, registry) if ways.rollback_on_failure else None
+    on_failure = RollbackOnFailure(session, source, ways, registry) if ways.rollback_on_failure else None
     return partial(Awaited(session, source, seconds).published, words=ways.words, on_failure=on_failure)
-
-
-# Waits for what was published of services (None: there was nothing to do), and adds to the document of that.
-Wait = Callable[[Sequence["Service"], "Published | None", dict[str, Any]], None]
 
 
 class Awaited:
     """A server of Argo CD, and an application there that releases are waited for in."""
 
     def __init__(self, session: Session, source: Source, seconds: int, server: str | None = None) -> None:
-        from orbit_release.cli.argocd import argocd_server, released
+        from orbit_release.cli.argocd import ArgoApplication, argocd_server
 
         self._source, self._seconds = source, seconds
-        self._api, self._ours = argocd_server(server, _ANSWER_SECONDS), released(session, source)
+        self._application = ArgoApplication(session, source, argocd_server(server, _ANSWER_SECONDS))
 
     def wait(self, services: Sequence[Service], revision: str | None, *, named: bool = False) -> Waited:
         """Wait for a revision, by default the newest commit of the manifests."""
         from orbit_release.flows.wanted import Wanted
-        from orbit_release.output.wait import summarize_unknown, summarize_wait
+        from orbit_release.output.wait import summarize_unknown
 
-        page = os.environ.get("GITHUB_STEP_SUMMARY")
         try:
-            wanted = Wanted.find(self._source, services, revision, named=named)
-            waited = self._wait(wanted, self._application())
+            return self._wait(Wanted.find(self._source, services, revision, named=named))
         except OrbitReleaseError as error:
-            summarize_unknown(error, page)
+            summarize_unknown(error, os.environ.get("GITHUB_STEP_SUMMARY"))
             raise
-        summarize_wait(waited, page)
-        return waited
 
     def published(
         self,
@@ -117,37 +114,42 @@ class Awaited:
         document: dict[str, Any],
         *,
         words: bool,
-        on_failure: OnFailure | None,
+        on_failure: RollbackOnFailure | None,
     ) -> None:
         """Wait for what was published, or for what is deployed where there was nothing to do; tell how it ended.
 
-        What a program reads of it is added to a document; without `words` stdout is left to that.
+        What a program reads of it is added to a document; without `words` stdout is left to that. What is to be done
+        about a failure is done before anything is told.
         """
         from orbit_release.flows.wait import fault_of
         from orbit_release.output.wait import show_wait, wait_document
 
-        waited = self.wait(services, published.landed.commit if published else None)
+        waited = self._published(services, published)
+        fault = fault_of(waited)
+        if fault and on_failure:
+            on_failure.act(waited, published, fault)
         document["wait"] = wait_document(waited)
-        show_wait(waited, "table" if words else "told")
-        if fault := fault_of(waited):
-            if on_failure:
-                fault.hint = on_failure(waited, published, document) or fault.hint
+        show_wait(waited, fault, "table" if words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
+        if on_failure:
+            on_failure.tell(document)
+        if fault:
             raise fault
 
-    def _application(self) -> str:
-        from orbit_release.cli.argocd import application_name
+    def _published(self, services: Sequence[Service], published: Published | None) -> Waited:
+        from orbit_release import output
 
-        name = application_name(self._api, self._source, self._ours)
-        if not self._source.config.argocd.application:
-            time.sleep(1)  # Argo CD was just asked for its applications
-        return name
+        commit = published.landed.commit if published else None
+        try:
+            return self.wait(services, commit)
+        except KeyboardInterrupt:
+            if commit:
+                output.say(f"{commit[:7]} is published all the same: orbit-release wait --revision {commit[:7]}")
+            raise
 
-    def _wait(self, wanted: Wanted, application: str) -> Waited:
+    def _wait(self, wanted: Wanted) -> Waited:
         from orbit_release.flows.wait import Clock, wait
         from orbit_release.output.wait import waiting
 
-        names, clock = self._source.config.argocd, Clock(time.monotonic, time.sleep)
-        look = partial(self._api.observe, application, self._ours, project=names.project, namespace=names.namespace)
-        with waiting(application, terminal=sys.stderr.isatty()) as tell:
-            observe = lambda refresh: look(refresh=refresh)  # noqa: E731
-            return wait(application, wanted, observe, timeout=self._seconds, clock=clock, tell=tell)
+        look, clock = self._application.look, Clock(time.monotonic, time.sleep)
+        with waiting(terminal=sys.stderr.isatty()) as tell:
+            return wait(wanted, lambda refresh: look(refresh=refresh), timeout=self._seconds, clock=clock, tell=tell)

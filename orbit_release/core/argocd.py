@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from orbit_release.core.checklist import Line, failed, ok, unchecked
@@ -17,8 +19,8 @@ from orbit_release.errors import UsageError
 _SKIPPED = "argocd.argoproj.io/skip-reconcile"
 _SERVER = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:]+\](:[0-9]+)?", re.ASCII)
 _HEADER = ("header", "H")
+_NEXT_HEADER = r",(?=[\w-]+:)"
 _OFF = ("false", "0", "f")
-_FLAGS = ("insecure", "plaintext", "grpc-web", "port-forward", "core", "prompts-enabled")
 _OPTS_HINT = "write them as for argocd: --insecure --plaintext --grpc-web-root-path PATH --header 'NAME: VALUE'."
 
 
@@ -63,15 +65,22 @@ def secrets(options: str) -> Iterator[str]:
 
 
 def _options(text: str) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each option, as `--name value`, `--name=value` or, for flags, `--name`."""
+    """Yield name and value of each option, as `--name value`, `--name=value` or, for flags, `--name`.
+
+    As Argo CD's own program does: the next word is the value unless it begins another option (util/config/env.go).
+    """
     try:
-        words = iter(shlex.split(text))
+        words = shlex.split(text)
     except ValueError as error:
         raise UsageError("ARGOCD_OPTS has a quote that does not end", _OPTS_HINT) from error
-    for word in words:
-        if word.startswith("-"):
+    for word, following in pairwise([*words, "--"]):
+        if _begins_option(word):
             name, is_given, value = word.lstrip("-").partition("=")
-            yield name, value if is_given else "true" if name in _FLAGS else next(words, "")
+            yield name, value if is_given else "true" if _begins_option(following) else following
+
+
+def _begins_option(word: str) -> bool:
+    return word.startswith("--") or word == "-H"
 
 
 def _on(values: dict[str, str], flag: str) -> bool:
@@ -79,10 +88,12 @@ def _on(values: dict[str, str], flag: str) -> bool:
 
 
 def _headers(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the headers of one option: `NAME: VALUE`, several separated by commas."""
-    for part in re.split(r",(?=[\w-]+:)", text):
+    """Yield the headers of one option: `NAME: VALUE`, several separated by commas, in quotes if they hold one."""
+    parts = next(csv.reader([text], skipinitialspace=True)) if text.startswith('"') else re.split(_NEXT_HEADER, text)
+    for part in parts:
         name, colon, value = part.partition(":")
-        if not colon or not re.fullmatch(r"[\w-]+", name.strip(), re.ASCII) or not value.isprintable():
+        is_value = value.isprintable() and value.isascii()
+        if not colon or not re.fullmatch(r"[\w-]+", name.strip(), re.ASCII) or not is_value:
             raise UsageError("ARGOCD_OPTS has a --header that is none", _OPTS_HINT)  # it may be a secret: not shown
         yield name.strip(), value.strip()
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orbit_release.core.image import Digest, Repository, Tag
-from orbit_release.core.text import without
+from orbit_release.core.text import short_line, without
 from orbit_release.errors import InvalidError
 
 # A registry that is not offered the type of a tag's OCI manifest answers 404, as if there were no such tag.
@@ -28,7 +28,6 @@ ACCEPT = (
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
-_LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +174,4 @@ def complaint(content: bytes, secrets: Iterable[str] = ()) -> str:
             pass
         case _:
             return ""
-    return plain(without(secrets, text))
-
-
-def plain(text: str) -> str:
-    """Return foreign text as one short line without control characters."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(printable.split())[:_LONGEST_TEXT]
+    return short_line(without(secrets, text))

@@ -9,6 +9,7 @@ import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _POD = ("spec", "template", "spec")
+_OF_IMAGES = ("image", "newName", "newTag", "digest")
 CRON_JOB_POD = ("spec", "jobTemplate", *_POD)
 
 Document = dict[str, Any]
@@ -53,3 +54,17 @@ def images(pod: Any) -> list[str]:
     """Return the images of a pod's containers, as they are written."""
     containers = [one for kind in ("initContainers", "containers") for one in each(pod, kind)]
     return [image for one in containers if isinstance(image := at(one, "image"), str)]
+
+
+def same_but_for_images(one: bytes | None, other: bytes | None) -> bool:
+    """Whether two states of a manifest (None: there is none) differ in images and comments only."""
+    if one is None or other is None:
+        return one == other
+    before, after = read_documents(one), read_documents(other)
+    return before is not None and _without_images(before) == _without_images(after)
+
+
+def _without_images(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_images(one) for key, one in value.items() if key not in _OF_IMAGES}
+    return [_without_images(one) for one in value] if isinstance(value, list) else value

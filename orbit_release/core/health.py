@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from orbit_release.core.observation import Observation, Operation, Resource
-from orbit_release.core.workload import not_running
+from orbit_release.core.workload import Owners, not_running, owners_of
 
 _DIGITS = 7
 _BROKEN = ("Failed", "Error")
+ERRORS_LAST = 10  # looks: while Argo CD's repository server restarts, nothing can be compared either
+# These are as well as the pods behind them: what is Degraded in them may pass, and is no outage of its own.
+FOLLOWING = ("Service", "Ingress", "HTTPRoute", "HorizontalPodAutoscaler", "PodDisruptionBudget")
 
 
 class Relation(StrEnum):
@@ -29,7 +31,7 @@ class Look:
 
     `images` are the references that must run, by the manifests at the revision; `replaced_by` is the later release
     that has put something else in the place of ours. `released` are the services that ours has changed, or a later
-    one, and `owners` those that a workload, by kind and name, runs images of.
+    one, and `owners` those that workloads run images of.
     """
 
     observation: Observation
@@ -38,11 +40,11 @@ class Look:
     images: tuple[str, ...] = ()
     replaced_by: str | None = None
     released: tuple[str, ...] = ()
-    owners: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    owners: Owners = field(default_factory=dict)
 
     def owners_of(self, resource: Resource | None) -> tuple[str, ...]:
         """Return the services that a resource runs images of."""
-        return self.owners.get((resource.kind, resource.name), ()) if resource else ()
+        return owners_of(resource, self.owners) if resource else ()
 
     def released_of(self, resource: Resource | None) -> list[str]:
         """Return those of them that were released."""
@@ -54,12 +56,13 @@ class Past:
     """What of the looks before matters to the next.
 
     `degraded` was so before our revision was applied (None: nobody has looked yet), `turned` became so since;
-    `erred_at` is the reconciliation that first met an error.
+    `erred_at` is the reconciliation that first met an error, and `erred` counts the looks since then.
     """
 
     degraded: frozenset[tuple[str, ...]] | None = None
     turned: frozenset[tuple[str, ...]] = frozenset()
     erred_at: str | None = None
+    erred: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +112,24 @@ def judge(look: Look, past: Past) -> tuple[Verdict, Past]:
 
 def _remembered(look: Look, past: Past) -> Past:
     bad = frozenset(_degraded(look.observation))
-    erred_at = (past.erred_at or look.observation.reconciled_at) if _errs(look) else None
-    if not _is_applied(look):
-        return Past(bad, erred_at=erred_at)
-    if past.degraded is None:
-        before = _from_before(look.observation, bad)
-    else:
-        before = bad if () in past.degraded else past.degraded & bad
-    return Past(before, bad - before, erred_at)
+    if past.degraded:  # an application that does not say what is Degraded tells nothing new then
+        bad -= {()}
+    before = _from_before(look, past, bad)
+    turned = bad - before if _is_applied(look) else frozenset()
+    if not _errs(look):
+        return Past(before, turned)
+    return Past(before, turned, past.erred_at or look.observation.reconciled_at, past.erred + 1)
 
 
 def _degraded(observation: Observation) -> dict[tuple[str, ...], Resource | None]:
-    """Return what is Degraded; where no resource is named, the application itself, which has no key."""
-    found: dict[tuple[str, ...], Resource | None] = {
-        one.key: one for one in observation.resources if one.health == "Degraded"
-    }
-    return found or ({(): None} if observation.health == "Degraded" else {})
+    """Return what makes the application Degraded; where no resource is named, itself, which has no key.
+
+    What is Degraded in an application that is not, Argo CD was told to ignore.
+    """
+    if observation.health != "Degraded":
+        return {}
+    ill = [one for one in observation.resources if one.health == "Degraded"]
+    return {one.key: one for one in ill if one.kind not in FOLLOWING} if ill else {(): None}
 
 
 def _is_applied(look: Look) -> bool:
@@ -134,10 +139,24 @@ def _is_applied(look: Look) -> bool:
     return look.operated is Relation.OURS or look.observation.sync == "Synced"
 
 
-def _from_before(observation: Observation, bad: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
-    """Return what of the first look was Degraded before our operation began, as far as the times tell."""
-    began = observation.operation.started_at if observation.operation else ""
-    return frozenset() if began and observation.health_since >= began else bad
+def _from_before(look: Look, past: Past, bad: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+    """Return what was Degraded before ours was applied, and was not seen well since.
+
+    Of the first look that is what was so before our operation began, as far as the times tell. An application that
+    was, without a word on what, stands for whatever it names later.
+    """
+    observation = look.observation
+    if past.degraded is None and _is_applied(look):
+        began = observation.operation.started_at if observation.operation else ""
+        return frozenset() if began and observation.health_since >= began else bad
+    known = past.degraded or frozenset()
+    return (known if _is_applied(look) and () not in known else known | bad) - _well(observation)
+
+
+def _well(observation: Observation) -> frozenset[tuple[str, ...]]:
+    well = {one.key for one in observation.resources if one.health not in ("", "Degraded", "Unknown")}
+    is_well = observation.health not in ("", "Degraded", "Unknown")
+    return frozenset(well | ({()} if is_well else set()))
 
 
 def _errs(look: Look) -> bool:
@@ -153,11 +172,11 @@ def _failure(look: Look, past: Past, seen: Past) -> Failed | None:
         return Failed(None, "the application is being deleted")
     if operation and operation.phase in _BROKEN and not observation.is_running and look.operated is Relation.OURS:
         return _broken(operation, turned)
-    # In two reconciliations: it was not a bad second of Argo CD's repository server.
-    if seen.erred_at and past.erred_at and observation.reconciled_at > past.erred_at:
+    if past.erred_at and observation.reconciled_at > past.erred_at and seen.erred > ERRORS_LAST:
         return Failed(None, observation.errors[0])
-    # Two looks in a row as well: an autoscaler without figures is Degraded for a moment.
-    if lasting := seen.turned & past.turned:
+    # All that is to turn Degraded was so in two looks: what fails together is told together.
+    lasting = seen.turned & past.turned
+    if lasting and lasting == seen.turned:
         # Of several, what was released is the likeliest cause.
         resource = bad[min(lasting, key=lambda key: (not look.released_of(bad[key]), key))]
         said = resource.message if resource else observation.health_message
@@ -174,7 +193,7 @@ def _broken(operation: Operation, turned: tuple[Resource, ...]) -> Failed:
 def _reason(look: Look) -> str:
     """Return what is waited for, or ""."""
     return (
-        _revision_reason(look)
+        _with_errors(_revision_reason(look), look)
         or _operation_reason(look)
         or _errors_reason(look)
         or _health_reason(look.observation)
@@ -192,8 +211,11 @@ def _revision_reason(look: Look) -> str:
         case Relation.UNRELATED:
             return f"Argo CD to see the revision: it is at {revision}, which does not lead there"
         case Relation.NONE:
-            errors = look.observation.errors
-            return f"Argo CD to compare: {errors[0]}" if errors else "Argo CD to name a revision"
+            return "Argo CD to name a revision"
+
+
+def _with_errors(reason: str, look: Look) -> str:
+    return _errors_reason(look) or reason if reason else ""
 
 
 def _operation_reason(look: Look) -> str:
@@ -203,7 +225,8 @@ def _operation_reason(look: Look) -> str:
         return f"the operation{older} to end{_told(operation)}"
     if observation.sync != "Synced":
         return f"a sync: it is {observation.sync or 'Unknown'}"
-    if operation and operation.phase != "Succeeded":
+    # One that failed at an older revision says nothing of ours, which is Synced without another one.
+    if operation and operation.phase != "Succeeded" and not (older and operation.phase in _BROKEN):
         return f"an operation that succeeds: the last one{older} is {operation.phase or 'unknown'}{_told(operation)}"
     if operation and operation.finished_at > observation.reconciled_at:
         return "Argo CD to look at what the operation did"

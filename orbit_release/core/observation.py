@@ -14,7 +14,7 @@ from orbit_release.errors import InvalidError
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 # Of the conditions, those that tell why an application cannot be compared with git.
-_ERRORS = ("ComparisonError", "InvalidSpecError")
+_ERRORS = ("ComparisonError", "InvalidSpecError", "UnknownError")
 _FAULTY = ("Failed", "Error")
 
 
@@ -56,7 +56,9 @@ class Operation:
 class Observation:
     """An application as its API tells; `revision` is what it was compared with, and "" where that is not known.
 
-    `is_requested`: an operation is about to begin. `health_since` is when the health became what it is.
+    `resources` are without hooks, which are no part of its health, and `operation` is none that only tried: neither
+    changes what runs. `is_requested`: an operation is about to begin. `health_since` is when the health became what it
+    is.
     """
 
     revision: str = ""
@@ -81,14 +83,14 @@ class Observation:
             _revision(sync, source),
             _text(sync, "status"),
             _text(health, "status"),
-            _text(health, "message"),
+            _line(health, "message"),
             _time(health, "lastTransitionTime"),
             _time(status, "reconciledAt"),
             _operation(status, source),
             bool(_mapping(document, "operation")),
             bool(_time(_mapping(document, "metadata"), "deletionTimestamp")),
             tuple(_errors(status)),
-            tuple(_managed(one) for one in _mappings(status, "resources")),
+            tuple(_managed(one) for one in _mappings(status, "resources") if one.get("hook") is not True),
             frozenset(_texts(_mapping(status, "summary"), "images")),
         )
 
@@ -98,15 +100,23 @@ class Observation:
         return self.is_requested or (self.operation is not None and self.operation.phase in ("Running", "Terminating"))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of the application of a name."""
+
+    name: str
+    observation: Observation
+
+
 def _operation(status: dict[str, Any], source: int | None) -> Operation | None:
     state = _mapping(status, "operationState")
-    if not state:
-        return None
     result, asked = _mapping(state, "syncResult"), _mapping(_mapping(state, "operation"), "sync")
+    if not state or asked.get("dryRun") is True:
+        return None
     return Operation(
         _text(state, "phase"),
         _revision(result, source) or _revision(asked, source),
-        _text(state, "message"),
+        _line(state, "message"),
         _time(state, "startedAt"),
         _time(state, "finishedAt"),
         _number(state, "retryCount"),
@@ -126,20 +136,20 @@ def _managed(one: dict[str, Any]) -> Resource:
 
 def _resource(one: dict[str, Any], health: dict[str, Any]) -> Resource:
     kind, name, group, namespace = (_text(one, key) for key in ("kind", "name", "group", "namespace"))
-    return Resource(kind, name, group, namespace, _text(health, "status"), _text(health, "message"))
+    return Resource(kind, name, group, namespace, _text(health, "status"), _line(health, "message"))
 
 
 def _errors(status: dict[str, Any]) -> Iterator[str]:
     for one in _mappings(status, "conditions"):
         if _text(one, "type") in _ERRORS:
-            yield f"{_text(one, 'type')}: {_text(one, 'message')}"
+            yield f"{_text(one, 'type')}: {_line(one, 'message')}"
 
 
 def _revision(sync: dict[str, Any], source: int | None) -> str:
-    """Return the revision, of an application of several sources that of one of them."""
-    several = _texts(sync, "revisions")
-    if several and source is not None:
-        return several[source] if source < len(several) else ""
+    """Return the revision, of an application with a list of sources that of one of them."""
+    several, place = _texts(sync, "revisions"), source or 0
+    if several:
+        return several[place] if place < len(several) else ""
     return _text(sync, "revision")
 
 
@@ -175,6 +185,10 @@ def _text(value: dict[str, Any], key: str) -> str:
     if found is not None and not isinstance(found, str):
         raise _wrong(key, "text")
     return found or ""
+
+
+def _line(value: dict[str, Any], key: str) -> str:
+    return " ".join(_text(value, key).split())
 
 
 def _number(value: dict[str, Any], key: str) -> int:

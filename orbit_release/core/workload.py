@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from orbit_release.core.documents import CRON_JOB_POD, at, images, pod_place, read_documents
+from orbit_release.core.documents import CRON_JOB_POD, Document, at, each, images, pod_place, read_documents
 from orbit_release.core.paths import KUSTOMIZATIONS
 
 if TYPE_CHECKING:
     from orbit_release.core.manifest import FoundImage
+    from orbit_release.core.observation import Resource
     from orbit_release.core.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload; `is_idle`: it may be right without any pod.
+    """A workload as it is applied; `is_idle`: it may be right without any pod; `namespace` is "" where it names none.
 
     So it is with zero replicas, with a CronJob between two runs, and with a Job, whose pods go when they are done.
     """
@@ -25,15 +26,66 @@ class Workload:
     name: str
     images: tuple[str, ...]
     is_idle: bool
+    namespace: str = ""
+
+
+# The services that a workload runs images of, by its kind, namespace and name.
+Owners: TypeAlias = Mapping[tuple[str, str, str], tuple[str, ...]]
 
 
 def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[Workload]:
-    """Yield the workloads of manifests, each a path and its bytes; what is no YAML has none."""
-    for document in (one for _, data in manifests for one in read_documents(data) or ()):
+    """Yield the workloads of manifests, each a path and its bytes; what is no YAML has none.
+
+    The names and images that a kustomization gives are those of one workload more, wherever it is; the replicas count
+    for the workloads in its folder, and below.
+    """
+    documents = [(path, one) for path, data in manifests for one in read_documents(data) or ()]
+    kustomizations = [_Kustomization.read(*pair) for pair in documents if pair[0].rpartition("/")[2] in KUSTOMIZATIONS]
+    for path, document in documents:
         if place := pod_place(document):
-            kind, name = (str(at(document, *keys) or "") for keys in (("kind",), ("metadata", "name")))
-            idle = place == CRON_JOB_POD or kind == "Job" or at(document, "spec", "replicas") == 0
-            yield Workload(kind, name, tuple(images(at(document, *place))), is_idle=idle)
+            found = _workload(document, place)
+            if any(one.puts_to_sleep(path, found) for one in kustomizations):
+                found = replace(found, is_idle=True)
+            yield found
+            yield from (changed for one in kustomizations if (changed := one.changed(found)) != found)
+
+
+def _workload(document: Document, place: tuple[str, ...]) -> Workload:
+    kind, name, namespace = (
+        str(at(document, *keys) or "") for keys in (("kind",), ("metadata", "name"), ("metadata", "namespace"))
+    )
+    idle = place == CRON_JOB_POD or kind == "Job" or at(document, "spec", "replicas") == 0
+    return Workload(kind, name, tuple(images(at(document, *place))), is_idle=idle, namespace=namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kustomization:
+    """What a kustomization changes of workloads: names, the repositories of images, those without replicas."""
+
+    folder: str
+    prefix: str
+    suffix: str
+    repositories: Mapping[str, str]
+    asleep: frozenset[str]
+
+    @classmethod
+    def read(cls, path: str, document: Document) -> _Kustomization:
+        named = {str(at(one, "name")): at(one, "newName") for one in each(document, "images")}
+        asleep = frozenset(str(at(one, "name")) for one in each(document, "replicas") if at(one, "count") == 0)
+        prefix, suffix = (str(document.get(key) or "") for key in ("namePrefix", "nameSuffix"))
+        repositories = {name: str(new) for name, new in named.items() if new}
+        return cls(path[: path.rfind("/") + 1], prefix, suffix, repositories, asleep)
+
+    def puts_to_sleep(self, path: str, workload: Workload) -> bool:
+        return workload.name in self.asleep and path.startswith(self.folder)
+
+    def changed(self, workload: Workload) -> Workload:
+        name = f"{self.prefix}{workload.name}{self.suffix}"
+        return replace(workload, name=name, images=tuple(map(self._renamed, workload.images)))
+
+    def _renamed(self, image: str) -> str:
+        name = next((one for one in self.repositories if is_of(image, one)), None)
+        return self.repositories[name] + image.removeprefix(name) if name else image
 
 
 def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tuple[str, ...]:
@@ -51,14 +103,20 @@ def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tu
     return tuple(dict.fromkeys(text for one in found if (text := str(one.reference)) not in idle))
 
 
-def owners(among: Iterable[Workload], services: Iterable[Service]) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    """Return, by kind and name of a workload, the services that it runs images of; a patch may name it once more."""
+def owners(among: Iterable[Workload], services: Iterable[Service]) -> Owners:
+    """Return the services that workloads run images of; a patch may name a workload once more."""
     repositories = {one.name: str(one.repository) for one in services}
-    found: dict[tuple[str, str], dict[str, None]] = {}
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
     for one in among:
         names = [name for name, own in repositories.items() if any(is_of(image, own) for image in one.images)]
-        found.setdefault((one.kind, one.name), {}).update(dict.fromkeys(names))
+        found.setdefault((one.kind, one.namespace, one.name), {}).update(dict.fromkeys(names))
     return {key: tuple(names) for key, names in found.items()}
+
+
+def owners_of(resource: Resource, owners: Owners) -> tuple[str, ...]:
+    """Return the services of a workload in the cluster; one that names no namespace may be in any."""
+    own = (resource.kind, resource.namespace, resource.name)
+    return owners[own] if own in owners else owners.get((resource.kind, "", resource.name), ())
 
 
 def is_of(image: str, repository: str) -> bool:

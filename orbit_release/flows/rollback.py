@@ -12,13 +12,13 @@ from orbit_release.core.blame import blame
 from orbit_release.core.health import Failed, Look
 from orbit_release.core.history import Deployed, deployed_at, is_fixed, rollback_targets
 from orbit_release.core.image import ImageReference, Tag
-from orbit_release.core.manifest import Edit, FoundImage
 from orbit_release.core.service import Service
 from orbit_release.errors import ConflictError, InvalidError, NotFoundError
 from orbit_release.flows.history import history
 from orbit_release.flows.put_back import Hold, Rolled, put_all_back, put_back, verified
 from orbit_release.flows.release import Published, Publishing, attempts
 from orbit_release.flows.source import Source
+from orbit_release.flows.undo import Undo
 
 if TYPE_CHECKING:
     from orbit_release.adapters.registry import Registry
@@ -100,37 +100,24 @@ def rollback_failed(
 ) -> Rolled:
     """Put back the services of a release (None: there was nothing to do) that turned Degraded with it, and hold them.
 
-    What somebody moved on or held since is theirs.
+    What somebody changed or held since is theirs.
     """
     if published is None:
         return Rolled(None, instead="nothing was released here")
-    edits = {edit.after.repository: edit for edit in reversed(published.release.edits)}
-    released = {one.name: one for one in source.config.services if one.repository in edits}
-    blamed = blame(failed, look, released)
-    services = [released[name] for name in blamed.services]
+    undo = Undo(source, published.release, published.landed.commit)
+    blamed = blame(failed, look, undo.services)
+    services = [undo.services[name] for name in blamed.services]
     if not services:
         return Rolled(None, instead=blamed.instead)
-    hold = Hold(wanted=True, reason=f"Degraded with release {published.landed.commit[:7]}")
+    hold = Hold(wanted=True, reason=f"Degraded with release {undo.commit[:7]}")
+    barred = {one.name: undo.bar(one, look.observation.revision, registry) for one in services}
     for tip in attempts(source.git, source.config.branch, local=publishing.local):
-        found = source.deployed(tip)
-        theirs = {one.name: _changed_since(found[one.repository], edits[one.repository]) for one in services}
-        wanted: dict[Service, ImageReference | None] = {
-            one: edits[one.repository].before for one in services if not theirs[one.name]
-        }
+        left = {one.name: barred[one.name] or undo.changed_since(one, tip) for one in services}
+        wanted = {one: undo.before(one) for one in services if not left[one.name]}
         rolled, done = put_all_back(source, tip, wanted, registry=registry, publishing=publishing, hold=hold)
         if done:
-            return replace(rolled, left={**rolled.left, **{name: why for name, why in theirs.items() if why}})
+            return replace(rolled, left={**rolled.left, **{name: why for name, why in left.items() if why}})
     raise AssertionError  # attempts ends with an error of its own
-
-
-def _changed_since(images: Sequence[FoundImage], edit: Edit) -> str:
-    """Return what somebody did to a service after a release, "" where they did nothing."""
-    for image in images:
-        if image.reference.tag != edit.after.tag:
-            return f"went on to {image.reference.version}"
-        if image.hold is not None:
-            return f"is held: {image.hold}"
-    return ""
 
 
 def _current(stretches: Sequence[Deployed]) -> ImageReference | None:

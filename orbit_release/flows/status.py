@@ -10,11 +10,11 @@ from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.core.history import Deployed
 from orbit_release.core.image import ImageReference, Repository
 from orbit_release.core.live import live
-from orbit_release.core.observation import Observation
+from orbit_release.core.observation import Observation, Seen
 from orbit_release.core.plan import Action, ServicePlan
 from orbit_release.core.service import Service
 from orbit_release.core.status import Status
-from orbit_release.core.workload import owners, running_images, workloads
+from orbit_release.core.workload import owners, owners_of, running_images, workloads
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import plan, plan_unheld, side_by_side
@@ -36,14 +36,6 @@ class Statuses:
     histories: Mapping[str, Sequence[Deployed]]
     unasked: tuple[str, ...]
     application: Seen | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An application of Argo CD as it is now."""
-
-    name: str
-    observation: Observation
 
 
 def status(
@@ -137,7 +129,7 @@ def _with_live(source: Source, tip: Tip, found: Sequence[Status], seen: Observat
 
     def with_live(one: Status) -> Status:
         images = deployed[one.service.repository]
-        resources = [each for each in seen.resources if one.service.name in owned.get((each.kind, each.name), ())]
+        resources = [each for each in seen.resources if one.service.name in owners_of(each, owned)]
         names = [str(image.reference) for image in images]
         return replace(one, live=live(one.service.repository, names, running_images(images, among), resources, seen))
 

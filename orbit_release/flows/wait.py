@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TypeVar
 
-from orbit_release.core.blame import outage, rollback_command
-from orbit_release.core.health import Failed, Look, Past, Relation, Verdict, Waiting, judge
-from orbit_release.core.observation import Observation
+from orbit_release.core.blame import command, outage, progressing, rollback_command
+from orbit_release.core.health import ERRORS_LAST, Failed, Look, Past, Relation, Verdict, Waiting, judge
+from orbit_release.core.observation import Seen
 from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
 from orbit_release.flows.wanted import Wanted
 
@@ -19,6 +19,7 @@ _LONGEST_PAUSE = 30.0  # when Argo CD does not answer
 _DOUBLINGS = 4  # of the pace, before that
 _LEAST = 1.0  # no two requests in less
 _REFRESHES = 2  # how often a first look with a refresh is tried
+_BELIEVED = 3  # an error in a row, once Argo CD has answered
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class Waited:
     """How the wait for a revision ended, what was seen last (None: nothing), after how many seconds.
 
     Waiting: the time was over. `images` has, by service, the references that must run; `rollback` is the command that
-    takes back what is to blame, or "".
+    takes back what is to blame, or still on its way, or "".
     """
 
     application: str
@@ -49,20 +50,20 @@ class Waited:
 
 
 def wait(
-    application: str,
     wanted: Wanted,
-    observe: Callable[[bool], Observation],
+    observe: Callable[[bool], Seen],
     *,
     timeout: float,
     clock: Clock,
-    tell: Callable[[str], None],
+    tell: Callable[[str, str], None],
 ) -> Waited:
     """Look at the application until the verdict is more than Waiting, or `timeout` seconds are over.
 
-    `observe` asks Argo CD, after a refresh if it is given True; `tell` is called with what is waited for, once per
-    change. An answer that asking again does not mend is an error; one that may come later is waited for.
+    `observe` asks Argo CD, after a refresh if it is given True; `tell` is called with the application's name and what
+    it waits for, once per change. An answer that asking again does not mend is an error; one that may come later is
+    waited for.
     """
-    watch = _Watch(application, wanted, observe)
+    watch = _Watch(wanted, observe)
     begun, told = clock.now(), ""
     while True:
         seen = _within(begun + timeout - clock.now(), watch.look)
@@ -72,7 +73,7 @@ def wait(
             return watch.waited(clock.now() - begun)
         if watch.verdict.reason != told:
             told = watch.verdict.reason
-            tell(told)
+            tell(watch.application, told)
         left = begun + timeout - clock.now()
         pause = _pause(watch.pause, left)
         clock.sleep(pause)
@@ -106,9 +107,9 @@ def _within(seconds: float, action: Callable[[], T]) -> T | None:
 class _Watch:
     """What is known from one look to the next."""
 
-    application: str
     wanted: Wanted
-    observe: Callable[[bool], Observation]
+    observe: Callable[[bool], Seen]
+    application: str = "Argo CD"
     verdict: Verdict = field(default_factory=lambda: Waiting("an answer"))
     last: Look | None = None
     past: Past = field(default_factory=Past)
@@ -120,30 +121,43 @@ class _Watch:
         """Seconds until the next look."""
         return float(min(_LONGEST_PAUSE, _PACE * 2 ** min(self.faults, _DOUBLINGS)))
 
-    def look(self) -> Look | UnavailableError:
+    def look(self) -> Look | OrbitReleaseError:
         # Where the comparison failed, only the next one tells whether it was for a moment.
-        refresh = bool(self.past.erred_at) or (self.last is None and self.refreshes < _REFRESHES)
+        errs_on = self.past.erred > 0 and self.past.erred % ERRORS_LAST == 0
+        refresh = errs_on or (self.last is None and self.refreshes < _REFRESHES)
         self.refreshes += refresh
         try:
-            return self.wanted.look(self.observe(refresh))
-        except UnusableError:
-            raise
-        except UnavailableError as error:
+            seen = self.observe(refresh)
+            self.application = seen.name
+            return self.wanted.look(seen.observation)
+        except OrbitReleaseError as error:
             return error
 
-    def learn(self, seen: Look | UnavailableError) -> None:
+    def learn(self, seen: Look | OrbitReleaseError) -> None:
+        """Take in what was seen; raise an error that will not pass."""
         if isinstance(seen, Look):
             self.verdict, self.past = judge(seen, self.past)
             self.last, self.faults = seen, 0
-        else:
-            self.verdict, self.faults = Waiting(f"an answer: {seen.message}"), self.faults + 1
+            return
+        self.faults += 1
+        may_pass = isinstance(seen, UnavailableError) and not isinstance(seen, UnusableError)
+        # Argo CD denies access also where it fails to find out, and a proxy may show a page of its own for a moment.
+        if not may_pass and (self.last is None or self.faults >= _BELIEVED):
+            raise seen
+        self.verdict = Waiting(f"an answer: {seen.message}")
 
     def waited(self, seconds: float) -> Waited:
         is_ours = self.last and self.last.compared is Relation.OURS
         images = self.wanted.images(self.last.observation if self.last and is_ours else None)
-        failed, revision = self.verdict if isinstance(self.verdict, Failed) else None, self.wanted.revision
-        rollback = rollback_command(failed, self.last, revision) if failed and self.last else ""
-        return Waited(self.application, revision, self.verdict, self.last, seconds, images, rollback)
+        rollback = _rollback(self.verdict, self.last, self.wanted.revision) if self.last else ""
+        return Waited(self.application, self.wanted.revision, self.verdict, self.last, seconds, images, rollback)
+
+
+def _rollback(verdict: Verdict, last: Look, revision: str) -> str:
+    if isinstance(verdict, Failed):
+        return rollback_command(verdict, last, revision)
+    late = progressing(last) if isinstance(verdict, Waiting) and last.compared is Relation.OURS else []
+    return command(late, last, revision)
 
 
 def fault_of(waited: Waited) -> OrbitReleaseError | None:
@@ -170,6 +184,8 @@ def _late_hint(waited: Waited) -> str:
     if waited.look is None:
         return "check ARGOCD_SERVER and the network."
     seen = waited.look.observation
+    if waited.rollback:
+        return f"a longer time: --timeout 20m; or take it back: {waited.rollback}"
     if seen.sync == "OutOfSync" and not seen.is_running:
         return f"is auto-sync off? orbit-release doctor --only argocd; or: argocd app sync {waited.application}"
     return f"argocd app get {waited.application} says more; a longer time: --timeout 20m."

@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from orbit_release.adapters.git.clone import Tip
 from orbit_release.core.health import Look, Relation
+from orbit_release.core.image import ImageReference
 from orbit_release.core.observation import Observation
 from orbit_release.core.service import Service
-from orbit_release.core.workload import owners, running_images, workloads
+from orbit_release.core.workload import Owners, owners, running_images, workloads
 from orbit_release.errors import NotFoundError
 from orbit_release.flows.source import Source, manifests
 
@@ -22,12 +24,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 class _State:
     """What the manifests of a commit say of the services, by name: their references, and those that must run.
 
-    `owners` are the services that a workload, by kind and name, runs images of.
+    `owners` are the services that workloads run images of.
     """
 
     references: Mapping[str, frozenset[str]]
     running: Mapping[str, tuple[str, ...]]
-    owners: Mapping[tuple[str, str], tuple[str, ...]]
+    owners: Owners
 
 
 @dataclass
@@ -61,7 +63,9 @@ class Wanted:
 
     def look(self, observation: Observation) -> Look:
         """Tell how an observation stands to the wanted revision."""
-        compared = self._relation(observation.revision)
+        # Where manifests cannot be read, Argo CD names none, or the branch that it follows.
+        is_named = not observation.errors or _COMMIT.fullmatch(observation.revision)
+        compared = self._relation(observation.revision if is_named else "")
         operated = self._relation(observation.operation.revision if observation.operation else "")
         is_ours = compared is Relation.OURS
         seen = observation.revision if is_ours else self.revision
@@ -126,12 +130,25 @@ class Wanted:
         return git.fetch_commit(revision)
 
     def _replaced_by(self, revision: str) -> str | None:
-        """Return the newest commit of the manifests at a descendant that has none of our references any more."""
-        ours, there = self._all(self.released(self.revision)), self._all(self.state(revision).references)
-        return _newest(self.source, revision) if revision != self.revision and ours and not ours & there else None
+        """Return the commit that put something else in the place of all that ours brought, as of a descendant."""
+        ours = self._tagged(self.released(self.revision))
+        if revision == self.revision or not ours or ours & self._tagged(self.state(revision).references):
+            return None
+        later = self._later(revision)
+        return next((one for one in later if not ours & self._tagged(self.state(one).references)), revision)
 
-    def _all(self, references: Mapping[str, frozenset[str]]) -> frozenset[str]:
-        return frozenset[str]().union(*(references[one.name] for one in self.services))
+    def _later(self, revision: str) -> list[str]:
+        """Return the commits of the manifests between ours and a descendant, the oldest first."""
+        git = self.source.git
+        with git.log(revision, [self.source.config.manifests]) as log:
+            names = [commit.name for commit, _ in takewhile(lambda pair: pair[0].name != self.revision, log)]
+        history = git.history([self.revision, *names])
+        return [name for name in reversed(names) if history.is_ancestor(self.revision, name)]
+
+    def _tagged(self, references: Mapping[str, frozenset[str]]) -> frozenset[str]:
+        """Return the services' references; a digest beside a tag is no other release."""
+        found = [ImageReference.parse(text) for one in self.services for text in references[one.name]]
+        return frozenset(str(replace(one, digest=None) if one.tag else one) for one in found)
 
 
 def _named(source: Source, revision: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,8 +27,9 @@ def in_actions() -> bool:
 
 
 def say(line: str) -> None:
-    """Tell the person one line of narrative."""
-    click.echo(workflow.harmless(line) if in_actions() else line, err=True)
+    """Tell the person one line of narrative; where nobody listens any more, the work goes on."""
+    with suppress(OSError):
+        click.echo(workflow.harmless(line) if in_actions() else line, err=True)
 
 
 def warn(message: str) -> None:

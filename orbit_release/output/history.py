@@ -18,7 +18,8 @@ from orbit_release.core.text import age, printable
 
 if TYPE_CHECKING:
     from orbit_release.core.live import Live
-    from orbit_release.flows.status import Seen, Statuses
+    from orbit_release.core.observation import Seen
+    from orbit_release.flows.status import Statuses
 
 _DIGITS = 12  # of a digest, in a table
 _DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{_DIGITS}}})[0-9a-f]+")

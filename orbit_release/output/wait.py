@@ -22,27 +22,28 @@ _TITLES = {"ready": "Live", "superseded": "Superseded", "failed": "Not live", "t
 
 
 @contextmanager
-def waiting(application: str, *, terminal: bool) -> Iterator[Callable[[str], None]]:
-    """Give a callable that shows what is waited for: on a terminal as one live line, elsewhere each as a line."""
+def waiting(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
+    """Give a callable that shows which application waits for what: on a terminal as one line, else a line each."""
     if not terminal or output.in_actions():
-        yield lambda reason: output.say(f"{application} waits for {printable(reason)}")
+        yield lambda application, reason: output.say(f"{printable(application)} waits for {printable(reason)}")
         return
     from rich.console import Console  # noqa: PLC0415  (25 ms that only a terminal pays for)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=Console(stderr=True), transient=True) as live:
-        task = live.add_task(application)
+        task = live.add_task("")
 
-        def show(reason: str) -> None:
-            text = f"{application} waits for {printable(reason)}"
+        def show(application: str, reason: str) -> None:
+            text = f"{printable(application)} waits for {printable(reason)}"
             live.update(task, description=text[: live.console.width - _MARGIN])
 
         yield show
 
 
-def show_wait(waited: Waited, shape: str) -> None:
-    """Print how a wait ended; with the shape `told`, in words only."""
+def show_wait(waited: Waited, fault: OrbitReleaseError | None, shape: str, file: str | None) -> None:
+    """Print how a wait ended, and add it to the summary of a step; with the shape `told`, in words only."""
+    _summarize(waited, fault.hint if fault else "", file)
     if shape == "json":
         click.echo(output.to_json(wait_document(waited)))
         return
@@ -60,13 +61,12 @@ def _seen(waited: Waited) -> str:
     return waited.look.observation.revision if waited.look else waited.revision
 
 
-def summarize_wait(waited: Waited, file: str | None) -> None:
-    """Add how a wait ended to the summary of a step."""
+def _summarize(waited: Waited, hint: str, file: str | None) -> None:
     title = f"{_TITLES[_outcome(waited.verdict)]}: {code(waited.application)} at {code(waited.revision[:7])}"
     said = _message(waited.verdict)
     rows = [(code(name), code(_version(image)), _state(waited.look, image)) for name, image in _pairs(waited)]
-    table = markdown_table(("Service", "Tag", "State"), rows)
-    output.summarize(file, "\n\n".join(filter(None, (f"### {title}", code(said), table))) + "\n")
+    table = markdown_table(("Service", "Image", "In the cluster"), rows)
+    output.summarize(file, "\n\n".join(filter(None, (f"### {title}", code(said), code(hint), table))) + "\n")
 
 
 def summarize_unknown(error: OrbitReleaseError, file: str | None) -> None:

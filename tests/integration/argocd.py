@@ -58,9 +58,9 @@ class World:
     def ill(self, name: str, **changes: Any) -> Stage:
         return self.at(name, **{"health": {"Deployment/api": ILL}, "since": 25, **changes})
 
-    def unread(self, errors: dict[str, str], reconciled: int) -> Stage:
-        """Return an application whose manifests Argo CD cannot read: it names no revision."""
-        return self.at("old", revision="", sync="Unknown", errors=errors, reconciled=reconciled)
+    def unread(self, errors: dict[str, str], reconciled: int, revision: str = "") -> Stage:
+        """Return an application whose manifests Argo CD cannot read: it names no revision, or from 3.2 on a branch."""
+        return self.at("old", revision=revision, sync="Unknown", errors=errors, reconciled=reconciled)
 
 
 def build(folder: Path, host: str = NOBODY) -> World:

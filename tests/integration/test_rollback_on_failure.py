@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.argocd import DENIED_RESOURCE, FAILED_HOOK, ILL, RUNNING, Serve, World, build, synced
-from tests.integration.monorepo import FOLDER, Ran, git, pushed
+from tests.integration.monorepo import FOLDER, MANIFEST, Ran, environment, git, pushed
 from tests.integration.terminal import terminal
 from tests.integration.test_schema import document
 from tests.servers.argocd_life import Stage
@@ -64,7 +67,7 @@ def test_what_turned_degraded_goes_back_and_is_held(tmp_path: Path, serve: Serve
     assert ran.err.splitlines()[-3:] == [
         f"api is held: Degraded with release {released[:7]}; once it is mended: orbit-release unhold api",
         f"error: orbit does not run {released[:7]}: Deployment/api: {ILL[1]}",
-        f"hint: {back[:7]} took it back; when it runs tells: orbit-release wait",
+        f"hint: {back[:7]} took api back; once it is mended: orbit-release unhold api",
     ]
     again = world.repo.run("bump", "api", "sha-0000009", "--allow-unmerged", "--no-verify")
     assert (again.code, "api is held" in again.err) == (12, True)
@@ -75,7 +78,7 @@ def test_a_sync_that_is_tried_again_stands_in_the_way_of_the_rollback(tmp_path: 
     retried = {"phase": "Running", "ended": None, "retries": 1, "message": "Retrying attempt #1 at 7:33PM."}
     ran = bump(world, serve(lambda: failed(world, {API: ILL}, requested=True, **retried)))
     assert ran.code == 10
-    assert ran.err.splitlines()[-1].endswith("argocd app terminate-op orbit; when it runs tells: orbit-release wait")
+    assert "once the failed sync has ended: argocd app terminate-op orbit; " in ran.err.splitlines()[-1]
 
 
 def test_a_person_is_asked_for_the_release_alone(tmp_path: Path, serve: Serve) -> None:
@@ -103,6 +106,37 @@ def test_of_several_services_only_those_go_back_that_turned_degraded(tmp_path: P
     assert world.repo.deployed() == {"web": "sha-0000009", "api": "sha-0000003", "worker": "sha-0000001"}
 
 
+MIGRATION = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: migrate, annotations: {{argocd.argoproj.io/hook: PreSync}}}}
+spec: {{template: {{spec: {{containers: [{{name: migrate, image: "{host}/orbit/api:{tag}"}}]}}}}}}
+"""
+NIGHTLY = """\
+kind: CronJob
+metadata: {{name: nightly}}
+spec: {{jobTemplate: {{spec: {{template: {{spec: {{containers: [{{name: a, image: "{host}/orbit/api:{tag}"}}]}}}}}}}}}}
+"""
+ELSEWHERE = """\
+kind: Deployment
+metadata: {{name: api, namespace: elsewhere}}
+spec: {{template: {{spec: {{containers: [{{name: a, image: "example.com/api:1"}}]}}}}}}
+"""
+
+
+def migration_failed(world: World) -> Stage:
+    health = {API: WELL, "Job/migrate": ("Degraded", "Job has reached its backoff limit")}
+    return failed(world, health, results=(FAILED_HOOK,), hooks=("Job/migrate",))
+
+
+def nightly_failed(world: World) -> Stage:
+    return failed(world, {API: WELL, "CronJob/nightly": ("Degraded", "has not completed its last execution")})
+
+
+def elsewhere_failed(world: World) -> Stage:
+    return failed(world, {API: ILL}, results=(), namespace="elsewhere")
+
+
 DATABASE, FULL = "StatefulSet/db", ("Degraded", "no disk")
 PROGRESSING = ("Progressing", "Waiting for 1 pods to be ready...")
 NOTHING: list[tuple[str, Callable[[World], Stage], str]] = [
@@ -113,6 +147,9 @@ NOTHING: list[tuple[str, Callable[[World], Stage], str]] = [
      "StatefulSet/db is Progressing as well"),
     ("a service that was not released is Degraded", lambda w: failed(w, {WEB: ILL, API: WELL}), "Deployment/web is no"),
     ("ours was Degraded before", lambda w: failed(w, {API: ILL}, since=5), "Deployment/api is no"),
+    ("a migration with the image of ours failed", migration_failed, "Job/migrate is no"),
+    ("its nightly job failed", nightly_failed, "CronJob/nightly is no"),
+    ("somebody else's workload of that name is Degraded", elsewhere_failed, "Deployment/api is no"),
     ("a hook failed", lambda w: failed(w, {API: WELL}, results=(FAILED_HOOK,)), "Job/migrate is no workload"),
     ("a resource was refused", lambda w: failed(w, {API: WELL}, results=(DENIED_RESOURCE,)),
      "ConfigMap/settings is no"),
@@ -124,9 +161,13 @@ def test_in_doubt_nothing_is_rolled_back(
     tmp_path: Path, serve: Serve, stage: Callable[[World], Stage], why: str
 ) -> None:
     world = build(tmp_path)
+    files = {"migrate": MIGRATION, "nightly": NIGHTLY, "elsewhere": ELSEWHERE}
+    host = world.repo.host
+    others = {f"{FOLDER}/{name}.yaml": text.format(host=host, tag="sha-0000003") for name, text in files.items()}
+    world.commits["replaced"] = world.repo.push("more", dict(others))
     ran = bump(world, serve(lambda: stage(world)))
     assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009"])
-    assert f"nothing is rolled back: {why}" in ran.err
+    assert f"hint: nothing is rolled back ({why}" in ran.err
 
 
 def test_what_only_shows_the_pods_behind_it_is_no_outage_of_its_own(tmp_path: Path, serve: Serve) -> None:
@@ -140,8 +181,8 @@ def test_what_was_not_released_here_is_not_rolled_back(tmp_path: Path, serve: Se
     world = build(tmp_path)
     ran = bump(world, serve(lambda: failed(world, {API: ILL})), "api", "sha-0000003")
     assert (ran.code, subjects(world)) == (10, [])
-    assert "nothing is rolled back: nothing was released here" in ran.err
-    assert ran.err.splitlines()[-1] == "hint: orbit-release rollback api"
+    last = "hint: nothing is rolled back (nothing was released here); orbit-release rollback api"
+    assert ran.err.splitlines()[-1] == last
 
 
 def test_a_release_that_does_well_or_is_late_is_not_rolled_back(tmp_path: Path, serve: Serve) -> None:
@@ -172,6 +213,62 @@ def test_what_somebody_did_in_the_meantime_is_theirs(tmp_path: Path, serve: Serv
     assert subjects(world)[-1] == "rollback: worker sha-0000001"
 
 
+def test_what_is_degraded_because_somebody_changed_its_manifest_stays(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    elsewhere = replace(world.repo, clone=tmp_path / "elsewhere")
+
+    def meanwhile() -> Stage:
+        git(tmp_path, "clone", "-q", str(world.repo.origin), str(elsewhere.clone))
+        text = world.repo.at_origin(f"{FOLDER}/api.yaml") + "          env: [{name: DATABASE, value: nowhere}]\n"
+        elsewhere.push("break its settings", {f"{FOLDER}/api.yaml": text})
+        return failed(world, {API: ILL})
+
+    ran = bump(world, serve(meanwhile))
+    assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009", "break its settings"])
+    why = f"may be ill for another reason: deploy/api.yaml has changed in {world.commits['released'][:7]}"
+    assert f"api stays: it {why}" in ran.err
+
+
+def test_another_release_in_the_meantime_changes_nothing_of_that(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    elsewhere = replace(world.repo, clone=tmp_path / "elsewhere")
+
+    def meanwhile() -> Stage:
+        git(tmp_path, "clone", "-q", str(world.repo.origin), str(elsewhere.clone))
+        elsewhere.deploy(web="sha-000000a")
+        return failed(world, {API: ILL})
+
+    bump(world, serve(meanwhile))
+    assert world.repo.deployed() == {"web": "sha-000000a", "api": "sha-0000003", "worker": "sha-0000001"}
+
+
+def test_a_service_that_ran_two_images_is_left_to_a_person(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    canary = MANIFEST.format(name="api", host=world.repo.host, tag="sha-0000005").replace("name: api", "name: canary")
+    world.commits["replaced"] = world.repo.push("canary", {f"{FOLDER}/canary.yaml": canary})
+    ran = bump(world, serve(lambda: failed(world, {API: ILL})))
+    assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009"])
+    assert "api stays: it ran sha-0000003 and sha-0000005 before" in ran.err
+
+
+KUSTOMIZED = {
+    "newName": ("api", "images:\n  - {{name: api, newName: {host}/orbit/api, newTag: sha-0000003}}\n", API),
+    "newTag": ("{host}/orbit/api", "images:\n  - {{name: {host}/orbit/api, newTag: sha-0000003}}\n", API),
+    "namePrefix": ("{host}/orbit/api:sha-0000003", "namePrefix: prod-\n", "Deployment/prod-api"),
+}
+
+
+@pytest.mark.parametrize("key", KUSTOMIZED)
+def test_what_a_kustomization_changes_is_known(tmp_path: Path, serve: Serve, key: str) -> None:
+    world = build(tmp_path)
+    image, text, workload = (part.format(host=world.repo.host) for part in KUSTOMIZED[key])
+    manifest = MANIFEST.format(name="api", host="x", tag="1").replace("x/orbit/api:1", image)
+    files = {f"{FOLDER}/api.yaml": manifest, f"{FOLDER}/kustomization.yaml": f"resources: [api.yaml]\n{text}"}
+    world.commits["replaced"] = world.repo.push("kustomize", dict(files))
+    ran = bump(world, serve(lambda: failed(world, {workload: ILL})))
+    assert (ran.code, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"]), ran.err
+
+
 def test_there_must_be_something_to_go_back_to(tmp_path: Path, serve: Serve) -> None:
     world = build(tmp_path)
     world.repo.deploy(api="latest")
@@ -187,8 +284,40 @@ def test_an_image_that_is_gone_is_not_put_back(tmp_path: Path, serve: Serve, reg
     words = ("bump", "api", f"sha-{commit[:7]}", "--wait", "--rollback-on-failure")
     ran = world.repo.run(*words, **serve(lambda: failed(world, {API: ILL})))
     assert (ran.code, len(subjects(world))) == (10, 1), ran.err
+    assert "api stays: it cannot: " in ran.err
     assert "api:sha-0000003 is not in the registry any more" in ran.err
-    assert ran.err.splitlines()[-1] == "hint: orbit-release rollback api"
+    assert ran.err.splitlines()[-1].endswith("; orbit-release rollback api")
+
+
+def test_an_image_that_is_gone_keeps_no_other_service(tmp_path: Path, serve: Serve, registry_host: str) -> None:
+    world = build(tmp_path, f"{registry_host}/{uuid4().hex}")
+    commit = world.repo.git("rev-parse", "HEAD")
+    for name, tag in (("api", ""), ("web", ""), ("web", "sha-0000003")):
+        pushed(world.repo, name, commit, tag)
+    words = ("bump", "api", f"sha-{commit[:7]}", "web", f"sha-{commit[:7]}", "--wait", "--rollback-on-failure")
+    ran = world.repo.run(*words, **serve(lambda: failed(world, {API: ILL, WEB: ILL})))
+    assert (ran.code, subjects(world)[1:]) == (10, ["rollback: web sha-0000003"]), ran.err
+    assert "api stays: it cannot: " in ran.err
+
+
+def test_a_summary_that_cannot_be_written_keeps_nothing_from_going_back(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    known = serve(lambda: failed(world, {API: ILL}))
+    ran = bump(world, {**known, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path)})
+    assert (ran.code, subjects(world)[1:]) == (9, ["rollback: api sha-0000003"]), ran.err
+
+
+def test_a_reader_that_went_away_keeps_nothing_from_going_back(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    known = serve(lambda: failed(world, {API: ILL}))
+    command = [sys.executable, "-m", "orbit_release", "bump", "api", "sha-0000009", *OPTIONS]
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write) as closed:
+        done = subprocess.run(
+            command, cwd=world.repo.clone, env=environment(**known), stdout=closed, stderr=closed, check=False
+        )
+    assert (done.returncode != 0, subjects(world)[1:]) == (True, ["rollback: api sha-0000003"])
 
 
 def test_the_summary_of_a_step_tells_it(tmp_path: Path, serve: Serve) -> None:
@@ -204,6 +333,7 @@ def test_the_summary_of_a_step_tells_it(tmp_path: Path, serve: Serve) -> None:
         "### `rollback: api sha-0000003` on `main`",
     ]
     assert f"`Job/migrate: {FAILED_HOOK['message']}`" in summary.read_text()
+    assert "orbit-release unhold api`" in summary.read_text()
 
 
 def test_it_goes_with_wait_alone(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from orbit_release.adapters.argocd import ArgoCD
 from orbit_release.adapters.git.clone import Clone
 from orbit_release.core.argocd import Connection, Released
 from orbit_release.core.health import Failed, Ready, Superseded, Waiting
+from orbit_release.core.observation import Seen
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnusableError
 from orbit_release.flows.source import Source
 from orbit_release.flows.wait import Clock, Waited, fault_of, wait
@@ -55,6 +56,14 @@ NO_BACKEND = Reply(404, b"404 page not found\n")
 DENIED = Reply.problem(403, 7, "permission denied")
 GONE = Reply.problem(404, 5, 'applications.argoproj.io "orbit" not found')
 BROKEN = {"ComparisonError": "Failed to load target state: kustomize build failed"}
+NO_CLUSTER = {"ComparisonError": "Failed to load live state: failed to get cluster info: dial tcp: i/o timeout"}
+HOOK_ILL = {"Deployment/api": ("Healthy", ""), "Job/migrate": ("Degraded", "Job has reached its backoff limit")}
+FLAKY = {"Deployment/api": ("Healthy", ""), "Deployment/flaky": ("Degraded", "exceeded its progress deadline")}
+NO_FIGURES = {
+    "Deployment/api": ("Progressing", "1 of 2 updated"),
+    "HorizontalPodAutoscaler/api": ("Degraded", "did not receive metrics for targeted pods"),
+}
+BOTH_ILL = {"Deployment/api": ILL, "Deployment/web": ILL}
 FLAKE = {"ComparisonError": "Failed to load target state: rpc error: code = Unavailable"}
 
 
@@ -129,10 +138,10 @@ def live(
             wanted = Wanted.find(
                 source, source.config.select(services), world.commits.get(revision or ""), named=bool(services)
             )
-            observe = lambda refresh: api.observe(name, ours, project=project, refresh=refresh)  # noqa: E731
+            observe = lambda refresh: Seen(name, api.observe(name, ours, project=project, refresh=refresh))  # noqa: E731
             clock = Clock(time.now, time.sleep)
             try:
-                ended: Any = wait(name, wanted, observe, timeout=timeout, clock=clock, tell=told.append)
+                ended: Any = wait(wanted, observe, timeout=timeout, clock=clock, tell=lambda _, why: told.append(why))
             except OrbitReleaseError as error:
                 ended = error
             fault = fault_of(ended) if isinstance(ended, Waited) else None
@@ -167,6 +176,7 @@ LIVES: list[tuple[str, Script, type, str]] = [
     ("at a commit that nobody has", lambda w: [w.at("ours", revision="f" * 40)], Waiting, "does not lead there"),
     ("at the version of a chart", lambda w: [w.at("ours", revision="1.2.3")], Waiting, "does not lead there"),
     ("one of two sources is ours", lambda w: [w.at("ours", sources=2)], Ready, ""),
+    ("its one source is in a list", lambda w: [w.at("ours", listed=True)], Ready, ""),
     ("one of two sources is ours, and old", lambda w: [w.at("old", sources=2)], Waiting, "it is at "),
     ("auto-sync is off", lambda w: [w.at("ours", **SEEN)], Waiting, "argocd app sync orbit"),
     ("reverted by hand in the cluster", lambda w: [w.at("ours", sync="OutOfSync")], Waiting, "OutOfSync"),
@@ -189,6 +199,13 @@ LIVES: list[tuple[str, Script, type, str]] = [
      Failed, "ConfigMap/settings: admission webhook denied the request\norbit-release rollback api"),
     ("an operation of a descendant fails", lambda w: [w.at("web", phase="Error", message="no such cluster")],
      Failed, "no such cluster"),
+    ("a hook is tried again and succeeds",
+     lambda w: [w.at("old"), *[w.at("ours", **RUNNING, health=HOOK_ILL, hooks=("Job/migrate",))] * 3, w.at("ours")],
+     Ready, ""),
+    ("somebody tried a sync without doing it, and it failed", lambda w: [w.at("ours", phase="Failed", dry_run=True)],
+     Ready, ""),
+    ("what failed before ours was never applied, and ours needs no sync",
+     lambda w: [w.at("ours", operated="old", phase="Failed", message="one or more tasks failed")], Ready, ""),
     ("the operation before ours failed",
      lambda w: [w.at("old", phase="Failed"), w.at("ours", **{**SEEN, "phase": "Failed"}), w.at("ours")], Ready, ""),
     ("turns Degraded", lambda w: [w.at("old"), w.ill("ours")], Failed, f"{ILL[1]}\norbit-release rollback api"),
@@ -210,10 +227,45 @@ LIVES: list[tuple[str, Script, type, str]] = [
      lambda w: [w.ill("old"), w.ill("ours", **SEEN), w.ill("ours"), w.ill("ours"), w.at("ours")], Ready, ""),
     ("Degraded before ours, and stays", lambda w: [w.ill("old", since=0), w.ill("ours", since=0)], Waiting, "Degraded"),
     ("Degraded before ours, when first seen", lambda w: [w.ill("ours", since=5)], Waiting, "Degraded"),
-    ("cannot be compared", lambda w: [w.unread(BROKEN, 30), w.unread(BROKEN, 32)],
+    ("Degraded before ours, and an answer without healths between",
+     lambda w: [w.ill("old", since=0), w.ill("ours", since=0), w.at("ours", bare="Degraded"), w.ill("ours", since=0)],
+     Waiting, "Degraded"),
+    ("Degraded before ours, and an answer that knows nothing between",
+     lambda w: [w.ill("old", since=0), w.ill("ours", since=0), w.at("ours", bare="Unknown"), w.ill("ours", since=0)],
+     Waiting, "Degraded"),
+    ("what Argo CD was told to ignore is Degraded",
+     lambda w: [w.at("old"), *[w.at("ours", **RUNNING, health=FLAKY, ignored=("Deployment/flaky",))] * 3,
+                w.at("ours", health=FLAKY, ignored=("Deployment/flaky",))], Ready, ""),
+    ("an autoscaler has no figures yet",
+     lambda w: [w.at("old"), *[w.at("ours", health=NO_FIGURES, since=25)] * 15, w.at("ours")], Ready, ""),
+    ("an autoscaler has no figures, and then ours turns Degraded",
+     lambda w: [w.at("old"), *[w.at("ours", health=NO_FIGURES, since=25)] * 3,
+                w.ill("ours", health={**NO_FIGURES, "Deployment/api": ILL})],
+     Failed, "Deployment/api: Deployment"),
+    ("two turn Degraded, one after the other",
+     lambda w: [w.at("old"), w.ill("web"), w.ill("web", health=BOTH_ILL), w.ill("web", health=BOTH_ILL)],
+     Failed, "Deployment/api"),
+    ("cannot be compared", lambda w: [*[w.unread(BROKEN, 30)] * 10, w.unread(BROKEN, 50)],
      Failed, "kustomize build failed\norbit-release rollback api"),
+    ("cannot be compared, and the branch is named instead of a commit",
+     lambda w: [w.at("old"), *[w.unread(BROKEN, 30, "main")] * 10, w.unread(BROKEN, 50, "main")],
+     Failed, "kustomize build failed\norbit-release rollback api"),
+    ("the cluster cannot be reached",
+     lambda w: [w.at("old"), *[w.at("ours", sync="Unknown", errors=NO_CLUSTER)] * 10,
+                w.at("ours", sync="Unknown", errors=NO_CLUSTER, reconciled=50)],
+     Failed, "i/o timeout\nno release is to blame"),
     ("could not be compared for a moment", lambda w: [w.unread(FLAKE, 30), w.at("ours", reconciled=32)], Ready, ""),
+    ("could not be compared for ten seconds",
+     lambda w: [w.at("old"), *[w.unread(FLAKE, second) for second in range(30, 40, 2)], w.at("ours", reconciled=42)],
+     Ready, ""),
     ("cannot be compared, and nobody looks again", lambda w: [w.unread(BROKEN, 30)], Waiting, "kustomize build failed"),
+    ("is not permitted where it should go",
+     lambda w: [w.at("old", sync="Unknown", errors={"InvalidSpecError": "destination is not permitted"})],
+     Waiting, "destination is not permitted"),
+    ("access is denied once", lambda w: [w.at("old"), DENIED, DENIED, w.at("ours")], Ready, ""),
+    ("a page of maintenance is shown for a moment", lambda w: [w.at("old"), PAGE, w.at("ours")], Ready, ""),
+    ("is late with what was released", lambda w: [w.at("ours", health={"Deployment/api": ("Progressing", "1 of 3")})],
+     Waiting, "or take it back: orbit-release rollback api"),
     ("the token expires in the middle", lambda w: [w.at("old"), EXPIRED], AccessError, "token is expired"),
     ("access is taken away in the middle", lambda w: [w.at("old"), DENIED], AccessError, "permission denied"),
     ("is deleted in the middle", lambda w: [w.at("old"), GONE], NotFoundError, "not found"),
@@ -240,7 +292,8 @@ def test_every_life_has_its_answer(world: World, script: Script, outcome: type, 
     assert (lived.outcome, said in lived.message) == (outcome, True), (lived.ended, lived.message)
     if outcome is Waiting:
         assert lived.time.seconds > 119
-        assert lived.message.startswith("timed out after 120 s: orbit still waits for ")
+        name = "orbit" if isinstance(lived.ended, Waited) and lived.ended.look else "Argo CD"
+        assert lived.message.startswith(f"timed out after 120 s: {name} still waits for ")
     if outcome in (Ready, Superseded, Failed):
         assert len(lived.server.asked) >= len(life)  # the answer came with the last stage, and not before
 
@@ -274,11 +327,11 @@ def test_it_asks_every_two_seconds_and_less_often_where_nobody_answers(world: Wo
     assert lived.time.pauses == [2, 4, 8, 16, 30, 30, 2]
 
 
-def test_it_refreshes_once_and_again_only_where_the_comparison_failed(world: World) -> None:
+def test_it_refreshes_once_and_again_only_where_the_comparison_keeps_failing(world: World) -> None:
     assert live(world, *[world.at("old")] * 3, world.at("ours")).server.refreshes == [True, False, False, False]
     assert live(world, Cut, Cut, Cut, world.at("ours")).server.refreshes == [True, True, False, False]
-    unread = [world.unread(FLAKE, 30), world.at("old"), world.at("ours")]
-    assert live(world, *unread).server.refreshes == [True, True, False]
+    unread = [*[world.unread(FLAKE, 30)] * 12, world.at("ours")]
+    assert live(world, *unread).server.refreshes == [True, *[False] * 9, True, False, False]
 
 
 @pytest.mark.parametrize("timeout", [1, 2, 3, 4, 5, 29, 30, 31.5])
@@ -310,6 +363,43 @@ def test_the_newest_commit_of_the_manifests_is_waited_for_by_default(tmp_path: P
     world.repo.push("more docs", {"README.md": "read me, please"})
     assert live(world, world.at("web"), revision=None).outcome is Waiting
     assert live(world, world.at("replaced"), revision=None).outcome is Ready
+
+
+def test_what_replaced_ours_is_named(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    world.commits["later"] = world.repo.deploy(web="sha-0000009")
+    lived = live(world, world.at("later"))
+    assert lived.outcome is Superseded
+    assert isinstance(lived.ended, Waited)
+    assert lived.ended.verdict == Superseded(world.commits["replaced"])
+
+
+def test_a_digest_beside_the_same_tag_replaces_nothing(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    text = MANIFEST.format(name="api", host=NOBODY, tag="sha-0000009")
+    pinned = text.replace("sha-0000009", f"sha-0000009@sha256:{'a' * 64}")
+    world.commits["tagged"] = world.repo.push("tagged", {f"{FOLDER}/api.yaml": text})
+    world.commits["pinned"] = world.repo.push("pinned", {f"{FOLDER}/api.yaml": pinned})
+    assert live(world, world.at("pinned"), revision="tagged").outcome is Ready
+
+
+def test_the_command_takes_back_no_more_than_what_is_to_blame(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    more = f"        - name: web\n          image: {NOBODY}/orbit/web:sha-000000c\n"
+    both = MANIFEST.format(name="api", host=NOBODY, tag="sha-000000c") + more
+    other = MANIFEST.format(name="worker", host=NOBODY, tag="sha-000000c")
+    files = {f"{FOLDER}/api.yaml": both, f"{FOLDER}/worker.yaml": other}
+    world.commits["shared"] = world.repo.push("shared", dict(files))
+    lived = live(world, world.at("replaced"), world.ill("shared"), revision="shared")
+    assert lived.message.endswith("\norbit-release rollback web && orbit-release rollback api")
+
+
+def test_a_kustomization_puts_workloads_to_sleep(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    text = "resources: [api.yaml, web.yaml, worker.yaml]\nreplicas:\n  - {name: worker, count: 0}\n"
+    world.commits["asleep"] = world.repo.push("asleep", {f"{FOLDER}/kustomization.yaml": text})
+    images = tuple(image for image in world.images("asleep") if "/worker:" not in image)
+    assert live(world, world.at("asleep", images=images), revision="asleep").outcome is Ready
 
 
 def test_a_revision_that_the_clone_does_not_have_is_fetched(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ class Stage:
     """How the application is: compared with `revision`, synced by an operation at `operated`.
 
     Times are seconds since the life's begin; `health` goes by resource, as `Kind/name: (status, message)`, and
-    `drifted` names those that are OutOfSync.
+    `drifted` names those that are OutOfSync, `hooks` those that are hooks, `ignored` those whose health does not
+    count. With `bare` no resource has a health, and that is the application's. `listed`: its one source is in a list.
     """
 
     revision: str = ""
@@ -53,12 +54,20 @@ class Stage:
     errors: Mapping[str, str] = field(default_factory=dict)
     sources: int = 1
     drifted: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    bare: str = ""
+    listed: bool = False
+    dry_run: bool = False
+    namespace: str = "orbit"
 
     def document(self, name: str) -> dict[str, Any]:
         found = application(name)
         if self.sources > 1:
             chart = {"repoURL": "https://charts.example.com", "chart": "redis", "targetRevision": "1.2.3"}
             found["spec"]["sources"] = [chart, found["spec"].pop("source")]
+        if self.listed:
+            found["spec"]["sources"] = [found["spec"].pop("source")]
         if self.requested:
             found["operation"] = {"sync": {"revision": self.revision}, "initiatedBy": {"automated": True}}
         return {**found, "status": self._status()}
@@ -67,7 +76,7 @@ class Stage:
         worst = next((one for one in ("Degraded", "Progressing", "Suspended") if one in self._healths()), "Healthy")
         status: dict[str, Any] = {
             "sync": {"status": self.sync, **self._named(self.revision)},
-            "health": {"status": worst, "lastTransitionTime": at(self.since)},
+            "health": {"status": self.bare or worst, "lastTransitionTime": at(self.since)},
             "reconciledAt": at(self.reconciled),
             "resources": [self._resource(*pair) for pair in self.health.items()],
             "summary": {"images": list(self.images)},
@@ -83,21 +92,27 @@ class Stage:
         return status
 
     def _healths(self) -> set[str]:
-        return {status for status, _ in self.health.values()}
+        return {status for name, (status, _) in self.health.items() if name not in (*self.hooks, *self.ignored)}
 
     def _named(self, revision: str) -> dict[str, Any]:
-        return {"revisions": ["1.2.3", revision]} if self.sources > 1 else {"revision": revision} if revision else {}
+        if self.sources > 1:
+            return {"revisions": ["1.2.3", revision]}
+        return {"revisions": [revision]} if self.listed else {"revision": revision} if revision else {}
 
     def _resource(self, name: str, health: tuple[str, str]) -> dict[str, Any]:
         kind, _, own = name.partition("/")
+        found: dict[str, Any] = {"group": "apps", "kind": kind, "name": own, "namespace": self.namespace}
+        found |= {"hook": True} if name in self.hooks else {"status": "OutOfSync" if name in self.drifted else "Synced"}
         shown = {"status": health[0], **({"message": health[1]} if health[1] else {})}
-        sync = "OutOfSync" if name in self.drifted else "Synced"
-        return {"group": "apps", "kind": kind, "name": own, "namespace": "orbit", "status": sync, "health": shown}
+        return found if self.bare else {**found, "health": shown}
 
     def _operation(self) -> dict[str, Any]:
         ended = {} if self.ended is None else {"finishedAt": at(self.ended)}
         return {
-            "operation": {"sync": self._named(self.operated), "retry": {"limit": 5}},
+            "operation": {
+                "sync": {**self._named(self.operated), **({"dryRun": True} if self.dry_run else {})},
+                "retry": {"limit": 5},
+            },
             "phase": self.phase,
             "message": self.message,
             "startedAt": at(self.began),

@@ -10,7 +10,12 @@ from orbit_release.core.health import Failed, Look, Relation
 from orbit_release.core.observation import Observation, Resource
 
 REVISION = "a" * 40
-OWNERS = {("Deployment", "api"): ("api",), ("Deployment", "both"): ("api", "web"), ("Deployment", "web"): ("web",)}
+OWNERS = {
+    ("Deployment", "", "api"): ("api",),
+    ("Deployment", "", "both"): ("api", "web"),
+    ("Deployment", "", "web"): ("web",),
+    ("CronJob", "", "api"): ("api",),
+}
 
 
 def resource(text: str) -> Resource:
@@ -51,6 +56,12 @@ def failed(cause: str | None, *turned: str) -> Failed:
             [],
             ["api"],
             Blame(instead="Deployment/web is no workload of the release that turned Degraded"),
+        ),
+        (
+            ["CronJob/api Degraded"],
+            [],
+            ["api"],
+            Blame(instead="CronJob/api is no workload of the release that turned Degraded"),
         ),
         ([], [], ["api"], Blame(instead="Job/hook is no workload of the release that turned Degraded")),
     ],

@@ -250,6 +250,8 @@ def test_what_is_no_application(document: object) -> None:
         ("a", "--server-crt=/ca.pem", Connection("https://a", server_certificate="/ca.pem")),
         ("a", "--header 'X-A: b c' -H Y:1,Z:2", Connection("https://a", (("X-A", "b c"), ("Y", "1"), ("Z", "2")))),
         ("a", "--loglevel debug --http-retry-max=3", Connection("https://a")),
+        ("a", "--core --plaintext --insecure false", Connection("http://a")),
+        ("a", """--header '"X-A: b, c",Y: d'""", Connection("https://a", (("X-A", "b, c"), ("Y", "d")))),
     ],
 )
 def test_the_options_of_the_argocd_program(server: str, options: str, connection: Connection) -> None:
@@ -265,6 +267,7 @@ def test_the_options_of_the_argocd_program(server: str, options: str, connection
         ("a", "--header 'no colon secret'"),
         ("a", "--header 'X: a\r\nY: secret'"),
         ("a", "--header 'open secret"),
+        ("a", "--header 'X: secret\u2026'"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused_without_their_secrets(server: str, options: str) -> None:

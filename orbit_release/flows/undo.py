@@ -1,0 +1,81 @@
+"""A release that is to be taken back: what it replaced, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orbit_release.adapters.git.clone import Tip
+from orbit_release.core.documents import same_but_for_images
+from orbit_release.core.image import ImageReference
+from orbit_release.core.manifest import Edit
+from orbit_release.core.paths import KUSTOMIZATIONS
+from orbit_release.core.release import Release
+from orbit_release.core.service import Service
+from orbit_release.errors import NotFoundError
+from orbit_release.flows.put_back import verified
+from orbit_release.flows.source import Source, is_manifest
+
+if TYPE_CHECKING:
+    from orbit_release.adapters.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A release and its commit."""
+
+    source: Source
+    release: Release
+    commit: str
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """The services that it released, by name."""
+        repositories = {edit.after.repository for edit in self.release.edits}
+        return {one.name: one for one in self.source.config.services if one.repository in repositories}
+
+    def before(self, service: Service) -> ImageReference:
+        """Return what it replaced; a kustomization's reference stands in the place of what the containers say."""
+        return self._deciding(service)[0].before
+
+    def bar(self, service: Service, seen: str, registry: Registry | None) -> str:
+        """Return what keeps a service from going back, "" if nothing does; `seen` is the revision that failed."""
+        befores = {edit.before: None for edit in self._deciding(service)}
+        if len(befores) > 1:
+            return f"ran {' and '.join(one.version for one in befores)} before"
+        if changed := self._changed_besides(service, seen):
+            return f"may be ill for another reason: {changed} has changed in {seen[:7]}"
+        try:
+            verified(registry, service, self.before(service), others=())
+        except NotFoundError as error:
+            return f"cannot: {error.message}"
+        return ""
+
+    def changed_since(self, service: Service, tip: Tip) -> str:
+        """Return what somebody did to a service after the release, "" where they did nothing."""
+        tags = {edit.after.tag for edit in self._edits(service)}
+        for image in self.source.deployed(tip)[service.repository]:
+            if image.reference.tag not in tags:
+                return f"went on to {image.reference.version}"
+            if image.hold is not None:
+                return f"is held: {image.hold}"
+        return ""
+
+    def _edits(self, service: Service) -> list[Edit]:
+        return [edit for edit in self.release.edits if edit.after.repository == service.repository]
+
+    def _deciding(self, service: Service) -> list[Edit]:
+        edits = self._edits(service)
+        return [one for one in edits if one.path.rpartition("/")[2] in KUSTOMIZATIONS] or edits
+
+    def _changed_besides(self, service: Service, seen: str) -> str:
+        """Return a manifest beside the service's that has changed by more than images between ours and a descendant."""
+        git, folders = self.source.git, tuple(one.path[: one.path.rfind("/") + 1] for one in self._edits(service))
+        for file in git.changes([self.commit], seen)[self.commit]:
+            path = file.path.decode("utf-8", "surrogateescape")
+            if path.startswith(folders) and is_manifest(file.path):
+                before, after = git.file(self.commit, path), git.file(seen, path)
+                if not same_but_for_images(before, after):
+                    return path
+        return ""
