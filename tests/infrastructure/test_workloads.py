@@ -8,7 +8,9 @@ import tomllib
 import pytest
 import yaml
 
-from tests.infrastructure.cluster import Cluster, secrets
+from orbit_release.cli.moment import parse_length
+from orbit_release.cli.wait import wait_command
+from tests.infrastructure.cluster import ROOT, Cluster, secrets
 from tests.infrastructure.design import (
     BROKER,
     COMMANDS,
@@ -82,6 +84,14 @@ def test_nothing_is_given_up_or_killed_in_haste(cluster: Cluster) -> None:
         assert seconds.get("startup", 60) >= 60, name
         deadline = pod.workload["spec"].get("progressDeadlineSeconds", 600)
         assert pod.workload["kind"] != "Deployment" or seconds.get("startup", 0) < deadline, name
+
+
+def test_a_release_that_does_not_start_is_degraded_before_the_wait_for_it_ends(cluster: Cluster) -> None:
+    services = yaml.safe_load((ROOT / "orbit-release.yaml").read_text(encoding="utf-8"))["services"]
+    (waits,) = (option.default for option in wait_command.params if option.name == "timeout")
+    assert len(services) == 7
+    for name in services:
+        assert cluster.running[name].workload["spec"]["progressDeadlineSeconds"] + 60 <= parse_length(str(waits)), name
 
 
 @by_workload

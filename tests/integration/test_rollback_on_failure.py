@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +19,9 @@ from tests.integration.argocd import DENIED_RESOURCE, FAILED_HOOK, ILL, RUNNING,
 from tests.integration.monorepo import FOLDER, MANIFEST, Ran, environment, git, pushed
 from tests.integration.terminal import terminal
 from tests.integration.test_schema import document
-from tests.servers.argocd_life import Stage
+from tests.servers.argocd import TOKEN
+from tests.servers.argocd_life import Hang, LivingServer, Stage
+from tests.servers.serving import serving
 
 Health = Mapping[str, tuple[str, str]]
 API, WEB, WELL = "Deployment/api", "Deployment/web", ("Healthy", "")
@@ -318,6 +322,32 @@ def test_a_reader_that_went_away_keeps_nothing_from_going_back(tmp_path: Path, s
             command, cwd=world.repo.clone, env=environment(**known), stdout=closed, stderr=closed, check=False
         )
     assert (done.returncode != 0, subjects(world)[1:]) == (True, ["rollback: api sha-0000003"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_the_wait_learns_that_it_is_published(tmp_path: Path, number: signal.Signals) -> None:
+    world = build(tmp_path)
+    asked = Event()
+    server = LivingServer(asked.set, Hang)
+    with serving(server, server.stopping):
+        known = {"ARGOCD_SERVER": server.host, "ARGOCD_AUTH_TOKEN": TOKEN, "ARGOCD_OPTS": "--plaintext"}
+        command = [sys.executable, "-m", "orbit_release", "bump", "api", "sha-0000009", *OPTIONS, "--format", "json"]
+        with subprocess.Popen(
+            command,
+            cwd=world.repo.clone,
+            env=environment(**known),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert asked.wait(30)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=10)
+    commit = git(world.repo.origin, "rev-parse", "main")
+    ran = Ran(process.returncode, out, err)
+    assert (ran.code, document(ran, "bump")["commit"]) == (130, commit)
+    assert f"\n{commit[:7]} is published all the same: orbit-release wait --revision {commit[:7]}\n" in err
+    assert f"published {commit[:7]} on main" in err
 
 
 def test_the_summary_of_a_step_tells_it(tmp_path: Path, serve: Serve) -> None:

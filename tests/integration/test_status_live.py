@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.argocd import ILL, NOBODY, RUNNING, SEEN, SERVICES, Serve, World, build
-from tests.integration.monorepo import FOLDER, Ran
+from tests.integration.monorepo import FOLDER, MANIFEST, Ran, git
 from tests.integration.test_schema import document
 from tests.servers.argocd import BAD_GATEWAY, TOKEN, Reply
 from tests.servers.argocd_life import LivingServer, Stage, Step
@@ -91,6 +92,16 @@ def test_the_application_speaks_for_a_service_of_no_known_workload(world: World,
     assert {(one["sync"], one["health"]) for one in found.values()} == {("OutOfSync", "Degraded")}
 
 
+def test_the_worst_of_a_services_workloads_speaks_for_it(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    canary = MANIFEST.format(name="api", host=NOBODY, tag="sha-0000003").replace("name: api", "name: canary")
+    world.commits["canary"] = world.repo.push("canary", {f"{FOLDER}/canary.yaml": canary})
+    for ill, drifted in (("api", "canary"), ("canary", "api")):
+        health = {**WELL, "Deployment/canary": ("Healthy", ""), f"Deployment/{ill}": ILL}
+        found = live(world, serve, well(world, "canary", health=health, drifted=(f"Deployment/{drifted}",)))
+        assert [found["api"][key] for key in ("sync", "health", "message")] == ["OutOfSync", *ILL]
+
+
 def test_a_cron_job_between_two_runs_lacks_nothing(tmp_path: Path, serve: Serve) -> None:
     world = build(tmp_path)
     pod = f"spec: {{template: {{spec: {{containers: [{{name: a, image: '{NOBODY}/orbit/worker:sha-0000009'}}]}}}}}}"
@@ -99,6 +110,9 @@ def test_a_cron_job_between_two_runs_lacks_nothing(tmp_path: Path, serve: Serve)
     web = tuple(image for image in world.images("replaced") if "/worker:" not in image)
     found = live(world, serve, well(world, "nightly", images=web))
     assert (found["worker"]["images"], found["worker"]["missing"]) == ([], [])
+    tonight = f"{NOBODY}/orbit/worker:sha-0000009"
+    found = live(world, serve, well(world, "nightly", images=(*web, tonight)))
+    assert (found["worker"]["images"], found["worker"]["other"]) == ([tonight], [])
 
 
 @pytest.mark.parametrize(
@@ -122,6 +136,27 @@ def test_the_exit_code_tells_whether_what_is_deployed_runs_well(
     known = serve(well(world, "current", **changes))
     assert world.repo.run("status", "--live", "--exit-code", **known).code == code
     assert world.repo.run("status", "--exit-code", **known).code == 0
+
+
+@pytest.mark.parametrize(("step", "code"), [(None, 0), (BAD_GATEWAY, 1)], ids=["well", "Argo CD is down"])
+def test_the_exit_code_is_about_what_is_deployed_and_known(
+    tmp_path: Path, serve: Serve, step: Step | None, code: int
+) -> None:
+    world = build(tmp_path)
+    commit = world.repo.git("rev-parse", "HEAD")
+    world.repo.push("away", {f"{FOLDER}/worker.yaml": None, "services/worker/Dockerfile": None})
+    world.commits["current"] = world.repo.deploy(**dict.fromkeys(("web", "api"), f"sha-{commit[:7]}"))
+    images = tuple(f"{NOBODY}/orbit/{name}:sha-{commit[:7]}" for name in ("web", "api"))
+    known = serve(step or replace(world.at("replaced"), revision=world.commits["current"], images=images, health=WELL))
+    assert world.repo.run("status", "--live", "--exit-code", **known).code == code
+
+
+def test_what_somebody_else_released_a_moment_ago_is_known(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    elsewhere = replace(world.repo, clone=tmp_path / "elsewhere")
+    git(tmp_path, "clone", "-q", str(world.repo.origin), str(elsewhere.clone))
+    world.commits["newer"] = elsewhere.deploy(api="sha-0000009")
+    assert live(world, serve, well(world, "newer"))["api"]["missing"] == []
 
 
 @pytest.mark.parametrize("step", [BAD_GATEWAY, Reply.problem(403, 7, "permission denied")], ids=["down", "denied"])
