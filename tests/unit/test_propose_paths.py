@@ -76,6 +76,14 @@ def test_the_rules_are_content_with_what_is_proposed(data: st.DataObject, contex
     ] == []
 
 
+def test_a_link_that_becomes_an_input_leads_to_more() -> None:
+    texts = {"build.Dockerfile": b"FROM x\nCOPY go.mod /\n", "go.mod": b"module m\nreplace n => ./a\n"}
+    links = {"a/a": None, "a/link": "../b", "b/c": None, **dict.fromkeys(texts)}
+    tree, build = Tree(links, lambda path: texts.get(path, b"")), BuildSettings(".", "build.Dockerfile")
+    paths = propose_paths(build, tree, "k8s")
+    assert (paths, breaches(build, tree, paths)) == (["go.mod", "a/**", "b/**"], [])
+
+
 @settings(deadline=None, max_examples=200)
 @given(data=st.data(), selected=PATHS.map(quoted), deselected=st.none() | PATHS.map(quoted))
 def test_what_a_finding_asks_for_mends_it(data: st.DataObject, selected: str, deselected: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from orbit_release.core.check.brought import context_files
+from orbit_release.core.check.brought import ContextFiles, context_files
 from orbit_release.core.check.gaps import Inspection, gaps
 from orbit_release.core.check.inputs import dockerfile_text, ignore_file
 from orbit_release.core.check.tree import Tree
@@ -25,10 +25,20 @@ def propose_paths(settings: BuildSettings, tree: Tree, manifests: str) -> list[s
     text = dockerfile_text(tree, settings.dockerfile) or ""
     files = context_files(tree, settings.context, ignore_file(tree, settings))
     reads = tuple(read for read in context_reads(text, dict(settings.build_args)) if isinstance(read, Read))
-    service = Service("proposal", _NOBODY, Globs((_NOTHING,)), settings)
-    everything = [glob for gap in gaps(Inspection(service, tree, files, reads)) for glob in gap.globs]
+    everything: list[str] = []
+    while more := _missing(settings, everything, tree, files, reads):  # what becomes an input may be a link
+        everything += more
     found = _without_covered(everything) or [quoted(settings.dockerfile)]
     return _without_manifests(found, everything, tree, manifests)
+
+
+def _missing(
+    settings: BuildSettings, globs: Sequence[str], tree: Tree, files: ContextFiles, reads: tuple[Read, ...]
+) -> list[str]:
+    """Return the globs that close the gaps which others leave."""
+    service = Service("proposal", _NOBODY, Globs(tuple(globs) or (_NOTHING,)), settings)
+    closing = (glob for gap in gaps(Inspection(service, tree, files, reads)) for glob in gap.globs)
+    return [glob for glob in dict.fromkeys(closing) if glob not in globs]
 
 
 def _without_manifests(found: Sequence[str], everything: Iterable[str], tree: Tree, folder: str) -> list[str]:
