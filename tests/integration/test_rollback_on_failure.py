@@ -350,6 +350,37 @@ def test_who_interrupts_the_wait_learns_that_it_is_published(tmp_path: Path, num
     assert f"published {commit[:7]} on main" in err
 
 
+HOOK = """\
+#!/bin/sh
+read -r old new name
+if git log -1 --format=%s "$new" | grep -q rollback; then
+  echo here >{fifo}
+  read -r go <{fifo}
+fi
+"""
+
+
+def test_who_interrupts_the_rollback_learns_that_it_may_have_arrived(tmp_path: Path, serve: Serve) -> None:
+    world, fifo = build(tmp_path), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    hook = world.repo.origin / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(HOOK.format(fifo=fifo))
+    hook.chmod(0o755)
+    command = [sys.executable, "-m", "orbit_release", "bump", "api", "sha-0000009", *OPTIONS, "--format", "json"]
+    known = serve(lambda: failed(world, {API: ILL}))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=world.repo.clone, env=environment(**known), stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        assert fifo.read_text() == "here\n"
+        process.send_signal(signal.SIGINT)
+        fifo.write_text("go\n")
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, "orbit-release history tells whether it arrived" in err) == (130, True), err
+    assert "rolled_back" not in document(Ran(130, out, err), "bump")
+
+
 def test_the_summary_of_a_step_tells_it(tmp_path: Path, serve: Serve) -> None:
     world = build(tmp_path)
     summary = tmp_path / "summary"
