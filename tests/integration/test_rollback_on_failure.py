@@ -181,6 +181,13 @@ def test_what_only_shows_the_pods_behind_it_is_no_outage_of_its_own(tmp_path: Pa
     assert subjects(world)[1:] == ["rollback: api sha-0000003"]
 
 
+def test_a_hook_that_tells_of_the_failure_is_no_outage(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    health = {API: ILL, "Job/notify": ("Progressing", "")}
+    bump(world, serve(lambda: failed(world, health, hooks=("Job/notify",))))
+    assert subjects(world)[1:] == ["rollback: api sha-0000003"]
+
+
 def test_what_was_not_released_here_is_not_rolled_back(tmp_path: Path, serve: Serve) -> None:
     world = build(tmp_path)
     ran = bump(world, serve(lambda: failed(world, {API: ILL})), "api", "sha-0000003")
