@@ -226,8 +226,8 @@ def _operation_reason(look: Look) -> str:
     if observation.sync != "Synced":
         return f"a sync: it is {observation.sync or 'Unknown'}"
     # One that failed at an older revision says nothing of ours, which is Synced without another one.
-    if operation and operation.phase != "Succeeded" and not (older and operation.phase in _BROKEN):
-        return f"an operation that succeeds: the last one{older} is {operation.phase or 'unknown'}{_told(operation)}"
+    if operation and operation.phase != "Succeeded" and not older:
+        return f"an operation that succeeds: the last one is {operation.phase or 'unknown'}{_told(operation)}"
     if operation and operation.finished_at > observation.reconciled_at:
         return "Argo CD to look at what the operation did"
     return ""

@@ -110,3 +110,8 @@ def test_whatever_is_seen_only_released_services_go_back_that_turned(
 )
 def test_the_command_takes_back_what_is_to_blame(cause: str | None, released: tuple[str, ...], command: str) -> None:
     assert rollback_command(failed(cause), look(released=released), REVISION) == command
+
+
+def test_a_sync_that_fails_on_what_is_ill_blames_no_release() -> None:
+    assert rollback_command(failed("StatefulSet/db"), look("StatefulSet/db Degraded"), REVISION) == ""
+    assert rollback_command(failed("StatefulSet/db"), look("StatefulSet/cache Degraded"), REVISION) != ""
