@@ -1,4 +1,4 @@
-"""Argo CD's API: what applications sync.
+"""Argo CD's API: what applications sync, and how they are.
 
 https://argo-cd.readthedocs.io/en/stable/developer-guide/api-docs/
 """
@@ -27,7 +27,7 @@ from orbit_release.errors import (
 
 TOKEN_HINT = "ARGOCD_AUTH_TOKEN=$(argocd account generate-token --account NAME), or that of `argocd login`."  # noqa: S105  (says how to get one)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_FIELDS = "items.metadata.name,items.metadata.annotations,items.spec"
+_FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.annotations,items.spec"
 _RETRY_HINT = 'check ARGOCD_SERVER and the network; see "An Argo CD that is not public" in README.md.'
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure")
 _SHORTEST_SECRET = 8

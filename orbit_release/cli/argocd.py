@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from orbit_release.adapters.argocd import ArgoCD
     from orbit_release.cli.session import Session
-    from orbit_release.core.argocd import Released
+    from orbit_release.core.argocd import Application, Released
     from orbit_release.core.login import Login
     from orbit_release.core.observation import Seen
     from orbit_release.flows.source import Source
@@ -90,19 +90,20 @@ class ArgoApplication:
 
     def __init__(self, session: Session, source: Source, server: ArgoCD) -> None:
         self._server, self._ours, self._names = server, released(session, source), source.config.argocd
-        self._name = self._names.application
+        self._name, self._namespace = self._names.application, self._names.namespace
 
     def look(self, *, refresh: bool) -> Seen:
         """Return how it is now; with `refresh`, after Argo CD has compared it with git again."""
         from orbit_release.core.observation import Seen
 
         if not self._name:
-            self._name = self._found()
+            found = self._found()
+            self._name, self._namespace = found.name, found.namespace
             time.sleep(1)  # Argo CD was just asked
-        where = {"project": self._names.project, "namespace": self._names.namespace}
+        where = {"project": self._names.project, "namespace": self._namespace}
         return Seen(self._name, self._server.observe(self._name, self._ours, refresh=refresh, **where))
 
-    def _found(self) -> str:
+    def _found(self) -> Application:
         from orbit_release.core.argocd import candidates
 
         there = self._server.applications(project=self._names.project, namespace=self._names.namespace)
@@ -111,4 +112,4 @@ class ArgoApplication:
             which = ", ".join(one.name for one in found) or "none that this token sees"
             hint = "set `argocd.application` in orbit-release.yaml."
             raise ConfigurationError(f"which application syncs {self._ours.folder}: {which}", hint)
-        return found[0].name
+        return found[0]

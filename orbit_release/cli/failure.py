@@ -28,7 +28,9 @@ class RollbackOnFailure:
         self._publishing = self._ways.publishing(session, source.git)
         self._rolled: Rolled | None = None
 
-    def act(self, waited: Waited, published: Published | None, fault: OrbitReleaseError) -> None:
+    def act(
+        self, waited: Waited, published: Published | None, fault: OrbitReleaseError, document: dict[str, Any]
+    ) -> None:
         """Do it, and let the fault of the release (None: there was nothing to do) say what comes next."""
         from orbit_release.core.health import Failed
         from orbit_release.flows.rollback import rollback_failed
@@ -47,25 +49,28 @@ class RollbackOnFailure:
             raise
         else:
             self._rolled, fault.hint = rolled, _next(rolled, waited)
+            document["rolled_back"] = output.release_document(rolled.published) if rolled.published else None
 
-    def tell(self, document: dict[str, Any]) -> None:
-        """Tell what was done, and add it to the document of the release."""
-        if self._rolled is None:
-            return
-        back = self._rolled.published
-        document["rolled_back"] = output.release_document(back) if back else None
-        if back:
-            self._ways.tell(back)
-        tell_rolled(self._rolled)
+    def tell(self) -> None:
+        """Tell what was done."""
+        if self._rolled and self._rolled.published:
+            self._ways.tell(self._rolled.published)
+        if self._rolled:
+            tell_rolled(self._rolled)
 
 
 def _next(rolled: Rolled, waited: Waited) -> str:
+    """Return what is to be done then."""
+    if rolled.published is None and rolled.left:
+        why = ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
+        return f"nothing is rolled back ({why}); look at it first: orbit-release history"
     if rolled.published is None:
-        why = rolled.instead or ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
+        why = rolled.instead or "it had the same tag before"
         return f"nothing is rolled back ({why}); {waited.rollback or f'argocd app get {waited.application}'}"
     names = " ".join(step.service for step in rolled.published.notes.steps)
     told = f"{rolled.published.landed.commit[:7]} took {names} back; "
     if waited.look and waited.look.observation.is_running:
         # https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/: one operation at a time
         told += f"Argo CD syncs it once the failed sync has ended: argocd app terminate-op {waited.application}; "
-    return f"{told}once it is mended: orbit-release unhold {names}"
+    held = " ".join(rolled.published.notes.holds)
+    return f"{told}once it is mended: {f'orbit-release unhold {held}' if held else 'bump it by hand'}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from orbit_release.cli.session import INTERRUPTED, Session, in_actions
-from orbit_release.errors import UnavailableError, UsageError
+from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
     from orbit_release.adapters.git.clone import Clone, Tip
@@ -164,10 +164,10 @@ class Ways:
         document = {**output.release_document(published), **more}
         if missing is not None:
             document["missing"] = missing
-        lost: Exception | None = None
+        lost: OSError | None = None
         try:
             self.tell(published, missing or ())
-        except (OSError, UnavailableError) as error:  # what is published is waited for all the same
+        except OSError as error:  # what is published is waited for all the same
             if not self.wait:
                 raise
             lost = error

@@ -102,7 +102,7 @@ class Awaited:
         from orbit_release.output.wait import summarize_unknown
 
         try:
-            return self._wait(Wanted.find(self._source, services, revision, named=named))
+            return self._wait(lambda: Wanted.find(self._source, services, revision, named=named))
         except OrbitReleaseError as error:
             summarize_unknown(error, os.environ.get("GITHUB_STEP_SUMMARY"))
             raise
@@ -127,11 +127,15 @@ class Awaited:
         waited = self._published(services, published)
         fault = fault_of(waited)
         if fault and on_failure:
-            on_failure.act(waited, published, fault)
+            on_failure.act(waited, published, fault, document)
         document["wait"] = wait_document(waited)
-        show_wait(waited, fault, "table" if words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
-        if on_failure:
-            on_failure.tell(document)
+        try:
+            show_wait(waited, fault, "table" if words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
+            if on_failure:
+                on_failure.tell()
+        except OSError:
+            if not fault:
+                raise
         if fault:
             raise fault
 
@@ -146,10 +150,10 @@ class Awaited:
                 output.say(f"{commit[:7]} is published all the same: orbit-release wait --revision {commit[:7]}")
             raise
 
-    def _wait(self, wanted: Wanted) -> Waited:
+    def _wait(self, find: Callable[[], Wanted]) -> Waited:
         from orbit_release.flows.wait import Clock, wait
         from orbit_release.output.wait import waiting
 
         look, clock = self._application.look, Clock(time.monotonic, time.sleep)
         with waiting(terminal=sys.stderr.isatty()) as tell:
-            return wait(wanted, lambda refresh: look(refresh=refresh), timeout=self._seconds, clock=clock, tell=tell)
+            return wait(find, lambda refresh: look(refresh=refresh), timeout=self._seconds, clock=clock, tell=tell)

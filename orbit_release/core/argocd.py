@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from orbit_release.core.checklist import Line, failed, ok, unchecked
-from orbit_release.core.documents import at
+from orbit_release.core.documents import at, each
 from orbit_release.core.release import web_address
 from orbit_release.errors import UsageError
 
@@ -89,13 +89,19 @@ def _on(values: dict[str, str], flag: str) -> bool:
 
 def _headers(text: str) -> Iterator[tuple[str, str]]:
     """Yield the headers of one option: `NAME: VALUE`, several separated by commas, in quotes if they hold one."""
-    parts = next(csv.reader([text], skipinitialspace=True)) if text.startswith('"') else re.split(_NEXT_HEADER, text)
-    for part in parts:
+    for part in _fields(text) if text.startswith('"') else re.split(_NEXT_HEADER, text):
         name, colon, value = part.partition(":")
         is_value = value.isprintable() and value.isascii()
         if not colon or not re.fullmatch(r"[\w-]+", name.strip(), re.ASCII) or not is_value:
             raise UsageError("ARGOCD_OPTS has a --header that is none", _OPTS_HINT)  # it may be a secret: not shown
         yield name.strip(), value.strip()
+
+
+def _fields(text: str) -> list[str]:
+    try:
+        return next(csv.reader([text], skipinitialspace=True))
+    except csv.Error:
+        return [""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class Application:
     origins: tuple[Origin, ...]
     is_automated: bool
     is_skipped: bool = False
+    namespace: str = ""
 
     @classmethod
     def read(cls, document: Any) -> Application | None:
@@ -122,12 +129,13 @@ class Application:
         name, spec = at(document, "metadata", "name"), at(document, "spec")
         if not isinstance(name, str) or not isinstance(spec, dict):
             return None
-        sources = spec.get("sources") or [spec.get("source")]
+        sources = each(spec, "sources") or [spec.get("source")]
         origins = tuple(_origin(one) for one in sources if isinstance(one, dict))
         automated = at(spec, "syncPolicy", "automated")
         # An empty mapping turns it on, and `enabled: false` off again.
         is_automated = isinstance(automated, dict) and automated.get("enabled") is not False
-        return cls(name, origins, is_automated, at(document, "metadata", "annotations", _SKIPPED) == "true")
+        is_skipped = at(document, "metadata", "annotations", _SKIPPED) == "true"
+        return cls(name, origins, is_automated, is_skipped, str(at(document, "metadata", "namespace") or ""))
 
 
 def _origin(source: dict[str, Any]) -> Origin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from orbit_release.core.health import FOLLOWING, Failed, Look
@@ -10,9 +10,6 @@ from orbit_release.core.observation import Resource
 
 _WELL = ("", "Healthy", "Suspended")
 _RUN_TO_AN_END = ("CronJob", "Job")  # what is Degraded in them may be an older run
-# Of the errors that keep Argo CD from comparing, only those of the manifests can come from a release.
-_OF_MANIFESTS = "target state"
-_PASSING = ("code = Unavailable", "code = DeadlineExceeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +41,18 @@ def outage(look: Look) -> Resource | None:
     return next((one for one in ill if not look.owners_of(one)), None)
 
 
-def rollback_command(failed: Failed, look: Look, revision: str) -> str:
+def rollback_command(failed: Failed, look: Look) -> str:
     """Return the command that takes back what is to blame, "" where no release since the wanted revision is."""
-    return command(_blamed_by_a_person(failed, look), look, revision)
+    if look.observation.is_deleted or _is_ill(failed.resource, look):
+        return ""
+    return command(look.released_of(failed.resource) if look.owners_of(failed.resource) else look.released)
 
 
-def _blamed_by_a_person(failed: Failed, look: Look) -> list[str]:
-    names, elsewhere = look.released_of(failed.resource), outage(look)
-    if look.owners_of(failed.resource):
-        return names
-    if failed.resource:  # a sync that failed on something else, unless that is what is ill
-        is_ill = bool(failed.resource.health) or (elsewhere is not None and str(elsewhere) == str(failed.resource))
-        return [] if is_ill else list(look.released)
-    is_passing = any(one in failed.message for one in _PASSING) or _OF_MANIFESTS not in failed.message
-    return [] if failed.message in look.observation.errors and is_passing else list(look.released)
+def _is_ill(resource: Resource | None, look: Look) -> bool:
+    """Whether a resource of no service is what is ill, and not only what a sync failed on."""
+    if resource is None or look.owners_of(resource):
+        return False
+    return bool(resource.health) or str(outage(look)) == str(resource)
 
 
 def progressing(look: Look) -> list[str]:
@@ -66,8 +61,6 @@ def progressing(look: Look) -> list[str]:
     return list(dict.fromkeys(ours))
 
 
-def command(names: Sequence[str], look: Look, revision: str) -> str:
-    """Return the command that takes released services back, "" for none."""
-    if len(names) > 1 and set(names) == set(look.released):
-        return f"orbit-release rollback --all --to {revision[:7]}^"
+def command(names: Iterable[str]) -> str:
+    """Return the command that takes services back, "" for none."""
     return " && ".join(f"orbit-release rollback {name}" for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -11,7 +12,10 @@ from orbit_release.core.workload import Owners, not_running, owners_of
 
 _DIGITS = 7
 _BROKEN = ("Failed", "Error")
-ERRORS_LAST = 10  # looks: while Argo CD's repository server restarts, nothing can be compared either
+_WELL = ("Healthy", "Suspended")
+ERRORS_LAST = 10  # looks
+# Of what keeps Argo CD from comparing, the errors of the manifests, but for those of its own repository server.
+_OF_MANIFESTS, _PASSING = "target state", ("code = Unavailable", "code = DeadlineExceeded")
 # These are as well as the pods behind them: what is Degraded in them may pass, and is no outage of its own.
 FOLLOWING = ("Service", "Ingress", "HTTPRoute", "HorizontalPodAutoscaler", "PodDisruptionBudget")
 
@@ -31,7 +35,8 @@ class Look:
 
     `images` are the references that must run, by the manifests at the revision; `replaced_by` is the later release
     that has put something else in the place of ours. `released` are the services that ours has changed, or a later
-    one, and `owners` those that workloads run images of.
+    one, and `owners` those that workloads run images of. `older` is the revision that was there before, as far as
+    Argo CD was seen at one.
     """
 
     observation: Observation
@@ -41,6 +46,7 @@ class Look:
     replaced_by: str | None = None
     released: tuple[str, ...] = ()
     owners: Owners = field(default_factory=dict)
+    older: str = ""
 
     def owners_of(self, resource: Resource | None) -> tuple[str, ...]:
         """Return the services that a resource runs images of."""
@@ -51,16 +57,20 @@ class Look:
         return [name for name in self.owners_of(resource) if name in self.released]
 
 
+Key: TypeAlias = tuple[str, ...]  # of a resource; () stands for the application
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What of the looks before matters to the next.
 
-    `degraded` was so before our revision was applied (None: nobody has looked yet), `turned` became so since;
+    `degraded` was so before our revision `is_applied` (None: nobody has looked yet), `turned` became so since;
     `erred_at` is the reconciliation that first met an error, and `erred` counts the looks since then.
     """
 
-    degraded: frozenset[tuple[str, ...]] | None = None
-    turned: frozenset[tuple[str, ...]] = frozenset()
+    degraded: frozenset[Key] | None = None
+    turned: frozenset[Key] = frozenset()
+    is_applied: bool = False
     erred_at: str | None = None
     erred: int = 0
 
@@ -114,15 +124,17 @@ def _remembered(look: Look, past: Past) -> Past:
     bad = frozenset(_degraded(look.observation))
     if past.degraded:  # an application that does not say what is Degraded tells nothing new then
         bad -= {()}
-    before = _from_before(look, past, bad)
-    turned = bad - before if _is_applied(look) else frozenset()
+    is_applied = _is_applied(look, past)
+    before = _from_before(look, past, bad, is_applied=is_applied)
+    applied_once = past.is_applied or is_applied
+    turned = bad - before if is_applied else frozenset()
     if not _errs(look):
-        return Past(before, turned)
-    return Past(before, turned, past.erred_at or look.observation.reconciled_at, past.erred + 1)
+        return Past(before, turned, applied_once)
+    return Past(before, turned, applied_once, past.erred_at or look.observation.reconciled_at, past.erred + 1)
 
 
-def _degraded(observation: Observation) -> dict[tuple[str, ...], Resource | None]:
-    """Return what makes the application Degraded; where no resource is named, itself, which has no key.
+def _degraded(observation: Observation) -> dict[Key, Resource | None]:
+    """Return what makes the application Degraded; where no resource is named, the application itself.
 
     What is Degraded in an application that is not, Argo CD was told to ignore.
     """
@@ -132,36 +144,39 @@ def _degraded(observation: Observation) -> dict[tuple[str, ...], Resource | None
     return {one.key: one for one in ill if one.kind not in FOLLOWING} if ill else {(): None}
 
 
-def _is_applied(look: Look) -> bool:
+def _is_applied(look: Look, past: Past) -> bool:
     """Whether what is seen can be an effect of our revision: comparing with it changes nothing yet."""
-    if look.compared is not Relation.OURS:
-        return False
-    return look.operated is Relation.OURS or look.observation.sync == "Synced"
+    if look.compared is Relation.OURS:
+        return past.is_applied or look.operated is Relation.OURS or look.observation.sync == "Synced"
+    return past.is_applied and look.compared is Relation.NONE  # it cannot be compared for a moment
 
 
-def _from_before(look: Look, past: Past, bad: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+def _from_before(look: Look, past: Past, bad: frozenset[Key], *, is_applied: bool) -> frozenset[Key]:
     """Return what was Degraded before ours was applied, and was not seen well since.
 
     Of the first look that is what was so before our operation began, as far as the times tell. An application that
-    was, without a word on what, stands for whatever it names later.
+    was, without a word on what, stands for what it names first.
     """
-    observation = look.observation
-    if past.degraded is None and _is_applied(look):
-        began = observation.operation.started_at if observation.operation else ""
-        return frozenset() if began and observation.health_since >= began else bad
+    observation, operation = look.observation, look.observation.operation
+    if past.degraded is None and is_applied:
+        began = operation.started_at if operation and look.operated is Relation.OURS else ""
+        return frozenset() if began and observation.health_since > began else bad
     known = past.degraded or frozenset()
-    return (known if _is_applied(look) and () not in known else known | bad) - _well(observation)
-
-
-def _well(observation: Observation) -> frozenset[tuple[str, ...]]:
-    well = {one.key for one in observation.resources if one.health not in ("", "Degraded", "Unknown")}
-    is_well = observation.health not in ("", "Degraded", "Unknown")
-    return frozenset(well | ({()} if is_well else set()))
+    if () in known and any(one.health for one in observation.resources):
+        known = known - {()} | bad
+    if look.compared is Relation.OLDER or not (is_applied or past.is_applied):
+        known |= bad
+    return known - {one.key for one in observation.resources if one.health in _WELL}
 
 
 def _errs(look: Look) -> bool:
     # Of an error at an older revision ours may be the end; where manifests cannot be read, no revision is named.
     return bool(look.observation.errors) and look.compared in (Relation.OURS, Relation.NONE)
+
+
+def _is_lasting(error: str) -> bool:
+    """Whether an error is one of the manifests, and not of a server or a cluster that will be back."""
+    return _OF_MANIFESTS in error and not any(one in error for one in _PASSING)
 
 
 def _failure(look: Look, past: Past, seen: Past) -> Failed | None:
@@ -171,21 +186,26 @@ def _failure(look: Look, past: Past, seen: Past) -> Failed | None:
     if observation.is_deleted:
         return Failed(None, "the application is being deleted")
     if operation and operation.phase in _BROKEN and not observation.is_running and look.operated is Relation.OURS:
-        return _broken(operation, turned)
-    if past.erred_at and observation.reconciled_at > past.erred_at and seen.erred > ERRORS_LAST:
-        return Failed(None, observation.errors[0])
+        return _broken(look, operation, turned)
+    lasting_error = next(filter(_is_lasting, observation.errors), "")
+    if lasting_error and seen.erred > ERRORS_LAST and past.erred_at and observation.reconciled_at > past.erred_at:
+        return Failed(None, lasting_error)
     # All that is to turn Degraded was so in two looks: what fails together is told together.
     lasting = seen.turned & past.turned
     if lasting and lasting == seen.turned:
-        # Of several, what was released is the likeliest cause.
-        resource = bad[min(lasting, key=lambda key: (not look.released_of(bad[key]), key))]
+        resource = _likeliest(look, turned)
         said = resource.message if resource else observation.health_message
         return Failed(resource, said or "it is Degraded", turned)
     return None
 
 
-def _broken(operation: Operation, turned: tuple[Resource, ...]) -> Failed:
-    first = next(iter(operation.faults), None)
+def _likeliest(look: Look, turned: Sequence[Resource]) -> Resource | None:
+    """Return the likeliest cause: what was released."""
+    return min(turned, key=lambda one: (not look.released_of(one), one.key), default=None)
+
+
+def _broken(look: Look, operation: Operation, turned: tuple[Resource, ...]) -> Failed:
+    first = next(iter(operation.faults), None) or _likeliest(look, turned)
     said = first.message if first and first.message else operation.message
     return Failed(first, said or f"the operation is {operation.phase}", turned)
 
@@ -193,9 +213,9 @@ def _broken(operation: Operation, turned: tuple[Resource, ...]) -> Failed:
 def _reason(look: Look) -> str:
     """Return what is waited for, or ""."""
     return (
-        _with_errors(_revision_reason(look), look)
+        _errors_reason(look.observation)
+        or _revision_reason(look)
         or _operation_reason(look)
-        or _errors_reason(look)
         or _health_reason(look.observation)
         or _images_reason(look)
     )
@@ -214,19 +234,16 @@ def _revision_reason(look: Look) -> str:
             return "Argo CD to name a revision"
 
 
-def _with_errors(reason: str, look: Look) -> str:
-    return _errors_reason(look) or reason if reason else ""
-
-
 def _operation_reason(look: Look) -> str:
     observation, operation = look.observation, look.observation.operation
-    older = f" at {operation.revision[:_DIGITS]}" if operation and look.operated is not Relation.OURS else ""
+    is_older = operation is not None and look.operated is not Relation.OURS
+    older = f" at {operation.revision[:_DIGITS]}" if operation and operation.revision and is_older else ""
     if observation.is_running:
         return f"the operation{older} to end{_told(operation)}"
     if observation.sync != "Synced":
         return f"a sync: it is {observation.sync or 'Unknown'}"
     # One that failed at an older revision says nothing of ours, which is Synced without another one.
-    if operation and operation.phase != "Succeeded" and not older:
+    if operation and operation.phase != "Succeeded" and not is_older:
         return f"an operation that succeeds: the last one is {operation.phase or 'unknown'}{_told(operation)}"
     if operation and operation.finished_at > observation.reconciled_at:
         return "Argo CD to look at what the operation did"
@@ -240,8 +257,8 @@ def _told(operation: Operation | None) -> str:
     return retries + (f": {operation.message}" if operation.message else "")
 
 
-def _errors_reason(look: Look) -> str:
-    return f"Argo CD to compare: {look.observation.errors[0]}" if look.observation.errors else ""
+def _errors_reason(observation: Observation) -> str:
+    return f"Argo CD to compare: {observation.errors[0]}" if observation.errors else ""
 
 
 def _health_reason(observation: Observation) -> str:

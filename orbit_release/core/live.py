@@ -32,8 +32,8 @@ class Live:
 
     @property
     def is_well(self) -> bool:
-        """Whether it runs what is deployed, and well."""
-        return not self.missing and self.sync == "Synced" and self.health == "Healthy"
+        """Whether it runs what is deployed, and is not known to be ill."""
+        return not self.missing and self.sync == "Synced" and self.health in ("Healthy", "Suspended", "")
 
 
 def live(

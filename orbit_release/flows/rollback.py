@@ -105,12 +105,14 @@ def rollback_failed(
     if published is None:
         return Rolled(None, instead="nothing was released here")
     undo = Undo(source, published.release, published.landed.commit)
-    blamed = blame(failed, look, undo.services)
+    blamed, seen = blame(failed, look, undo.services), look.observation.revision
     services = [undo.services[name] for name in blamed.services]
     if not services:
         return Rolled(None, instead=blamed.instead)
+    if changed := undo.changed_besides(look.older, seen):
+        return Rolled(None, instead=f"{changed} has changed as well in {seen[:7]}")
     hold = Hold(wanted=True, reason=f"Degraded with release {undo.commit[:7]}")
-    barred = {one.name: undo.bar(one, look.observation.revision, registry) for one in services}
+    barred = {one.name: undo.bar(one, registry) for one in services}
     for tip in attempts(source.git, source.config.branch, local=publishing.local):
         left = {one.name: barred[one.name] or undo.changed_since(one, tip) for one in services}
         wanted = {one: undo.before(one) for one in services if not left[one.name]}

@@ -39,13 +39,11 @@ class Undo:
         """Return what it replaced; a kustomization's reference stands in the place of what the containers say."""
         return self._deciding(service)[0].before
 
-    def bar(self, service: Service, seen: str, registry: Registry | None) -> str:
-        """Return what keeps a service from going back, "" if nothing does; `seen` is the revision that failed."""
+    def bar(self, service: Service, registry: Registry | None) -> str:
+        """Return what keeps a service from going back, "" if nothing does."""
         befores = {edit.before: None for edit in self._deciding(service)}
         if len(befores) > 1:
             return f"ran {' and '.join(one.version for one in befores)} before"
-        if changed := self._changed_besides(service, seen):
-            return f"may be ill for another reason: {changed} has changed in {seen[:7]}"
         try:
             verified(registry, service, self.before(service), others=())
         except NotFoundError as error:
@@ -69,13 +67,17 @@ class Undo:
         edits = self._edits(service)
         return [one for one in edits if one.path.rpartition("/")[2] in KUSTOMIZATIONS] or edits
 
-    def _changed_besides(self, service: Service, seen: str) -> str:
-        """Return a manifest beside the service's that has changed by more than images between ours and a descendant."""
-        git, folders = self.source.git, tuple(one.path[: one.path.rfind("/") + 1] for one in self._edits(service))
-        for file in git.changes([self.commit], seen)[self.commit]:
-            path = file.path.decode("utf-8", "surrogateescape")
-            if path.startswith(folders) and is_manifest(file.path):
-                before, after = git.file(self.commit, path), git.file(seen, path)
-                if not same_but_for_images(before, after):
-                    return path
+    def changed_besides(self, older: str, seen: str) -> str:
+        """Return what has changed by more than images where the release failed, "" for nothing.
+
+        That is between the revision that was there before, as far as Argo CD was seen at one, and the one that failed.
+        """
+        git, folder = self.source.git, self.source.config.manifests
+        base = git.commit(older) if older else git.commit(f"{self.commit}^")
+        changed = git.changes([base], seen)[base]
+        inside = [file.path for file in changed if folder == "." or file.path.startswith(f"{folder}/".encode())]
+        for path in (name.decode("utf-8", "surrogateescape") for name in inside):
+            before, after = git.file(base, path) if base else None, git.file(seen, path)
+            if not (is_manifest(path.encode("utf-8", "surrogateescape")) and same_but_for_images(before, after)):
+                return path
         return ""

@@ -19,7 +19,7 @@ _LONGEST_PAUSE = 30.0  # when Argo CD does not answer
 _DOUBLINGS = 4  # of the pace, before that
 _LEAST = 1.0  # no two requests in less
 _REFRESHES = 2  # how often a first look with a refresh is tried
-_BELIEVED = 3  # an error in a row, once Argo CD has answered
+_BELIEVED = 3  # refusals without an answer between, once there was one
 
 T = TypeVar("T")
 
@@ -50,21 +50,25 @@ class Waited:
 
 
 def wait(
-    wanted: Wanted,
+    find: Callable[[], Wanted],
     observe: Callable[[bool], Seen],
     *,
     timeout: float,
     clock: Clock,
     tell: Callable[[str, str], None],
 ) -> Waited:
-    """Look at the application until the verdict is more than Waiting, or `timeout` seconds are over.
+    """Find what is wanted, and look at the application until the verdict is more than Waiting.
 
+    That takes `timeout` seconds at most; TimedOutError where git takes them all.
     `observe` asks Argo CD, after a refresh if it is given True; `tell` is called with the application's name and what
     it waits for, once per change. An answer that asking again does not mend is an error; one that may come later is
     waited for.
     """
-    watch = _Watch(wanted, observe)
     begun, told = clock.now(), ""
+    wanted = _within(timeout, find)
+    if wanted is None:
+        raise TimedOutError(f"timed out after {timeout:.0f} s: git still fetches", "check the network and the remote.")
+    watch = _Watch(wanted, observe)
     while True:
         seen = _within(begun + timeout - clock.now(), watch.look)
         if seen:
@@ -114,6 +118,7 @@ class _Watch:
     last: Look | None = None
     past: Past = field(default_factory=Past)
     faults: int = 0
+    refusals: int = 0
     refreshes: int = 0
 
     @property
@@ -137,27 +142,27 @@ class _Watch:
         """Take in what was seen; raise an error that will not pass."""
         if isinstance(seen, Look):
             self.verdict, self.past = judge(seen, self.past)
-            self.last, self.faults = seen, 0
+            self.last, self.faults, self.refusals = seen, 0, 0
             return
         self.faults += 1
-        may_pass = isinstance(seen, UnavailableError) and not isinstance(seen, UnusableError)
         # Argo CD denies access also where it fails to find out, and a proxy may show a page of its own for a moment.
-        if not may_pass and (self.last is None or self.faults >= _BELIEVED):
+        self.refusals += not isinstance(seen, UnavailableError) or isinstance(seen, UnusableError)
+        if self.refusals >= (_BELIEVED if self.last else 1):
             raise seen
         self.verdict = Waiting(f"an answer: {seen.message}")
 
     def waited(self, seconds: float) -> Waited:
         is_ours = self.last and self.last.compared is Relation.OURS
         images = self.wanted.images(self.last.observation if self.last and is_ours else None)
-        rollback = _rollback(self.verdict, self.last, self.wanted.revision) if self.last else ""
+        rollback = _rollback(self.verdict, self.last) if self.last else ""
         return Waited(self.application, self.wanted.revision, self.verdict, self.last, seconds, images, rollback)
 
 
-def _rollback(verdict: Verdict, last: Look, revision: str) -> str:
+def _rollback(verdict: Verdict, last: Look) -> str:
     if isinstance(verdict, Failed):
-        return rollback_command(verdict, last, revision)
-    late = progressing(last) if isinstance(verdict, Waiting) and last.compared is Relation.OURS else []
-    return command(late, last, revision)
+        return rollback_command(verdict, last)
+    is_late = isinstance(verdict, Waiting) and last.compared is Relation.OURS
+    return command(progressing(last)) if is_late else ""
 
 
 def fault_of(waited: Waited) -> OrbitReleaseError | None:

@@ -43,6 +43,7 @@ class Wanted:
     _states: dict[str, _State] = field(default_factory=dict)
     _relations: dict[str, Relation] = field(default_factory=dict)
     _unknown: Counter[str] = field(default_factory=Counter)
+    _older: str = ""
 
     @classmethod
     def find(cls, source: Source, services: Sequence[Service], revision: str | None, *, named: bool = False) -> Wanted:
@@ -71,10 +72,12 @@ class Wanted:
         seen = observation.revision if is_ours else self.revision
         released = tuple(name for name, references in self.released(seen).items() if references)
         look = Look(observation, compared, operated, released=released, owners=self.state(seen).owners)
+        if compared is Relation.OLDER:
+            self._older = observation.revision
         if not is_ours:
             return look
         images = tuple(image for some in self.images(observation).values() for image in some)
-        return replace(look, images=images, replaced_by=self._replaced_by(seen))
+        return replace(look, images=images, replaced_by=self._replaced_by(seen), older=self._older)
 
     def images(self, ours: Observation | None = None) -> Mapping[str, tuple[str, ...]]:
         """Return, by service, the references that must run at the wanted revision, or at a descendant that is seen."""
@@ -88,11 +91,10 @@ class Wanted:
         return self._states[commit]
 
     def released(self, until: str) -> Mapping[str, frozenset[str]]:
-        """Return, by service, the references that a commit has from the wanted revision on; all, if there are none."""
+        """Return, by service, the references that a commit has from the wanted revision on."""
         now, parent = self.state(until).references, self.source.git.commit(f"{self.revision}^")
         before = self.state(parent).references if parent else {}
-        brought = {name: references - before.get(name, frozenset()) for name, references in now.items()}
-        return brought if any(brought.values()) else now
+        return {name: references - before.get(name, frozenset()) for name, references in now.items()}
 
     def _read(self, commit: str) -> _State:
         tip = Tip(self.tip.branch, commit, None)
@@ -131,7 +133,7 @@ class Wanted:
 
     def _replaced_by(self, revision: str) -> str | None:
         """Return the commit that put something else in the place of all that ours brought, as of a descendant."""
-        ours = self._tagged(self.released(self.revision))
+        ours = self._tagged(self.released(self.revision)) or self._tagged(self.state(self.revision).references)
         if revision == self.revision or not ours or ours & self._tagged(self.state(revision).references):
             return None
         later = self._later(revision)

@@ -11,7 +11,7 @@ import click
 from orbit_release import workflow
 from orbit_release.core.plan import PENDING, Action, Plan, ServicePlan
 from orbit_release.core.text import code, markdown_table, printable
-from orbit_release.errors import OrbitReleaseError
+from orbit_release.errors import OrbitReleaseError, UnavailableError
 
 if TYPE_CHECKING:
     from orbit_release.core.image import ImageReference, Repository
@@ -35,7 +35,8 @@ def say(line: str) -> None:
 def warn(message: str) -> None:
     """Tell the person what deserves a look."""
     if in_actions():
-        click.echo(workflow.command("warning", printable(message)), err=True)
+        with suppress(OSError):
+            click.echo(workflow.command("warning", printable(message)), err=True)
     else:
         say(f"{click.style('warning:', fg='yellow')} {printable(message)}")
 
@@ -53,9 +54,12 @@ def mask(secret: str, username: str) -> None:
 
 
 def summarize(file: str | None, text: str) -> None:
-    """Add Markdown to the summary of a step, if a runner named a file for it."""
+    """Add Markdown to the summary of a step, if a runner named a file for it; nothing fails for want of it."""
     if file and in_actions():
-        workflow.append(file, text, "GITHUB_STEP_SUMMARY")
+        try:
+            workflow.append(file, text, "GITHUB_STEP_SUMMARY")
+        except UnavailableError as error:
+            warn(f"{error.message}: {error.hint}")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -236,8 +236,47 @@ def test_what_is_degraded_because_somebody_changed_its_manifest_stays(tmp_path: 
 
     ran = bump(world, serve(meanwhile))
     assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009", "break its settings"])
-    why = f"may be ill for another reason: deploy/api.yaml has changed in {world.commits['released'][:7]}"
-    assert f"api stays: it {why}" in ran.err
+    seen = world.commits["released"][:7]
+    assert f"nothing is rolled back (deploy/api.yaml has changed as well in {seen}); " in ran.err
+
+
+CHANGED = {
+    "another manifest": {f"{FOLDER}/settings.yaml": "kind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n"},
+    "a file that a manifest is made from": {f"{FOLDER}/app.properties": "a=b\n"},
+}
+
+
+@pytest.mark.parametrize("files", CHANGED.values(), ids=CHANGED)
+def test_what_argo_cd_synced_along_with_a_release_may_be_the_cause(
+    tmp_path: Path, serve: Serve, files: dict[str, str]
+) -> None:
+    world = build(tmp_path)
+    world.commits["replaced"] = world.repo.push("along with it", dict(files))
+    world.commits["before"] = git(world.repo.origin, "rev-parse", "main^")
+    known = serve(lambda: world.at("before"), lambda: failed(world, {API: ILL}))
+    ran = bump(world, known)
+    assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009"])
+    assert f"nothing is rolled back ({next(iter(files))} has changed as well in " in ran.err
+
+
+def test_what_the_image_list_of_a_release_had_before_is_told(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    digest = f"sha-0000003@sha256:{'a' * 64}"
+    ran = bump(world, serve(lambda: failed(world, {API: ILL})), "api", digest)
+    assert (ran.code, len(subjects(world))) == (10, 1), ran.err
+    assert "hint: nothing is rolled back (it had the same tag before); " in ran.err
+
+
+def test_a_service_without_a_place_for_the_mark_is_let_go_of_by_hand(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    containers = f"[{{name: api, image: '{world.repo.host}/orbit/api:sha-0000003'}}]"
+    text = (
+        f"{{kind: Deployment, metadata: {{name: api}}, spec: {{template: {{spec: {{containers: {containers}}}}}}}}}\n"
+    )
+    world.commits["replaced"] = world.repo.push("flow", {f"{FOLDER}/api.yaml": text})
+    ran = bump(world, serve(lambda: failed(world, {API: ILL})))
+    assert (ran.code, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"]), ran.err
+    assert ran.err.splitlines()[-1].endswith("once it is mended: bump it by hand")
 
 
 def test_another_release_in_the_meantime_changes_nothing_of_that(tmp_path: Path, serve: Serve) -> None:
@@ -297,7 +336,7 @@ def test_an_image_that_is_gone_is_not_put_back(tmp_path: Path, serve: Serve, reg
     assert (ran.code, len(subjects(world))) == (10, 1), ran.err
     assert "api stays: it cannot: " in ran.err
     assert "api:sha-0000003 is not in the registry any more" in ran.err
-    assert ran.err.splitlines()[-1].endswith("; orbit-release rollback api")
+    assert ran.err.splitlines()[-1].endswith("; look at it first: orbit-release history")
 
 
 def test_an_image_that_is_gone_keeps_no_other_service(tmp_path: Path, serve: Serve, registry_host: str) -> None:
@@ -315,7 +354,8 @@ def test_a_summary_that_cannot_be_written_keeps_nothing_from_going_back(tmp_path
     world = build(tmp_path)
     known = serve(lambda: failed(world, {API: ILL}))
     ran = bump(world, {**known, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path)})
-    assert (ran.code, subjects(world)[1:]) == (9, ["rollback: api sha-0000003"]), ran.err
+    assert (ran.code, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"]), ran.err
+    assert "cannot be written" in ran.err
 
 
 def test_a_reader_that_went_away_keeps_nothing_from_going_back(tmp_path: Path, serve: Serve) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -63,6 +64,8 @@ NO_FIGURES = {
     "Deployment/api": ("Progressing", "1 of 2 updated"),
     "HorizontalPodAutoscaler/api": ("Degraded", "did not receive metrics for targeted pods"),
 }
+ON_ITS_WAY = {"Deployment/api": ("Progressing", "1 of 2 updated")}
+DB_ILL = {"StatefulSet/db": ("Degraded", "no disk")}
 BOTH_ILL = {"Deployment/api": ILL, "Deployment/web": ILL}
 FLAKE = {"ComparisonError": "Failed to load target state: rpc error: code = Unavailable"}
 
@@ -135,13 +138,13 @@ def live(
         with serving(living, living.stopping):
             api = ArgoCD(Connection.parse(living.host, options), TOKEN, seconds=0.3)
             ours = Released(ADDRESS, FOLDER, "main")
-            wanted = Wanted.find(
+            find = lambda: Wanted.find(  # noqa: E731
                 source, source.config.select(services), world.commits.get(revision or ""), named=bool(services)
             )
             observe = lambda refresh: Seen(name, api.observe(name, ours, project=project, refresh=refresh))  # noqa: E731
             clock = Clock(time.now, time.sleep)
             try:
-                ended: Any = wait(wanted, observe, timeout=timeout, clock=clock, tell=lambda _, why: told.append(why))
+                ended: Any = wait(find, observe, timeout=timeout, clock=clock, tell=lambda _, why: told.append(why))
             except OrbitReleaseError as error:
                 ended = error
             fault = fault_of(ended) if isinstance(ended, Waited) else None
@@ -227,6 +230,24 @@ LIVES: list[tuple[str, Script, type, str]] = [
      lambda w: [w.ill("old"), w.ill("ours", **SEEN), w.ill("ours"), w.ill("ours"), w.at("ours")], Ready, ""),
     ("Degraded before ours, and stays", lambda w: [w.ill("old", since=0), w.ill("ours", since=0)], Waiting, "Degraded"),
     ("Degraded before ours, when first seen", lambda w: [w.ill("ours", since=5)], Waiting, "Degraded"),
+    ("Degraded before ours, and on its way between",
+     lambda w: [w.ill("old", since=0), w.at("ours", health=ON_ITS_WAY), w.ill("ours"), w.ill("ours")],
+     Waiting, "Degraded"),
+    ("turns Degraded while Argo CD cannot compare",
+     lambda w: [w.at("old"), w.at("ours", health=ON_ITS_WAY),
+                w.ill("ours", revision="", sync="Unknown", errors=FLAKE), w.ill("ours")],
+     Failed, "Deployment/api"),
+    ("Degraded when first seen, since an operation before ours", lambda w: [w.ill("ours", operated="old")],
+     Waiting, "Degraded"),
+    ("Degraded when first seen, since the second in which ours began", lambda w: [w.ill("ours", since=10)],
+     Waiting, "Degraded"),
+    ("Degraded before ours, without a word on what, and then another one",
+     lambda w: [w.at("old", bare="Degraded"), w.ill("ours", health=DB_ILL),
+                *[w.ill("ours", health={**DB_ILL, "Deployment/api": ILL})] * 2],
+     Failed, "Deployment/api"),
+    ("an operation fails without a word on what",
+     lambda w: [w.ill("ours", phase="Failed", message="one or more tasks completed unsuccessfully")],
+     Failed, "Deployment/api: Deployment"),
     ("Degraded before ours, and an answer without healths between",
      lambda w: [w.ill("old", since=0), w.ill("ours", since=0), w.at("ours", bare="Degraded"), w.ill("ours", since=0)],
      Waiting, "Degraded"),
@@ -253,10 +274,10 @@ LIVES: list[tuple[str, Script, type, str]] = [
     ("the cluster cannot be reached",
      lambda w: [w.at("old"), *[w.at("ours", sync="Unknown", errors=NO_CLUSTER)] * 10,
                 w.at("ours", sync="Unknown", errors=NO_CLUSTER, reconciled=50)],
-     Failed, "i/o timeout\nno release is to blame"),
+     Waiting, "i/o timeout"),
     ("Argo CD's repository server does not come back",
      lambda w: [w.at("old"), *[w.unread(FLAKE, 30)] * 10, w.unread(FLAKE, 50)],
-     Failed, "code = Unavailable\nno release is to blame"),
+     Waiting, "code = Unavailable"),
     ("could not be compared for a moment", lambda w: [w.unread(FLAKE, 30), w.at("ours", reconciled=32)], Ready, ""),
     ("could not be compared for ten seconds",
      lambda w: [w.at("old"), *[w.unread(FLAKE, second) for second in range(30, 40, 2)], w.at("ours", reconciled=42)],
@@ -265,6 +286,8 @@ LIVES: list[tuple[str, Script, type, str]] = [
     ("is not permitted where it should go",
      lambda w: [w.at("old", sync="Unknown", errors={"InvalidSpecError": "destination is not permitted"})],
      Waiting, "destination is not permitted"),
+    ("the server restarts, and then denies access for a moment",
+     lambda w: [w.at("old"), Cut, BAD_GATEWAY, DENIED, Cut, PAGE, w.at("ours")], Ready, ""),
     ("access is denied once", lambda w: [w.at("old"), DENIED, DENIED, w.at("ours")], Ready, ""),
     ("a page of maintenance is shown for a moment", lambda w: [w.at("old"), PAGE, w.at("ours")], Ready, ""),
     ("is late with what was released", lambda w: [w.at("ours", health={"Deployment/api": ("Progressing", "1 of 3")})],
@@ -358,7 +381,7 @@ def test_a_release_that_is_partly_replaced_is_waited_for(tmp_path: Path) -> None
     lived = live(world, world.at("half", images=world.images("both")), world.at("half"), revision="both")
     assert (lived.outcome, len(lived.told)) == (Ready, 1)
     failed = live(world, world.at("both", phase="Failed"), revision="both")
-    assert failed.message.endswith(f"orbit-release rollback --all --to {world.commits['both'][:7]}^")
+    assert failed.message.endswith("\norbit-release rollback web && orbit-release rollback api")
 
 
 def test_the_newest_commit_of_the_manifests_is_waited_for_by_default(tmp_path: Path) -> None:
@@ -395,6 +418,27 @@ def test_the_command_takes_back_no_more_than_what_is_to_blame(tmp_path: Path) ->
     world.commits["shared"] = world.repo.push("shared", dict(files))
     lived = live(world, world.at("replaced"), world.ill("shared"), revision="shared")
     assert lived.message.endswith("\norbit-release rollback web && orbit-release rollback api")
+
+
+def test_a_commit_that_brought_no_image_is_not_to_blame(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    text = world.repo.at_origin(f"{FOLDER}/api.yaml") + "          env: [{name: A, value: b}]\n"
+    world.commits["settings"] = world.repo.push("settings", {f"{FOLDER}/api.yaml": text})
+    lived = live(world, world.at("settings", phase="Failed", results=(DENIED_RESOURCE,)), revision="settings")
+    assert lived.message.endswith("\nno release is to blame: argocd app get orbit says more.")
+
+
+def test_git_is_waited_for_no_longer_than_anything_else(tmp_path: Path) -> None:
+    world, fifo = build(tmp_path), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    script = tmp_path / "upload-pack"
+    script.write_text(f'#!/bin/sh\nread -r go <{fifo}\nexec git-upload-pack "$@"\n')
+    script.chmod(0o755)
+    world.repo.git("config", "remote.origin.uploadpack", str(script))
+    known: dict[str, Any] = {"ARGOCD_SERVER": "127.0.0.1:9", "ARGOCD_AUTH_TOKEN": TOKEN}
+    ran = world.repo.run("wait", "--timeout", "1s", **known)
+    assert (ran.code, "timed out after 1 s: git still fetches" in ran.err) == (11, True), ran.err
+    fifo.write_text("go\n")
 
 
 def test_a_kustomization_puts_workloads_to_sleep(tmp_path: Path) -> None:
@@ -448,8 +492,8 @@ def test_a_kustomization_says_which_image_runs(tmp_path: Path) -> None:
 def test_a_service_that_no_manifest_names_is_not_found(tmp_path: Path) -> None:
     world = build(tmp_path)
     world.commits["none"] = world.repo.push("away", {f"{FOLDER}/worker.yaml": None})
-    with pytest.raises(NotFoundError, match=r"no manifest names .*/worker at"):
-        live(world, world.at("replaced"), services=("worker",), revision="none")
+    lived = live(world, world.at("replaced"), services=("worker",), revision="none")
+    assert (lived.outcome, "/worker at " in lived.message) == (NotFoundError, True)
     stage = world.at("replaced", revision="none", operated="none")
     assert live(world, stage, revision="none").outcome is Ready
 
@@ -561,8 +605,24 @@ def test_an_application_is_found_by_what_it_syncs(tmp_path: Path, serve: Serve) 
     world.repo.push("no names", {"orbit-release.yaml": CONFIG.format(host=NOBODY)})
     known = {**serve(world.at("replaced")), "GITHUB_SERVER_URL": "https://github.com"}
     assert world.repo.run("wait", **known, GITHUB_REPOSITORY="octo/orbit").code == 0
+    late = world.repo.run("wait", "--timeout", "1s", **known | {"ARGOCD_SERVER": "127.0.0.1:9"})
+    assert (late.code, "Argo CD still waits for an answer" in late.err) == (11, True)
     ran = world.repo.run("wait", **known, GITHUB_REPOSITORY="octo/other")
     assert (ran.code, "set `argocd.application`" in ran.err) == (3, True)
+
+
+def test_it_is_found_in_any_namespace_and_asked_no_more_than_once_a_second(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    world.repo.push("no names", {"orbit-release.yaml": CONFIG.format(host=NOBODY)})
+    server = LivingServer(world.at("replaced"), now=monotonic)
+    server.namespace = "teams"
+    with serving(server, server.stopping):
+        known: dict[str, Any] = {"ARGOCD_SERVER": server.host, "ARGOCD_AUTH_TOKEN": TOKEN}
+        about: dict[str, Any] = {"ARGOCD_OPTS": "--plaintext", "GITHUB_SERVER_URL": "https://github.com"}
+        ran = world.repo.run("wait", **known, **about, GITHUB_REPOSITORY="octo/orbit")
+    assert (ran.code, server.violations) == (0, []), ran.err
+    assert len(server.asked) == 2
+    assert server.asked[1] - server.asked[0] >= 1
 
 
 # With bump and rollback

@@ -88,7 +88,8 @@ class ArgoCDServer(ThreadingHTTPServer):
     def _applications(self, name: str, query: Mapping[str, str]) -> Reply:
         project = query.get("project") or query.get("projects")
         seen = [one for one in self.applications.values() if project in (None, one["spec"]["project"])]
-        seen = [one for one in seen if query.get("appNamespace") in (None, one["metadata"]["namespace"])]
+        default = "argocd" if name else None  # a list is of all namespaces
+        seen = [one for one in seen if query.get("appNamespace", default) in (None, one["metadata"]["namespace"])]
         if not name:
             return Reply.of(200, {"metadata": {"resourceVersion": "1"}, "items": seen or None})
         found = [one for one in seen if one["metadata"]["name"] == name]

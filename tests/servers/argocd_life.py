@@ -149,6 +149,7 @@ class LivingServer(ArgoCDServer):
     ) -> None:
         super().__init__(application(name), tls=tls)
         self.name, self.life, self.now = name, deque(life), now
+        self.namespace = "argocd"
         self.asked: list[float] = []  # when
         self.refreshes: list[bool] = []
         self.violations: list[str] = []
@@ -167,6 +168,8 @@ class LivingServer(ArgoCDServer):
                 self._break(step)
             assert isinstance(step, Stage)
             self.applications[self.name] = step.document(self.name)
+        for one in self.applications.values():
+            one["metadata"]["namespace"] = self.namespace
         answer = super().reply(target, headers)
         self.violations += faults(url.path, answer) if url.path.startswith(API) else []
         return answer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -98,20 +100,26 @@ def test_whatever_is_seen_only_released_services_go_back_that_turned(
     [
         ("Deployment/api Degraded", ("api",), "orbit-release rollback api"),
         ("Deployment/api Degraded", ("api", "web"), "orbit-release rollback api"),
-        ("Deployment/both Degraded", ("api", "web"), "orbit-release rollback --all --to aaaaaaa^"),
+        ("Deployment/both Degraded", ("api", "web"), "orbit-release rollback api && orbit-release rollback web"),
         ("Deployment/web Degraded", ("api",), ""),
         ("StatefulSet/db Degraded", ("api",), ""),
         ("Job/hook", ("api",), "orbit-release rollback api"),
         ("Deployment/web", ("api",), ""),
         (None, ("api",), "orbit-release rollback api"),
-        (None, ("api", "web"), "orbit-release rollback --all --to aaaaaaa^"),
+        (None, ("api", "web"), "orbit-release rollback api && orbit-release rollback web"),
         (None, (), ""),
     ],
 )
 def test_the_command_takes_back_what_is_to_blame(cause: str | None, released: tuple[str, ...], command: str) -> None:
-    assert rollback_command(failed(cause), look(released=released), REVISION) == command
+    assert rollback_command(failed(cause), look(released=released)) == command
 
 
 def test_a_sync_that_fails_on_what_is_ill_blames_no_release() -> None:
-    assert rollback_command(failed("StatefulSet/db"), look("StatefulSet/db Degraded"), REVISION) == ""
-    assert rollback_command(failed("StatefulSet/db"), look("StatefulSet/cache Degraded"), REVISION) != ""
+    assert rollback_command(failed("StatefulSet/db"), look("StatefulSet/db Degraded")) == ""
+    assert rollback_command(failed("StatefulSet/db"), look("StatefulSet/cache Degraded")) != ""
+
+
+def test_an_application_that_is_being_deleted_is_no_releases_fault() -> None:
+    seen = look()
+    deleted = replace(seen, observation=replace(seen.observation, is_deleted=True))
+    assert rollback_command(failed(None), deleted) == ""

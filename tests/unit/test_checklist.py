@@ -268,6 +268,7 @@ def test_the_options_of_the_argocd_program(server: str, options: str, connection
         ("a", "--header 'X: a\r\nY: secret'"),
         ("a", "--header 'open secret"),
         ("a", "--header 'X: secret\u2026'"),
+        ("a", """--header '"X: secret"\nY'"""),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused_without_their_secrets(server: str, options: str) -> None:

@@ -50,7 +50,8 @@ NONE: dict[str, Any] = {"revision": "", "compared": Relation.NONE, "sync": "Unkn
 RUNNING: dict[str, Any] = {"phase": "Running", "finished_at": "", "message": "waiting for hook"}
 ERROR = ("ComparisonError: Failed to load target state: kustomize build failed",)
 LATER = "2026-11-24T10:03:00Z"
-WELL_AGAIN = look(health="Progressing", resources=(replace(API, health="Progressing"),))
+WELL_AGAIN = look(resources=(replace(API, health="Healthy"),))
+ON_ITS_WAY = look(health="Progressing", resources=(replace(API, health="Progressing"),))
 
 ROWS: list[tuple[str, list[Look], object]] = [
     ("runs ours", [look()], Ready()),
@@ -126,6 +127,11 @@ ROWS: list[tuple[str, list[Look], object]] = [
         "was Degraded before, recovered, and turned Degraded",
         [degraded(API, **BEFORE), degraded(API), WELL_AGAIN, degraded(API), degraded(API)],
         ("Deployment/api", "api is ill"),
+    ),
+    (
+        "was Degraded before, on its way between, and is Degraded again",
+        [degraded(API, **BEFORE), degraded(API), ON_ITS_WAY, degraded(API), degraded(API)],
+        "it is Degraded",
     ),
     (
         "something else was Degraded before",
