@@ -166,7 +166,8 @@ def _from_before(look: Look, past: Past, bad: frozenset[Key], *, is_applied: boo
         known = known - {()} | bad
     if look.compared is Relation.OLDER or not (is_applied or past.is_applied):
         known |= bad
-    return known - {one.key for one in observation.resources if one.health in _WELL}
+    well = {one.key for one in observation.resources if one.health in _WELL}
+    return known - well - ({()} if observation.health in _WELL else set())
 
 
 def _errs(look: Look) -> bool:

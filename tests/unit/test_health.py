@@ -129,6 +129,11 @@ ROWS: list[tuple[str, list[Look], object]] = [
         ("Deployment/api", "api is ill"),
     ),
     (
+        "was Degraded before without a word on what, recovered, and turned Degraded",
+        [degraded(**BEFORE), look(), degraded(), degraded()],
+        (None, "it is Degraded"),
+    ),
+    (
         "was Degraded before, on its way between, and is Degraded again",
         [degraded(API, **BEFORE), degraded(API), ON_ITS_WAY, degraded(API), degraded(API)],
         "it is Degraded",
