@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -164,13 +164,8 @@ class Ways:
         document = {**output.release_document(published), **more}
         if missing is not None:
             document["missing"] = missing
-        lost: OSError | None = None
-        try:
+        with suppress(OSError) if self.wait else nullcontext():  # what is published is waited for, whoever reads along
             self.tell(published, missing or ())
-        except OSError as error:  # what is published is waited for all the same
-            if not self.wait:
-                raise
-            lost = error
         try:
             yield document
         except BaseException:
@@ -178,8 +173,6 @@ class Ways:
                 self._print(document)
             raise
         self._print(document)
-        if lost:
-            raise lost
 
     def _print(self, document: dict[str, Any]) -> None:
         from orbit_release import output
