@@ -14,6 +14,7 @@ from orbit_release.core.argocd import (
     Released,
     candidates,
     option,
+    position,
     same_repository,
     secrets,
     source_line,
@@ -231,6 +232,15 @@ def test_whether_a_release_is_synced_by_itself(policy: object, annotations: obje
 def test_the_application_is_found_by_what_it_syncs() -> None:
     ours, other = sourced(), sourced(repoURL="https://github.com/octo/other")
     assert candidates([other, ours, sourced(path="docs")], OURS) == [ours]
+
+
+def test_which_of_several_sources_is_ours() -> None:
+    ours = {"repoURL": OURS.address, "path": "deploy", "targetRevision": "main"}
+    docs, other = {**ours, "path": "docs"}, {**ours, "repoURL": "https://github.com/octo/other"}
+    for sources, place in (([ours], None), ([other, docs, ours], 2), ([other, docs], 1), ([other, other], 0)):
+        document = {**APPLICATION, "spec": {**APPLICATION["spec"], "sources": sources}}
+        assert position(application(document), OURS) == place
+    assert application({**APPLICATION, "spec": {**APPLICATION["spec"], "sources": 1}}).origins
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"metadata": {"name": 1}, "spec": {}}, {"metadata": {"name": "a"}}])
