@@ -432,13 +432,19 @@ def test_git_is_waited_for_no_longer_than_anything_else(tmp_path: Path) -> None:
     world, fifo = build(tmp_path), tmp_path / "fifo"
     os.mkfifo(fifo)
     script = tmp_path / "upload-pack"
-    script.write_text(f'#!/bin/sh\nread -r go <{fifo}\nexec git-upload-pack "$@"\n')
+    script.write_text(f"#!/bin/sh\necho $$ >{fifo}\nexec sleep 600\n")
     script.chmod(0o755)
     world.repo.git("config", "remote.origin.uploadpack", str(script))
-    known: dict[str, Any] = {"ARGOCD_SERVER": "127.0.0.1:9", "ARGOCD_AUTH_TOKEN": TOKEN}
-    ran = world.repo.run("wait", "--timeout", "1s", **known)
-    assert (ran.code, "timed out after 1 s: git still fetches" in ran.err) == (11, True), ran.err
-    fifo.write_text("go\n")
+    known = {"ARGOCD_SERVER": "127.0.0.1:9", "ARGOCD_AUTH_TOKEN": TOKEN}
+    command = [sys.executable, "-m", "orbit_release", "wait", "--timeout", "1s"]
+    with subprocess.Popen(
+        command, cwd=world.repo.clone, env=environment(**known), stderr=subprocess.PIPE, text=True
+    ) as process:
+        hanging = int(fifo.read_text())
+        assert process.wait(30) == 11
+        os.kill(hanging, signal.SIGTERM)
+        _, told = process.communicate(timeout=10)
+    assert "timed out after 1 s: git still fetches" in told
 
 
 def test_a_kustomization_puts_workloads_to_sleep(tmp_path: Path) -> None:
