@@ -75,9 +75,14 @@ class Undo:
         git, folder = self.source.git, self.source.config.manifests
         base = git.commit(older) if older else git.commit(f"{self.commit}^")
         changed = git.changes([base], seen)[base]
-        inside = [file.path for file in changed if folder == "." or file.path.startswith(f"{folder}/".encode())]
-        for path in (name.decode("utf-8", "surrogateescape") for name in inside):
-            before, after = git.file(base, path) if base else None, git.file(seen, path)
-            if not (is_manifest(path.encode("utf-8", "surrogateescape")) and same_but_for_images(before, after)):
+        for file in changed:
+            path = file.path.decode("utf-8", "surrogateescape")
+            # Beside the sources only manifests count; in a folder of their own whatever they may be made from.
+            counts = is_manifest(file.path) if folder == "." else path.startswith(f"{folder}/")
+            if counts and not (is_manifest(file.path) and self._same_but_for_images(path, base, seen)):
                 return path
         return ""
+
+    def _same_but_for_images(self, path: str, base: str | None, seen: str) -> bool:
+        git = self.source.git
+        return same_but_for_images(git.file(base, path) if base else None, git.file(seen, path))

@@ -133,7 +133,7 @@ class Wanted:
 
     def _replaced_by(self, revision: str) -> str | None:
         """Return the commit that put something else in the place of all that ours brought, as of a descendant."""
-        ours = self._tagged(self.released(self.revision)) or self._tagged(self.state(self.revision).references)
+        ours = self._tagged(self.released(self.revision))
         if revision == self.revision or not ours or ours & self._tagged(self.state(revision).references):
             return None
         later = self._later(revision)

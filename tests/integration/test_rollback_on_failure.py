@@ -241,22 +241,31 @@ def test_what_is_degraded_because_somebody_changed_its_manifest_stays(tmp_path: 
 
 
 CHANGED = {
-    "another manifest": {f"{FOLDER}/settings.yaml": "kind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n"},
-    "a file that a manifest is made from": {f"{FOLDER}/app.properties": "a=b\n"},
+    f"{FOLDER}/settings.yaml": "kind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{a: {value}}}\n",
+    f"{FOLDER}/app.properties": "a={value}\n",  # of a generator
 }
 
 
-@pytest.mark.parametrize("files", CHANGED.values(), ids=CHANGED)
+@pytest.mark.parametrize(("path", "text"), CHANGED.items(), ids=CHANGED)
 def test_what_argo_cd_synced_along_with_a_release_may_be_the_cause(
-    tmp_path: Path, serve: Serve, files: dict[str, str]
+    tmp_path: Path, serve: Serve, path: str, text: str
 ) -> None:
     world = build(tmp_path)
-    world.commits["replaced"] = world.repo.push("along with it", dict(files))
-    world.commits["before"] = git(world.repo.origin, "rev-parse", "main^")
-    known = serve(lambda: world.at("before"), lambda: failed(world, {API: ILL}))
-    ran = bump(world, known)
+    world.commits["before"] = world.repo.push("settings", {path: text.format(value="b")})
+    world.commits["replaced"] = world.repo.push("along with it", {path: text.format(value="c")})
+    ran = bump(world, serve(lambda: world.at("before"), lambda: failed(world, {API: ILL})))
     assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009"])
-    assert f"nothing is rolled back ({next(iter(files))} has changed as well in " in ran.err
+    assert f"nothing is rolled back ({path} has changed as well in " in ran.err
+
+
+@pytest.mark.parametrize("folder", [FOLDER, "."])
+def test_the_sources_of_a_release_are_no_other_cause(tmp_path: Path, serve: Serve, folder: str) -> None:
+    world = build(tmp_path)
+    settings = world.repo.at_origin("orbit-release.yaml").replace(f"manifests: {FOLDER}", f"manifests: {folder!r}")
+    world.commits["before"] = world.repo.push("settings", {"orbit-release.yaml": settings, "go.mod": "module a\n"})
+    world.commits["replaced"] = world.repo.push("sources", {"go.mod": "module b\n", "services/api/main.go": "main\n"})
+    ran = bump(world, serve(lambda: world.at("before"), lambda: failed(world, {API: ILL})))
+    assert (ran.code, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"]), ran.err
 
 
 def test_what_the_image_list_of_a_release_had_before_is_told(tmp_path: Path, serve: Serve) -> None:
