@@ -35,8 +35,8 @@ class Look:
 
     `images` are the references that must run, by the manifests at the revision; `replaced_by` is the later release
     that has put something else in the place of ours. `released` are the services that ours has changed, or a later
-    one, and `owners` those that workloads run images of. `older` is the revision that was there before, as far as
-    Argo CD was seen at one.
+    one, and `owners` those that workloads run images of. `older` is the revision that was applied before,
+    as far as that was seen.
     """
 
     observation: Observation

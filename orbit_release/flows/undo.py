@@ -70,7 +70,7 @@ class Undo:
     def changed_besides(self, older: str, seen: str) -> str:
         """Return what has changed by more than images where the release failed, "" for nothing.
 
-        That is between the revision that was there before, as far as Argo CD was seen at one, and the one that failed.
+        That is between the revision that was applied before, as far as that was seen, and the one that failed.
         """
         git, folder = self.source.git, self.source.config.manifests
         base = git.commit(older) if older else git.commit(f"{self.commit}^")

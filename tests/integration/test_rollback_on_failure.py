@@ -246,14 +246,21 @@ CHANGED = {
 }
 
 
+FIRST: dict[str, Callable[[World], Stage]] = {
+    "at the revision before": lambda world: world.at("before"),
+    "about to sync": lambda world: synced(world, operated="before", sync="OutOfSync"),
+}
+
+
+@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
 @pytest.mark.parametrize(("path", "text"), CHANGED.items(), ids=CHANGED)
 def test_what_argo_cd_synced_along_with_a_release_may_be_the_cause(
-    tmp_path: Path, serve: Serve, path: str, text: str
+    tmp_path: Path, serve: Serve, path: str, text: str, first: Callable[[World], Stage]
 ) -> None:
     world = build(tmp_path)
     world.commits["before"] = world.repo.push("settings", {path: text.format(value="b")})
     world.commits["replaced"] = world.repo.push("along with it", {path: text.format(value="c")})
-    ran = bump(world, serve(lambda: world.at("before"), lambda: failed(world, {API: ILL})))
+    ran = bump(world, serve(lambda: first(world), lambda: failed(world, {API: ILL})))
     assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009"])
     assert f"nothing is rolled back ({path} has changed as well in " in ran.err
 
@@ -367,17 +374,18 @@ def test_a_summary_that_cannot_be_written_keeps_nothing_from_going_back(tmp_path
     assert "cannot be written" in ran.err
 
 
-def test_a_reader_that_went_away_keeps_nothing_from_going_back(tmp_path: Path, serve: Serve) -> None:
+@pytest.mark.parametrize("deaf", [False, True], ids=["of the table", "of everything"])
+def test_a_reader_that_went_away_keeps_nothing_from_going_back(tmp_path: Path, serve: Serve, *, deaf: bool) -> None:
     world = build(tmp_path)
     known = serve(lambda: failed(world, {API: ILL}))
     command = [sys.executable, "-m", "orbit_release", "bump", "api", "sha-0000009", *OPTIONS]
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write) as closed:
-        done = subprocess.run(
-            command, cwd=world.repo.clone, env=environment(**known), stdout=closed, stderr=closed, check=False
-        )
-    assert (done.returncode != 0, subjects(world)[1:]) == (True, ["rollback: api sha-0000003"])
+        there: dict[str, Any] = {"stdout": closed, "stderr": closed if deaf else subprocess.PIPE}
+        done = subprocess.run(command, cwd=world.repo.clone, env=environment(**known), check=False, text=True, **there)
+    assert (done.returncode, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"])
+    assert deaf or "error: orbit does not run " in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
