@@ -123,9 +123,10 @@ def test_a_cron_job_between_two_runs_lacks_nothing(tmp_path: Path, serve: Serve)
         ({"drifted": ("Deployment/api",)}, 1),
         ({"health": {**WELL, "Deployment/api": ILL}}, 1),
         ({"health": {**WELL, "StatefulSet/db": ILL}}, 0),
+        ({"health": {**WELL, "Deployment/api": ("Suspended", ""), "Deployment/web": ("", "")}}, 0),
         ({**RUNNING, **SEEN, "sync": "OutOfSync"}, 0),
     ],
-    ids=["well", "not running", "drifted", "Degraded", "a database is Degraded", "the application is OutOfSync"],
+    ids=["well", "not running", "drifted", "Degraded", "a database is Degraded", "at rest", "the application is not"],
 )
 def test_the_exit_code_tells_whether_what_is_deployed_runs_well(
     tmp_path: Path, serve: Serve, changes: dict[str, Any], code: int
