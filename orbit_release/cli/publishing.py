@@ -164,8 +164,7 @@ class Ways:
         document = {**output.release_document(published), **more}
         if missing is not None:
             document["missing"] = missing
-        with suppress(OSError) if self.wait else nullcontext():  # what is published is waited for, whoever reads along
-            self.tell(published, missing or ())
+        self.tell(published, missing or ())
         try:
             yield document
         except BaseException:
@@ -187,7 +186,9 @@ class Ways:
         if self.dry_run:
             return
         if published and self.words and not published.landed.is_newer:
-            click.echo(output.release_table(published))
+            # What is published is waited for, whoever reads along.
+            with suppress(OSError) if self.wait else nullcontext():
+                click.echo(output.release_table(published))
         if published:
             output.say(output.where_it_went(published))
         output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))

@@ -131,11 +131,11 @@ class Awaited:
         document["wait"] = wait_document(waited)
         try:
             show_wait(waited, fault, "table" if words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
-            if on_failure:
-                on_failure.tell()
         except OSError:
             if not fault:
                 raise
+        if on_failure:
+            on_failure.tell()
         if fault:
             raise fault
 

@@ -22,14 +22,21 @@ class Blame:
 
 def blame(failed: Failed, look: Look, released: Collection[str]) -> Blame:
     """Tell which of the services that were released may go back without anybody's word: in doubt, none."""
-    workloads = [one for one in failed.turned if one.kind not in _RUN_TO_AN_END]
-    owners = (name for one in workloads for name in look.owners_of(one))
-    names = tuple(dict.fromkeys(name for name in owners if name in released))
+    workloads = [one for one in failed.turned if _is_of(one, look, released)]
+    names = tuple(dict.fromkeys(name for one in workloads for name in look.owners_of(one) if name in released))
     if not names:
         cause = next(iter(failed.turned), failed.resource) or "what failed"
         return Blame(instead=f"{cause} is no workload of the release that turned Degraded")
+    faults = look.observation.operation.faults if look.observation.operation else ()
+    if other := next((one for one in faults if not _is_of(one, look, released)), None):
+        return Blame(instead=f"the sync failed on {other}")
     elsewhere = outage(look)
     return Blame(instead=f"{elsewhere} is {elsewhere.health} as well") if elsewhere else Blame(names)
+
+
+def _is_of(resource: Resource, look: Look, released: Collection[str]) -> bool:
+    """Whether a resource is a workload of what was released, and one that is to run on and on."""
+    return resource.kind not in _RUN_TO_AN_END and any(name in released for name in look.owners_of(resource))
 
 
 def outage(look: Look) -> Resource | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _POD = ("spec", "template", "spec")
-_OF_IMAGES = ("image", "newName", "newTag", "digest")
 CRON_JOB_POD = ("spec", "jobTemplate", *_POD)
 
 Document = dict[str, Any]
@@ -56,15 +55,22 @@ def images(pod: Any) -> list[str]:
     return [image for one in containers if isinstance(image := at(one, "image"), str)]
 
 
-def same_but_for_images(one: bytes | None, other: bytes | None) -> bool:
-    """Whether two states of a manifest (None: there is none) differ in images and comments only."""
+def same_but_for_images(one: bytes | None, other: bytes | None, is_ours: Callable[[str], bool]) -> bool:
+    """Whether two states of a manifest (None: there is none) differ in certain images and in comments only."""
     if one is None or other is None:
         return one == other
     before, after = read_documents(one), read_documents(other)
-    return before is not None and _without_images(before) == _without_images(after)
+    try:
+        return before is not None and _without_images(before, is_ours) == _without_images(after, is_ours)
+    except RecursionError:  # an anchor that holds itself
+        return False
 
 
-def _without_images(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_images(one) for key, one in value.items() if key not in _OF_IMAGES}
-    return [_without_images(one) for one in value] if isinstance(value, list) else value
+def _without_images(value: Any, is_ours: Callable[[str], bool]) -> Any:
+    if isinstance(value, list):
+        return [_without_images(one, is_ours) for one in value]
+    if not isinstance(value, dict):
+        return value
+    named, image = str(value.get("newName") or value.get("name") or ""), str(value.get("image") or "")
+    left_out = {*(("image",) if is_ours(image) else ()), *(("newTag", "digest") if is_ours(named) else ())}
+    return {key: _without_images(one, is_ours) for key, one in value.items() if key not in left_out}

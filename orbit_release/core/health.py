@@ -14,8 +14,8 @@ _DIGITS = 7
 _BROKEN = ("Failed", "Error")
 _WELL = ("Healthy", "Suspended")
 ERRORS_LAST = 10  # looks
-# Of what keeps Argo CD from comparing, the errors of the manifests, but for those of its own repository server.
-_OF_MANIFESTS, _PASSING = "target state", ("code = Unavailable", "code = DeadlineExceeded")
+# Of what keeps Argo CD from comparing, that which the manifests are the cause of; servers and clusters come back.
+_OF_MANIFESTS = ("Manifest generation error", "kustomize build", "helm template", "nmarshal", "path does not exist")
 # These are as well as the pods behind them: what is Degraded in them may pass, and is no outage of its own.
 FOLLOWING = ("Service", "Ingress", "HTTPRoute", "HorizontalPodAutoscaler", "PodDisruptionBudget")
 
@@ -176,8 +176,8 @@ def _errs(look: Look) -> bool:
 
 
 def _is_lasting(error: str) -> bool:
-    """Whether an error is one of the manifests, and not of a server or a cluster that will be back."""
-    return _OF_MANIFESTS in error and not any(one in error for one in _PASSING)
+    """Whether an error is one of the manifests."""
+    return any(words in error for words in _OF_MANIFESTS)
 
 
 def _failure(look: Look, past: Past, seen: Past) -> Failed | None:
@@ -237,15 +237,15 @@ def _revision_reason(look: Look) -> str:
 
 def _operation_reason(look: Look) -> str:
     observation, operation = look.observation, look.observation.operation
-    is_older = operation is not None and look.operated is not Relation.OURS
-    older = f" at {operation.revision[:_DIGITS]}" if operation and operation.revision and is_older else ""
+    is_ours = operation is None or look.operated is Relation.OURS
+    older = f" at {operation.revision[:_DIGITS]}" if operation and operation.revision and not is_ours else ""
     if observation.is_running:
         return f"the operation{older} to end{_told(operation)}"
     if observation.sync != "Synced":
         return f"a sync: it is {observation.sync or 'Unknown'}"
     # One that failed at an older revision says nothing of ours, which is Synced without another one.
-    if operation and operation.phase != "Succeeded" and not is_older:
-        return f"an operation that succeeds: the last one is {operation.phase or 'unknown'}{_told(operation)}"
+    if operation and operation.phase != "Succeeded" and look.operated is not Relation.OLDER:
+        return f"an operation that succeeds: the last one{older} is {operation.phase or 'unknown'}{_told(operation)}"
     if operation and operation.finished_at > observation.reconciled_at:
         return "Argo CD to look at what the operation did"
     return ""

@@ -57,8 +57,8 @@ class Observation:
     """An application as its API tells; `revision` is what it was compared with, and "" where that is not known.
 
     `resources` are without hooks, which are no part of its health, and `operation` is none that only tried: neither
-    changes what runs. `is_requested`: an operation is about to begin. `health_since` is when the health became what it
-    is.
+    changes what runs. `history` are the revisions that were synced. `is_requested`: an operation is about to begin.
+    `health_since` is when the health became what it is.
     """
 
     revision: str = ""
@@ -73,6 +73,7 @@ class Observation:
     errors: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
     images: frozenset[str] = frozenset()
+    history: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, document: Any, source: int | None = None) -> Observation:
@@ -92,6 +93,7 @@ class Observation:
             tuple(_errors(status)),
             tuple(_managed(one) for one in _mappings(status, "resources") if one.get("hook") is not True),
             frozenset(_texts(_mapping(status, "summary"), "images")),
+            tuple(_revision(one, source) for one in _mappings(status, "history")),
         )
 
     @property

@@ -63,6 +63,7 @@ class _Kustomization:
     """What a kustomization changes of workloads: names, the repositories of images, those without replicas."""
 
     folder: str
+    namespace: str
     prefix: str
     suffix: str
     repositories: Mapping[str, str]
@@ -72,16 +73,17 @@ class _Kustomization:
     def read(cls, path: str, document: Document) -> _Kustomization:
         named = {str(at(one, "name")): at(one, "newName") for one in each(document, "images")}
         asleep = frozenset(str(at(one, "name")) for one in each(document, "replicas") if at(one, "count") == 0)
-        prefix, suffix = (str(document.get(key) or "") for key in ("namePrefix", "nameSuffix"))
+        namespace, prefix, suffix = (str(document.get(key) or "") for key in ("namespace", "namePrefix", "nameSuffix"))
         repositories = {name: str(new) for name, new in named.items() if new}
-        return cls(path[: path.rfind("/") + 1], prefix, suffix, repositories, asleep)
+        return cls(path[: path.rfind("/") + 1], namespace, prefix, suffix, repositories, asleep)
 
     def puts_to_sleep(self, path: str, workload: Workload) -> bool:
         return workload.name in self.asleep and path.startswith(self.folder)
 
     def changed(self, workload: Workload) -> Workload:
         name = f"{self.prefix}{workload.name}{self.suffix}"
-        return replace(workload, name=name, images=tuple(map(self._renamed, workload.images)))
+        images_then = tuple(map(self._renamed, workload.images))
+        return replace(workload, name=name, images=images_then, namespace=self.namespace or workload.namespace)
 
     def _renamed(self, image: str) -> str:
         name = next((one for one in self.repositories if is_of(image, one)), None)

@@ -112,8 +112,10 @@ def rollback_failed(
     if changed := undo.changed_besides(look.older, seen):
         return Rolled(None, instead=f"{changed} has changed as well in {seen[:7]}")
     hold = Hold(wanted=True, reason=f"Degraded with release {undo.commit[:7]}")
-    barred = {one.name: undo.bar(one, registry) for one in services}
+    barred = {one.name: undo.bar(one, look.observation.images, registry) for one in services}
     for tip in attempts(source.git, source.config.branch, local=publishing.local):
+        if changed := undo.changed_besides(seen, tip.commit):
+            return Rolled(None, instead=f"{changed} has changed since {seen[:7]}")
         left = {one.name: barred[one.name] or undo.changed_since(one, tip) for one in services}
         wanted = {one: undo.before(one) for one in services if not left[one.name]}
         rolled, done = put_all_back(source, tip, wanted, registry=registry, publishing=publishing, hold=hold)

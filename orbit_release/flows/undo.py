@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from orbit_release.core.manifest import Edit
 from orbit_release.core.paths import KUSTOMIZATIONS
 from orbit_release.core.release import Release
 from orbit_release.core.service import Service
+from orbit_release.core.workload import is_of, not_running
 from orbit_release.errors import NotFoundError
 from orbit_release.flows.put_back import verified
 from orbit_release.flows.source import Source, is_manifest
@@ -39,8 +40,10 @@ class Undo:
         """Return what it replaced; a kustomization's reference stands in the place of what the containers say."""
         return self._deciding(service)[0].before
 
-    def bar(self, service: Service, registry: Registry | None) -> str:
-        """Return what keeps a service from going back, "" if nothing does."""
+    def bar(self, service: Service, running: Iterable[str], registry: Registry | None) -> str:
+        """Return what keeps a service from going back, "" if nothing does; `running` are the images in the cluster."""
+        if not_running([str(edit.after) for edit in self._deciding(service)], running):
+            return f"does not run {self._deciding(service)[0].after.version} yet"
         befores = {edit.before: None for edit in self._deciding(service)}
         if len(befores) > 1:
             return f"ran {' and '.join(one.version for one in befores)} before"
@@ -68,9 +71,9 @@ class Undo:
         return [one for one in edits if one.path.rpartition("/")[2] in KUSTOMIZATIONS] or edits
 
     def changed_besides(self, older: str, seen: str) -> str:
-        """Return what has changed by more than images where the release failed, "" for nothing.
+        """Return what has changed between two commits by more than the services' images, "" for nothing.
 
-        That is between the revision that was applied before, as far as that was seen, and the one that failed.
+        Where the older one is not known it is the one before the release.
         """
         git, folder = self.source.git, self.source.config.manifests
         base = git.commit(older) if older else git.commit(f"{self.commit}^")
@@ -84,5 +87,6 @@ class Undo:
         return ""
 
     def _same_but_for_images(self, path: str, base: str | None, seen: str) -> bool:
-        git = self.source.git
-        return same_but_for_images(git.file(base, path) if base else None, git.file(seen, path))
+        git, repositories = self.source.git, [str(one.repository) for one in self.source.config.services]
+        is_ours = lambda image: any(is_of(image, own) for own in repositories)  # noqa: E731
+        return same_but_for_images(git.file(base, path) if base else None, git.file(seen, path), is_ours)

@@ -72,11 +72,18 @@ class Wanted:
         seen = observation.revision if is_ours else self.revision
         released = tuple(name for name, references in self.released(seen).items() if references)
         look = Look(observation, compared, operated, released=released, owners=self.state(seen).owners)
-        self._older = _applied_before(look) or self._older
+        self._older = self._applied_before(look) or self._older
         if not is_ours:
             return look
         images = tuple(image for some in self.images(observation).values() for image in some)
         return replace(look, images=images, replaced_by=self._replaced_by(seen), older=self._older)
+
+    def _applied_before(self, look: Look) -> str:
+        """Return the older revision that is or was applied, as far as a look tells."""
+        if look.compared is Relation.OLDER and look.observation.sync == "Synced":
+            return look.observation.revision
+        synced = reversed(look.observation.history)
+        return next((one for one in synced if self._relation(one) is Relation.OLDER), "")
 
     def images(self, ours: Observation | None = None) -> Mapping[str, tuple[str, ...]]:
         """Return, by service, the references that must run at the wanted revision, or at a descendant that is seen."""
@@ -150,14 +157,6 @@ class Wanted:
         """Return the services' references; a digest beside a tag is no other release."""
         found = [ImageReference.parse(text) for one in self.services for text in references[one.name]]
         return frozenset(str(replace(one, digest=None) if one.tag else one) for one in found)
-
-
-def _applied_before(look: Look) -> str:
-    """Return the older revision that is applied, as far as a look tells."""
-    observation = look.observation
-    if look.compared is Relation.OLDER and observation.sync == "Synced":
-        return observation.revision
-    return observation.operation.revision if observation.operation and look.operated is Relation.OLDER else ""
 
 
 def _named(source: Source, revision: str) -> str:

@@ -152,6 +152,12 @@ NOTHING: list[tuple[str, Callable[[World], Stage], str]] = [
     ("a service that was not released is Degraded", lambda w: failed(w, {WEB: ILL, API: WELL}), "Deployment/web is no"),
     ("ours was Degraded before", lambda w: failed(w, {API: ILL}, since=5), "Deployment/api is no"),
     ("a migration with the image of ours failed", migration_failed, "Job/migrate is no"),
+    ("a hook failed, and ours is ill as well", lambda w: failed(w, {API: ILL}, results=(FAILED_HOOK,)),
+     "the sync failed on Job/migrate"),
+    ("a resource was refused that ours may need", lambda w: failed(w, {API: ILL}, results=(DENIED_RESOURCE, WAVE)),
+     "the sync failed on ConfigMap/settings"),
+    ("the image of ours does not run yet", lambda w: failed(w, {API: ILL}, images=w.images("replaced")),
+     "api does not run sha-0000009 yet"),
     ("its nightly job failed", nightly_failed, "CronJob/nightly is no"),
     ("somebody else's workload of that name is Degraded", elsewhere_failed, "Deployment/api is no"),
     ("a hook failed", lambda w: failed(w, {API: WELL}, results=(FAILED_HOOK,)), "Job/migrate is no workload"),
@@ -248,7 +254,9 @@ CHANGED = {
 
 FIRST: dict[str, Callable[[World], Stage]] = {
     "at the revision before": lambda world: world.at("before"),
-    "about to sync": lambda world: synced(world, operated="before", sync="OutOfSync"),
+    "about to sync": lambda world: synced(
+        world, operated="replaced", phase="Failed", sync="OutOfSync", history=(world.commits["before"],)
+    ),
 }
 
 
@@ -263,6 +271,22 @@ def test_what_argo_cd_synced_along_with_a_release_may_be_the_cause(
     ran = bump(world, serve(lambda: first(world), lambda: failed(world, {API: ILL})))
     assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009"])
     assert f"nothing is rolled back ({path} has changed as well in " in ran.err
+
+
+def test_a_fix_that_somebody_pushed_meanwhile_is_left_alone(tmp_path: Path, serve: Serve) -> None:
+    world = build(tmp_path)
+    elsewhere = replace(world.repo, clone=tmp_path / "elsewhere")
+
+    def meanwhile() -> Stage:
+        stage = failed(world, {API: ILL})
+        git(tmp_path, "clone", "-q", str(world.repo.origin), str(elsewhere.clone))
+        text = world.repo.at_origin(f"{FOLDER}/api.yaml") + "          env: [{name: DATABASE, value: right}]\n"
+        elsewhere.push("fix its settings", {f"{FOLDER}/api.yaml": text})
+        return stage
+
+    ran = bump(world, serve(meanwhile))
+    assert (ran.code, subjects(world)) == (10, ["release: api sha-0000009", "fix its settings"])
+    assert "nothing is rolled back (deploy/api.yaml has changed since " in ran.err
 
 
 @pytest.mark.parametrize("folder", [FOLDER, "."])
@@ -290,7 +314,8 @@ def test_a_service_without_a_place_for_the_mark_is_let_go_of_by_hand(tmp_path: P
         f"{{kind: Deployment, metadata: {{name: api}}, spec: {{template: {{spec: {{containers: {containers}}}}}}}}}\n"
     )
     world.commits["replaced"] = world.repo.push("flow", {f"{FOLDER}/api.yaml": text})
-    ran = bump(world, serve(lambda: failed(world, {API: ILL})))
+    images = (f"{world.repo.host}/orbit/api:sha-0000009",)
+    ran = bump(world, serve(lambda: failed(world, {API: ILL}, images=images)))
     assert (ran.code, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"]), ran.err
     assert ran.err.splitlines()[-1].endswith("once it is mended: bump it by hand")
 
@@ -331,7 +356,8 @@ def test_what_a_kustomization_changes_is_known(tmp_path: Path, serve: Serve, key
     manifest = MANIFEST.format(name="api", host="x", tag="1").replace("x/orbit/api:1", image)
     files = {f"{FOLDER}/api.yaml": manifest, f"{FOLDER}/kustomization.yaml": f"resources: [api.yaml]\n{text}"}
     world.commits["replaced"] = world.repo.push("kustomize", dict(files))
-    ran = bump(world, serve(lambda: failed(world, {workload: ILL})))
+    images = (f"{world.repo.host}/orbit/api:sha-0000009",)
+    ran = bump(world, serve(lambda: failed(world, {workload: ILL}, images=images)))
     assert (ran.code, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"]), ran.err
 
 
@@ -385,7 +411,8 @@ def test_a_reader_that_went_away_keeps_nothing_from_going_back(tmp_path: Path, s
         there: dict[str, Any] = {"stdout": closed, "stderr": closed if deaf else subprocess.PIPE}
         done = subprocess.run(command, cwd=world.repo.clone, env=environment(**known), check=False, text=True, **there)
     assert (done.returncode, subjects(world)[1:]) == (10, ["rollback: api sha-0000003"])
-    assert deaf or "error: orbit does not run " in done.stderr
+    told = [] if deaf else [line.split()[0] for line in done.stderr.splitlines()]
+    assert deaf or ([word for word in told if word == "published"], "error:" in told) == (["published"] * 2, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -448,7 +475,7 @@ def test_who_interrupts_the_rollback_learns_that_it_may_have_arrived(tmp_path: P
 def test_the_summary_of_a_step_tells_it(tmp_path: Path, serve: Serve) -> None:
     world = build(tmp_path)
     summary = tmp_path / "summary"
-    known = serve(lambda: failed(world, {API: ILL}, results=(FAILED_HOOK,)))
+    known = serve(lambda: failed(world, {API: ILL}))
     bump(world, {**known, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
     headings = [line for line in summary.read_text().splitlines() if line.startswith("### ")]
     released = world.commits["released"][:7]
@@ -457,7 +484,7 @@ def test_the_summary_of_a_step_tells_it(tmp_path: Path, serve: Serve) -> None:
         f"### Not live: `orbit` at `{released}`",
         "### `rollback: api sha-0000003` on `main`",
     ]
-    assert f"`Job/migrate: {FAILED_HOOK['message']}`" in summary.read_text()
+    assert "`Deployment/api: Deployment " in summary.read_text()
     assert "orbit-release unhold api`" in summary.read_text()
 
 

@@ -58,6 +58,9 @@ DENIED = Reply.problem(403, 7, "permission denied")
 GONE = Reply.problem(404, 5, 'applications.argoproj.io "orbit" not found')
 BROKEN = {"ComparisonError": "Failed to load target state: kustomize build failed"}
 NO_CLUSTER = {"ComparisonError": "Failed to load live state: failed to get cluster info: dial tcp: i/o timeout"}
+NO_CACHE = {
+    "ComparisonError": "Failed to load target state: rpc error: code = Unknown desc = dial tcp: lookup argocd-redis: no"
+}
 HOOK_ILL = {"Deployment/api": ("Healthy", ""), "Job/migrate": ("Degraded", "Job has reached its backoff limit")}
 FLAKY = {"Deployment/api": ("Healthy", ""), "Deployment/flaky": ("Degraded", "exceeded its progress deadline")}
 NO_FIGURES = {
@@ -209,6 +212,10 @@ LIVES: list[tuple[str, Script, type, str]] = [
      Ready, ""),
     ("what failed before ours was never applied, and ours needs no sync",
      lambda w: [w.at("ours", operated="old", phase="Failed", message="one or more tasks failed")], Ready, ""),
+    ("an operation at no revision failed", lambda w: [w.at("ours", operated="", phase="Failed", ran=True)],
+     Waiting, "an operation that succeeds"),
+    ("an operation on another line failed", lambda w: [w.at("ours", operated="other", phase="Failed")],
+     Waiting, "an operation that succeeds"),
     ("the operation before ours failed",
      lambda w: [w.at("old", phase="Failed"), w.at("ours", **{**SEEN, "phase": "Failed"}), w.at("ours")], Ready, ""),
     ("turns Degraded", lambda w: [w.at("old"), w.ill("ours")], Failed, f"{ILL[1]}\norbit-release rollback api"),
@@ -289,6 +296,8 @@ LIVES: list[tuple[str, Script, type, str]] = [
     ("Argo CD's repository server does not come back",
      lambda w: [w.at("old"), *[w.unread(FLAKE, 30)] * 10, w.unread(FLAKE, 50)],
      Waiting, "code = Unavailable"),
+    ("Argo CD's cache is away",
+     lambda w: [w.at("old"), *[w.unread(NO_CACHE, 30)] * 10, w.unread(NO_CACHE, 50), w.at("ours")], Ready, ""),
     ("could not be compared for a moment", lambda w: [w.unread(FLAKE, 30), w.at("ours", reconciled=32)], Ready, ""),
     ("could not be compared for ten seconds",
      lambda w: [w.at("old"), *[w.unread(FLAKE, second) for second in range(30, 40, 2)], w.at("ours", reconciled=42)],

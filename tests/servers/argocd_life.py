@@ -60,6 +60,8 @@ class Stage:
     listed: bool = False
     dry_run: bool = False
     namespace: str = "orbit"
+    history: tuple[str, ...] = ()
+    ran: bool = False
 
     def document(self, name: str) -> dict[str, Any]:
         found = application(name)
@@ -80,9 +82,12 @@ class Stage:
             "reconciledAt": at(self.reconciled),
             "resources": [self._resource(*pair) for pair in self.health.items()],
             "summary": {"images": list(self.images)},
+            "history": [
+                {"id": place, "revision": one, "deployedAt": at(place)} for place, one in enumerate(self.history)
+            ],
             "sourceType": "Kustomize",
         }
-        if self.operated:
+        if self.operated or self.ran:
             status["operationState"] = self._operation()
         if self.errors:
             status["conditions"] = [
