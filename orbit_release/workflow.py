@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orbit_release.core.plan import PENDING, Plan
-from orbit_release.core.text import code, markdown_table, printable
+from orbit_release.core.text import SHORTEST_SECRET, code, markdown_table, printable
 from orbit_release.errors import ConfigurationError, InvalidError, OrbitReleaseError, UnavailableError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # As config.py and core/manifest.py write where a fault is.
 _PLACE = re.compile(r"(?P<file>[^:]+):(?P<line>\d+)(?::(?P<col>\d+))?: (?P<text>.+)")
-_SHORTEST_SECRET = 8  # a mask on less would blot out ordinary words, and GitHub drops the outputs that contain them
 
 
 def command(name: str, text: str, **properties: str) -> str:
@@ -47,7 +46,7 @@ def error_lines(error: OrbitReleaseError) -> Iterator[str]:
 def masks(secret: str, username: str) -> Iterator[str]:
     """Yield the lines after which Actions blots out a secret; never a user name, which outputs may well contain."""
     for line in secret.splitlines():
-        if len(line) >= _SHORTEST_SECRET and line != username:
+        if len(line) >= SHORTEST_SECRET and line != username:
             yield command("add-mask", line)
 
 

@@ -14,7 +14,7 @@ import urllib3
 
 from orbit_release.core.argocd import Application, Connection, Released, position
 from orbit_release.core.observation import Observation
-from orbit_release.core.text import reason_of, short_line, without
+from orbit_release.core.text import SHORTEST_SECRET, reason_of, short_line, without
 from orbit_release.errors import (
     AccessError,
     InvalidError,
@@ -30,7 +30,6 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.annotations,items.spec"
 _RETRY_HINT = 'check ARGOCD_SERVER and the network; see "An Argo CD that is not public" in README.md.'
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure")
-_SHORTEST_SECRET = 8
 _PROJECT_HINT = "check `argocd.application` and `argocd.project` in orbit-release.yaml, and the token's role."
 _LOGIN_HINT = "an access proxy is in front of it: give its headers by ARGOCD_OPTS=\"--header 'NAME: VALUE'\"."
 
@@ -138,9 +137,9 @@ class ArgoCD:
 
     def _refused(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
         said = body.get("message") if isinstance(body, dict) else None
-        # A proxy may quote what it got; what is very short is a word.
-        secrets = (self._token, *(value for _, value in self._connection.headers if len(value) >= _SHORTEST_SECRET))
-        what = without(secrets, short_line(str(said or f"HTTP {status}")))
+        # A proxy may quote what it got.
+        secrets = (self._token, *(value for _, value in self._connection.headers if len(value) >= SHORTEST_SECRET))
+        what = short_line(without(secrets, str(said or f"HTTP {status}")))
         if status == 401:  # noqa: PLR2004
             return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
         if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)

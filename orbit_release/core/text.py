@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+# What is shorter may be an ordinary word; where it is masked, GitHub drops the outputs that contain it.
+SHORTEST_SECRET = 8
 _LONGEST = 200  # characters of a short line
 _HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 _SPAN = re.compile(r"[^`|\\\s](?:[^`|\\]*[^`|\\\s])?")

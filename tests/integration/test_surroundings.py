@@ -211,6 +211,10 @@ def test_secrets_that_come_back_are_not_told(server: ArgoCDServer) -> None:
     with pytest.raises(UnavailableError) as refused:
         argocd(server, options).applications()
     assert refused.value.message.endswith("internal: Authorization: Bearer ***; X-Id: ***; 1")
+    server.always = Reply.problem(500, 13, f"{'x' * 190} argocd-topsecret")  # where a long text is cut
+    with pytest.raises(UnavailableError) as refused:
+        argocd(server, options).applications()
+    assert "argocd" not in refused.value.message.removeprefix(f"127.0.0.1:{server.server_port}")
 
 
 def test_a_certificate_is_verified_unless_somebody_says_otherwise(tmp_path: Path) -> None:
