@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from orbit_release.core.health import FOLLOWING, Failed, Look
 from orbit_release.core.observation import Resource
 
-_WELL = ("", "Healthy", "Suspended")
 _RUN_TO_AN_END = ("CronJob", "Job")  # what is Degraded in them may be an older run
 
 
@@ -22,19 +21,19 @@ class Blame:
 
 def blame(failed: Failed, look: Look, released: Collection[str]) -> Blame:
     """Tell which of the services that were released may go back without anybody's word: in doubt, none."""
-    workloads = [one for one in failed.turned if _is_of(one, look, released)]
+    workloads = [one for one in failed.turned if _runs_released(one, look, released)]
     names = tuple(dict.fromkeys(name for one in workloads for name in look.owners_of(one) if name in released))
     if not names:
         cause = next(iter(failed.turned), failed.resource) or "what failed"
         return Blame(instead=f"{cause} is no workload of the release that turned Degraded")
     faults = look.observation.operation.faults if look.observation.operation else ()
-    if other := next((one for one in faults if not _is_of(one, look, released)), None):
+    if other := next((one for one in faults if not _runs_released(one, look, released)), None):
         return Blame(instead=f"the sync failed on {other}")
     elsewhere = outage(look)
     return Blame(instead=f"{elsewhere} is {elsewhere.health} as well") if elsewhere else Blame(names)
 
 
-def _is_of(resource: Resource, look: Look, released: Collection[str]) -> bool:
+def _runs_released(resource: Resource, look: Look, released: Collection[str]) -> bool:
     """Whether a resource is a workload of what was released, and one that is to run on and on."""
     return resource.kind not in _RUN_TO_AN_END and any(name in released for name in look.owners_of(resource))
 
@@ -44,7 +43,7 @@ def outage(look: Look) -> Resource | None:
 
     Argo CD never calls a StatefulSet Degraded: one whose pods are gone is Progressing.
     """
-    ill = (one for one in look.observation.resources if one.health not in _WELL and one.kind not in FOLLOWING)
+    ill = (one for one in look.observation.resources if one.is_ill and one.kind not in FOLLOWING)
     return next((one for one in ill if not look.owners_of(one)), None)
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from orbit_release.core.observation import Observation, Operation, Resource
+from orbit_release.core.observation import WELL, Observation, Operation, Resource
 from orbit_release.core.workload import Owners, not_running, owners_of
 
 _DIGITS = 7
 _BROKEN = ("Failed", "Error")
-_WELL = ("Healthy", "Suspended")
 ERRORS_LAST = 10  # looks
 # Of what keeps Argo CD from comparing, that which the manifests are the cause of; servers and clusters come back.
 _OF_MANIFESTS = ("Manifest generation error", "kustomize build", "helm template", "nmarshal", "path does not exist")
@@ -166,8 +165,8 @@ def _from_before(look: Look, past: Past, bad: frozenset[Key], *, is_applied: boo
         known = known - {()} | bad
     if look.compared is Relation.OLDER or not (is_applied or past.is_applied):
         known |= bad
-    well = {one.key for one in observation.resources if one.health in _WELL}
-    return known - well - ({()} if observation.health in _WELL else set())
+    well = {one.key for one in observation.resources if one.health in WELL}
+    return known - well - ({()} if observation.health in WELL else set())
 
 
 def _errs(look: Look) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from orbit_release.core.image import Repository
-from orbit_release.core.observation import Observation, Resource
+from orbit_release.core.observation import WELL, Observation, Resource
 from orbit_release.core.workload import is_of, not_running
 
 # From good to bad, as Argo CD finds the worst: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
@@ -33,13 +33,13 @@ class Live:
     @property
     def is_well(self) -> bool:
         """Whether it runs what is deployed, and is not known to be ill."""
-        return not self.missing and self.sync == "Synced" and self.health in ("Healthy", "Suspended", "")
+        return not self.missing and self.sync == "Synced" and self.health in ("", *WELL)
 
 
 def live(
     repository: Repository,
-    deployed: Sequence[str],
-    wanted: Sequence[str],
+    deployed: Collection[str],
+    wanted: Collection[str],
     resources: Sequence[Resource],
     observation: Observation,
 ) -> Live:

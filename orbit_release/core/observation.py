@@ -16,6 +16,7 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re
 # Of the conditions, those that tell why an application cannot be compared with git.
 _ERRORS = ("ComparisonError", "InvalidSpecError", "UnknownError")
 _FAULTY = ("Failed", "Error")
+WELL = ("Healthy", "Suspended")  # what rests is well, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Resource:
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether it is known not to be well."""
+        return self.health not in ("", *WELL)
 
     @property
     def key(self) -> tuple[str, ...]:

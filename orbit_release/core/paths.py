@@ -74,6 +74,11 @@ def _translate(match: re.Match[bytes]) -> bytes:
     return simple.get(kind or "") or _class(match)
 
 
+def is_kustomization(path: str) -> bool:
+    """Whether a file is a kustomization, by its name."""
+    return path.rpartition("/")[2] in KUSTOMIZATIONS
+
+
 def _regex(glob: str) -> bytes:
     pattern = glob.encode("utf-8", "surrogateescape")
     literal = re.escape(pattern) + (rb".*" if pattern.endswith(b"/") else rb"(?:/.*)?")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.core.documents import CRON_JOB_POD, Document, at, each, images, pod_place, read_documents
-from orbit_release.core.paths import KUSTOMIZATIONS
+from orbit_release.core.paths import is_kustomization
 
 if TYPE_CHECKING:
     from orbit_release.core.manifest import FoundImage
@@ -40,7 +40,7 @@ def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[Workload]:
     for the workloads in its folder, and below.
     """
     documents = [(path, one) for path, data in manifests for one in read_documents(data) or ()]
-    kustomizations = [_Kustomization.read(*pair) for pair in documents if pair[0].rpartition("/")[2] in KUSTOMIZATIONS]
+    kustomizations = [_Kustomization.read(*pair) for pair in documents if is_kustomization(pair[0])]
     for path, document in documents:
         if place := pod_place(document):
             found = _workload(document, place)
@@ -95,7 +95,7 @@ def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tu
 
     A kustomization's `images` stand in the place of what the containers say. What is not known to be idle runs.
     """
-    renamed = [one for one in found if one.path.rpartition("/")[2] in KUSTOMIZATIONS]
+    renamed = [one for one in found if is_kustomization(one.path)]
     busy = {image for workload in among if not workload.is_idle for image in workload.images}
     idle = {image for workload in among if workload.is_idle for image in workload.images} - busy
     if renamed:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from orbit_release.adapters.git.clone import Tip
-from orbit_release.core.history import Deployed, is_fixed
+from orbit_release.core.history import Deployed
 from orbit_release.core.image import LATEST, Digest, ImageReference
 from orbit_release.core.manifest import FoundImage, NewImage
 from orbit_release.core.service import Service
 from orbit_release.errors import NotFoundError, UnavailableError
 from orbit_release.flows.hold import unmarked
-from orbit_release.flows.plan import side_by_side
 from orbit_release.flows.release import Published, Publishing, release_on
 from orbit_release.flows.source import Source, commit_of
 
@@ -54,27 +53,6 @@ class Hold:
         if back:
             return (f"no, after {tip.commit[:7]}",)  # which tells it from the mark of another time
         return (None,) if any(image.hold is not None for image in images) else ()
-
-
-def put_all_back(
-    source: Source,
-    tip: Tip,
-    wanted: Mapping[Service, ImageReference | None],
-    *,
-    registry: Registry | None,
-    publishing: Publishing,
-    hold: Hold,
-) -> tuple[Rolled, bool]:
-    """Put services back to references (None: there is none), those left out that may be any image.
-
-    The second value is False if somebody was faster.
-    """
-    fixed = [(service, reference) for service, reference in wanted.items() if reference and is_fixed(reference)]
-    checked = side_by_side(lambda pair: verified(registry, *pair, others=()), fixed)
-    images = {service: image for (service, _), image in zip(fixed, checked, strict=True)}
-    left = {service.name: _why_left(reference) for service, reference in wanted.items() if service not in images}
-    rolled, done = put_back(source, tip, images, publishing, hold)
-    return replace(rolled, left=left), done
 
 
 def put_back(
@@ -130,5 +108,6 @@ def _digest(registry: Registry, reference: ImageReference) -> Digest | None:
     return image.digest if image else None
 
 
-def _why_left(then: ImageReference | None) -> str:
+def why_left(then: ImageReference | None) -> str:
+    """Return why a service cannot go back to what it was deployed with (None: it was not)."""
     return f"was deployed with {then.version}, which may be any image" if then else "was not deployed then"

@@ -12,10 +12,12 @@ from orbit_release.core.blame import blame
 from orbit_release.core.health import Failed, Look
 from orbit_release.core.history import Deployed, deployed_at, is_fixed, rollback_targets
 from orbit_release.core.image import ImageReference, Tag
+from orbit_release.core.manifest import NewImage
 from orbit_release.core.service import Service
 from orbit_release.errors import ConflictError, InvalidError, NotFoundError
 from orbit_release.flows.history import history
-from orbit_release.flows.put_back import Hold, Rolled, put_all_back, put_back, verified
+from orbit_release.flows.plan import side_by_side
+from orbit_release.flows.put_back import Hold, Rolled, put_back, verified, why_left
 from orbit_release.flows.release import Published, Publishing, attempts
 from orbit_release.flows.source import Source
 from orbit_release.flows.undo import Undo
@@ -83,9 +85,12 @@ def rollback_all(
         then = _deployed_then(source, services, tip, histories, to)
         wanted = {one: then.get(one.name) for one in services if _current(histories[one.name])}
         moving = {one: ref for one, ref in wanted.items() if ref != _current(histories[one.name])}
-        rolled, done = put_all_back(source, tip, moving, registry=registry, publishing=publishing, hold=hold)
+        fixed = [(service, ref) for service, ref in moving.items() if ref and is_fixed(ref)]
+        checked = side_by_side(lambda pair: verified(registry, *pair, others=()), fixed)
+        images = {service: image for (service, _), image in zip(fixed, checked, strict=True)}
+        rolled, done = put_back(source, tip, images, publishing, hold)
         if done:
-            return rolled
+            return replace(rolled, left={s.name: why_left(ref) for s, ref in moving.items() if s not in images})
     raise AssertionError  # attempts ends with an error of its own
 
 
@@ -112,15 +117,18 @@ def rollback_failed(
     if changed := undo.changed_besides(look.older, seen):
         return Rolled(None, instead=f"{changed} has changed as well in {seen[:7]}")
     hold = Hold(wanted=True, reason=f"Degraded with release {undo.commit[:7]}")
-    barred = {one.name: undo.bar(one, look.observation.images, registry) for one in services}
+    before = {one: undo.before(one, look.observation.images, registry) for one in services}
     for tip in attempts(source.git, source.config.branch, local=publishing.local):
         if changed := undo.changed_besides(seen, tip.commit):
             return Rolled(None, instead=f"{changed} has changed since {seen[:7]}")
-        left = {one.name: barred[one.name] or undo.changed_since(one, tip) for one in services}
-        wanted = {one: undo.before(one) for one in services if not left[one.name]}
-        rolled, done = put_all_back(source, tip, wanted, registry=registry, publishing=publishing, hold=hold)
+        going = {
+            one: image if isinstance(image, str) else undo.changed_since(one, tip) or image
+            for one, image in before.items()
+        }
+        images = {one: image for one, image in going.items() if isinstance(image, NewImage)}
+        rolled, done = put_back(source, tip, images, publishing, hold)
         if done:
-            return replace(rolled, left={**rolled.left, **{name: why for name, why in left.items() if why}})
+            return replace(rolled, left={one.name: why for one, why in going.items() if isinstance(why, str)})
     raise AssertionError  # attempts ends with an error of its own
 
 

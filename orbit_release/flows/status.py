@@ -14,11 +14,12 @@ from orbit_release.core.observation import Observation, Seen
 from orbit_release.core.plan import Action, ServicePlan
 from orbit_release.core.service import Service
 from orbit_release.core.status import Status
-from orbit_release.core.workload import owners, owners_of, running_images, workloads
+from orbit_release.core.workload import owners_of
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import plan, plan_unheld, side_by_side
-from orbit_release.flows.source import Source, manifests
+from orbit_release.flows.source import Source
+from orbit_release.flows.wanted import read_state
 
 if TYPE_CHECKING:
     from orbit_release.adapters.github import PullRequest
@@ -124,14 +125,12 @@ def _seen(application: Callable[[], Seen], unasked: dict[str, None]) -> Seen | N
 
 
 def _with_live(source: Source, tip: Tip, found: Sequence[Status], seen: Observation) -> list[Status]:
-    among = list(workloads(manifests(source.git, tip, source.config.manifests)))
-    owned, deployed = owners(among, [one.service for one in found]), source.deployed(tip)
+    state = read_state(source, tip)
 
     def with_live(one: Status) -> Status:
-        images = deployed[one.service.repository]
-        resources = [each for each in seen.resources if one.service.name in owners_of(each, owned)]
-        names = [str(image.reference) for image in images]
-        return replace(one, live=live(one.service.repository, names, running_images(images, among), resources, seen))
+        name, repository = one.service.name, one.service.repository
+        resources = [each for each in seen.resources if name in owners_of(each, state.owners)]
+        return replace(one, live=live(repository, state.references[name], state.running[name], resources, seen))
 
     return [with_live(one) for one in found]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from orbit_release.adapters.git.clone import Tip
 from orbit_release.core.documents import same_but_for_images
-from orbit_release.core.image import ImageReference
-from orbit_release.core.manifest import Edit
-from orbit_release.core.paths import KUSTOMIZATIONS
+from orbit_release.core.history import is_fixed
+from orbit_release.core.manifest import Edit, NewImage
+from orbit_release.core.paths import is_kustomization
 from orbit_release.core.release import Release
 from orbit_release.core.service import Service
 from orbit_release.core.workload import is_of, not_running
 from orbit_release.errors import NotFoundError
-from orbit_release.flows.put_back import verified
+from orbit_release.flows.put_back import verified, why_left
 from orbit_release.flows.source import Source, is_manifest
 
 if TYPE_CHECKING:
@@ -36,22 +36,20 @@ class Undo:
         repositories = {edit.after.repository for edit in self.release.edits}
         return {one.name: one for one in self.source.config.services if one.repository in repositories}
 
-    def before(self, service: Service) -> ImageReference:
-        """Return what it replaced; a kustomization's reference stands in the place of what the containers say."""
-        return self._deciding(service)[0].before
-
-    def bar(self, service: Service, running: Iterable[str], registry: Registry | None) -> str:
-        """Return what keeps a service from going back, "" if nothing does; `running` are the images in the cluster."""
-        if not_running([str(edit.after) for edit in self._deciding(service)], running):
-            return f"does not run {self._deciding(service)[0].after.version} yet"
-        befores = {edit.before: None for edit in self._deciding(service)}
-        if len(befores) > 1:
-            return f"ran {' and '.join(one.version for one in befores)} before"
+    def before(self, service: Service, running: Iterable[str], registry: Registry | None) -> NewImage | str:
+        """Return what a service goes back to, or why it does not; `running` are the images in the cluster."""
+        edits = self._deciding(service)
+        if not_running([str(edit.after) for edit in edits], running):
+            return f"does not run {edits[0].after.version} yet"
+        first, *others = dict.fromkeys(edit.before for edit in edits)
+        if others:
+            return f"ran {' and '.join(one.version for one in (first, *others))} before"
+        if not is_fixed(first):
+            return why_left(first)
         try:
-            verified(registry, service, self.before(service), others=())
+            return verified(registry, service, first, others=())
         except NotFoundError as error:
             return f"cannot: {error.message}"
-        return ""
 
     def changed_since(self, service: Service, tip: Tip) -> str:
         """Return what somebody did to a service after the release, "" where they did nothing."""
@@ -67,8 +65,9 @@ class Undo:
         return [edit for edit in self.release.edits if edit.after.repository == service.repository]
 
     def _deciding(self, service: Service) -> list[Edit]:
+        """Return the edits that count: a kustomization's reference stands in the place of what the containers say."""
         edits = self._edits(service)
-        return [one for one in edits if one.path.rpartition("/")[2] in KUSTOMIZATIONS] or edits
+        return [one for one in edits if is_kustomization(one.path)] or edits
 
     def changed_besides(self, older: str, seen: str) -> str:
         """Return what has changed between two commits by more than the services' images, "" for nothing.
@@ -77,8 +76,7 @@ class Undo:
         """
         git, folder = self.source.git, self.source.config.manifests
         base = git.commit(older) if older else git.commit(f"{self.commit}^")
-        changed = git.changes([base], seen)[base]
-        for file in changed:
+        for file in git.changes([base], seen)[base]:
             path = file.path.decode("utf-8", "surrogateescape")
             # Beside the sources only manifests count; in a folder of their own whatever they may be made from.
             counts = is_manifest(file.path) if folder == "." else path.startswith(f"{folder}/")
@@ -87,6 +85,8 @@ class Undo:
         return ""
 
     def _same_but_for_images(self, path: str, base: str | None, seen: str) -> bool:
-        git, repositories = self.source.git, [str(one.repository) for one in self.source.config.services]
-        is_ours = lambda image: any(is_of(image, own) for own in repositories)  # noqa: E731
-        return same_but_for_images(git.file(base, path) if base else None, git.file(seen, path), is_ours)
+        git = self.source.git
+        return same_but_for_images(git.file(base, path) if base else None, git.file(seen, path), self._is_ours)
+
+    def _is_ours(self, image: str) -> bool:
+        return any(is_of(image, str(one.repository)) for one in self.source.config.services)

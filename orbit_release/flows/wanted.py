@@ -21,7 +21,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class State:
     """What the manifests of a commit say of the services, by name: their references, and those that must run.
 
     `owners` are the services that workloads run images of.
@@ -32,6 +32,15 @@ class _State:
     owners: Owners
 
 
+def read_state(source: Source, tip: Tip) -> State:
+    """Read what the manifests at a tip say of all services."""
+    found, services = source.deployed(tip), source.config.services
+    among = list(workloads(manifests(source.git, tip, source.config.manifests)))
+    references = {one.name: frozenset(str(i.reference) for i in found[one.repository]) for one in services}
+    running = {one.name: running_images(found[one.repository], among) for one in services}
+    return State(references, running, owners(among, services))
+
+
 @dataclass
 class Wanted:
     """A revision (the full name of a commit), and the services whose images are looked at."""
@@ -40,7 +49,7 @@ class Wanted:
     services: Sequence[Service]
     tip: Tip
     revision: str
-    _states: dict[str, _State] = field(default_factory=dict)
+    _states: dict[str, State] = field(default_factory=dict)
     _relations: dict[str, Relation] = field(default_factory=dict)
     _unknown: Counter[str] = field(default_factory=Counter)
     _older: str = ""
@@ -82,18 +91,19 @@ class Wanted:
         """Return the older revision that is or was applied, as far as a look tells."""
         if look.compared is Relation.OLDER and look.observation.sync == "Synced":
             return look.observation.revision
-        synced = reversed(look.observation.history)
-        return next((one for one in synced if self._relation(one) is Relation.OLDER), "")
+        synced = (one for one in reversed(look.observation.history) if _COMMIT.fullmatch(one))
+        there = filter(self.source.git.commit, synced)  # as is all that ours comes from: nothing need be fetched
+        return next((one for one in there if self._relation(one) is Relation.OLDER), "")
 
     def images(self, ours: Observation | None = None) -> Mapping[str, tuple[str, ...]]:
         """Return, by service, the references that must run at the wanted revision, or at a descendant that is seen."""
         running = self.state(ours.revision if ours else self.revision).running
         return {one.name: running[one.name] for one in self.services}
 
-    def state(self, commit: str) -> _State:
+    def state(self, commit: str) -> State:
         """Return what the manifests of a commit say of the services."""
         if commit not in self._states:
-            self._states[commit] = self._read(commit)
+            self._states[commit] = read_state(self.source, Tip(self.tip.branch, commit, None))
         return self._states[commit]
 
     def released(self, until: str) -> Mapping[str, frozenset[str]]:
@@ -101,15 +111,6 @@ class Wanted:
         now, parent = self.state(until).references, self.source.git.commit(f"{self.revision}^")
         before = self.state(parent).references if parent else {}
         return {name: references - before.get(name, frozenset()) for name, references in now.items()}
-
-    def _read(self, commit: str) -> _State:
-        tip = Tip(self.tip.branch, commit, None)
-        found = self.source.deployed(tip)
-        among = list(workloads(manifests(self.source.git, tip, self.source.config.manifests)))
-        services = self.source.config.services
-        references = {one.name: frozenset(str(i.reference) for i in found[one.repository]) for one in services}
-        running = {one.name: running_images(found[one.repository], among) for one in services}
-        return _State(references, running, owners(among, services))
 
     def _relation(self, revision: str) -> Relation:
         if not revision:

@@ -7,7 +7,7 @@ import re
 
 from orbit_release.core.check.objects import Source, may_hold_objects, read
 from orbit_release.core.check.tree import Tree
-from orbit_release.core.paths import KUSTOMIZATIONS, MANIFEST_ENDINGS
+from orbit_release.core.paths import KUSTOMIZATIONS, MANIFEST_ENDINGS, is_kustomization
 
 _CHART = "Chart.yaml"
 _TEMPLATE = re.compile(rb"\{\{|\$\{")
@@ -26,7 +26,7 @@ class Folder:
         self._sources: dict[str, Source] = {}
         below = [one for one in tree.below(path) if tree.files[one] is None]
         self.files = tuple(one for one in below if one.endswith(MANIFEST_ENDINGS))
-        self.kustomizations = tuple(one for one in below if posixpath.basename(one) in KUSTOMIZATIONS)
+        self.kustomizations = tuple(one for one in below if is_kustomization(one))
         self._charts = {posixpath.dirname(one) or "." for one in below if posixpath.basename(one) == _CHART}
 
     def data(self, path: str) -> bytes:
@@ -39,7 +39,7 @@ class Folder:
         """Return a file, parsed if there can be an object in it."""
         if path not in self._sources:
             data = self.data(path)
-            wanted = posixpath.basename(path) in KUSTOMIZATIONS or may_hold_objects(data)
+            wanted = is_kustomization(path) or may_hold_objects(data)
             self._sources[path] = read(data, path) if wanted else Source(path)
         return self._sources[path]
 
