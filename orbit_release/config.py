@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import yaml
 
-from orbit_release.core.image import Repository
-from orbit_release.core.paths import Globs
-from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import ConfigurationError, InvalidError, UsageError
+from orbit_release.globs import Globs
+from orbit_release.image import Repository
+from orbit_release.service import BuildSettings, Service
 
 FILE_NAME = "orbit-release.yaml"
 _TOP_KEYS = ("image", "branch", "manifests", "argocd", "services")

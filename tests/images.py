@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import requests
 
-from orbit_release.core.image import Digest, Repository
+from orbit_release.image import Digest, Repository
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from orbit_release.core.figures import figures
-from orbit_release.core.graph import Commit
-from orbit_release.core.history import Deployed
-from orbit_release.core.image import Digest, ImageReference, Repository, Tag
-from orbit_release.core.paths import Globs
-from orbit_release.core.plan import Action
-from orbit_release.core.service import BuildSettings, Service
-from orbit_release.core.status import Status
-from orbit_release.page import Page
+from orbit_release.flows.status import Status
+from orbit_release.git.graph import Commit
+from orbit_release.globs import Globs
+from orbit_release.image import Digest, ImageReference, Repository, Tag
+from orbit_release.planning.actions import Action
+from orbit_release.releases.figures import figures
+from orbit_release.releases.timeline import Deployed
+from orbit_release.report import Page
+from orbit_release.service import BuildSettings, Service
 
 ADDRESS = "https://github.com/drewpayment/orbit"
 HOUR, DAY = 60 * 60, 24 * 60 * 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orbit_release.core.check.tree import Tree
+from orbit_release.check.tree import Tree
 
 CONFIGURATION = """\
 image: ghcr.io/acme/{service}

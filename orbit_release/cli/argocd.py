@@ -12,18 +12,18 @@ from orbit_release.errors import AccessError, ConfigurationError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orbit_release.adapters.argocd import ArgoCD
+    from orbit_release.argocd.application import Application, Released
+    from orbit_release.argocd.client import ArgoCD
+    from orbit_release.argocd.observation import Seen
+    from orbit_release.argocd.saved_logins import Login
     from orbit_release.cli.session import Session
-    from orbit_release.core.argocd import Application, Released
-    from orbit_release.core.login import Login
-    from orbit_release.core.observation import Seen
     from orbit_release.flows.source import Source
 
 
 def argocd_server(server: str | None, seconds: float) -> ArgoCD:
     """Return the server of an option, of the environment, or of the argocd command's own configuration file."""
-    from orbit_release.adapters.argocd import TOKEN_HINT, ArgoCD
-    from orbit_release.core.argocd import Connection, option, secrets
+    from orbit_release.argocd.client import TOKEN_HINT, ArgoCD
+    from orbit_release.argocd.connection import Connection, option, secrets
 
     address, token, options = _named(server)
     login = None if address and token else _login(address, option(options, "argocd-context"))
@@ -40,8 +40,8 @@ def argocd_server(server: str | None, seconds: float) -> ArgoCD:
 
 def named_server(seconds: float) -> ArgoCD | None:
     """Return the server that the environment names; None without its address or a token."""
-    from orbit_release.adapters.argocd import ArgoCD
-    from orbit_release.core.argocd import Connection
+    from orbit_release.argocd.client import ArgoCD
+    from orbit_release.argocd.connection import Connection
 
     address, token, options = _named(None)
     return ArgoCD(Connection.parse(address, options), token, seconds=seconds) if address and token else None
@@ -49,7 +49,7 @@ def named_server(seconds: float) -> ArgoCD | None:
 
 def _named(server: str | None) -> tuple[str, str, str]:
     """Return address, token and options; the variables are those of Argo CD's own program."""
-    from orbit_release.core.argocd import option
+    from orbit_release.argocd.connection import option
 
     variables = {name: os.environ.get(f"ARGOCD_{name}", "").strip() for name in ("SERVER", "AUTH_TOKEN", "OPTS")}
     options = variables["OPTS"]
@@ -58,7 +58,7 @@ def _named(server: str | None) -> tuple[str, str, str]:
 
 
 def _login(server: str, context: str) -> Login | None:
-    from orbit_release.core.login import read_login
+    from orbit_release.argocd.saved_logins import read_login
 
     file = _folder() / "config"
     try:
@@ -80,7 +80,7 @@ def _folder() -> Path:
 
 def released(session: Session, source: Source) -> Released:
     """Return what this clone releases to."""
-    from orbit_release.core.argocd import Released
+    from orbit_release.argocd.application import Released
 
     return Released(session.address(source.git), source.config.manifests, source.config.branch)
 
@@ -94,7 +94,7 @@ class ArgoApplication:
 
     def look(self, *, refresh: bool) -> Seen:
         """Return how it is now; with `refresh`, after Argo CD has compared it with git again."""
-        from orbit_release.core.observation import Seen
+        from orbit_release.argocd.observation import Seen
 
         if not self._name:
             found = self._found()
@@ -104,7 +104,7 @@ class ArgoApplication:
         return Seen(self._name, self._server.observe(self._name, self._ours, refresh=refresh, **where))
 
     def _found(self) -> Application:
-        from orbit_release.core.argocd import candidates
+        from orbit_release.argocd.application import candidates
 
         there = self._server.applications(project=self._names.project, namespace=self._names.namespace)
         found = candidates(there, self._ours)

@@ -38,8 +38,8 @@ def build_command(
 ) -> None:
     """Build the images that the plan asks for, or those of the named services, and push them."""
     from orbit_release import output
+    from orbit_release.builders.choose import choose_builder
     from orbit_release.flows.build import Building, build
-    from orbit_release.flows.builder import choose_builder
 
     source = session.source()
     registry = session.registry() if push else None
@@ -62,8 +62,8 @@ def build_command(
 def _raise_failed(results: Sequence[Result]) -> None:
     """End with exit code 7 if a build failed, after its last log lines; with 6 or 8 if that was all that failed."""
     from orbit_release import output
-    from orbit_release.core.text import printable
     from orbit_release.errors import AccessError, BuildError, ConflictError
+    from orbit_release.text import printable
 
     failed = [result for result in results if result.error]
     for name, line in ((result.plan.service.name, line) for result in failed for line in result.log):

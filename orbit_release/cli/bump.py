@@ -100,8 +100,8 @@ def _check_built(*, built: bool, head: str | None, no_verify: bool, unhold: bool
 
 
 def _changes(config: Config, words: tuple[str, ...]) -> list[Change]:
-    from orbit_release.core.image import Digest, Tag
     from orbit_release.flows.bump import Change
+    from orbit_release.image import Digest, Tag
 
     if not words or len(words) % 2:
         raise UsageError(
@@ -135,8 +135,8 @@ def _one_line(text: str) -> str:
 
 def _tell_built(result: Built) -> None:
     from orbit_release import output
-    from orbit_release.core.plan import Action
-    from orbit_release.core.text import printable
+    from orbit_release.planning.actions import Action
+    from orbit_release.text import printable
 
     if result.plan.superseded:
         output.say("nothing to do: this head is not on the release branch any more")

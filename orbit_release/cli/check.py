@@ -26,9 +26,9 @@ def check_command(session: Session, /, *, rules: tuple[str, ...], ignore: tuple[
     It asks nobody, and ends with 1 if it finds something. `# orbit-release: ignore[rule] reason`
     on a line, or alone on the line above, lets a finding pass.
     """
-    from orbit_release.adapters.kustomize import Kustomize
-    from orbit_release.flows.check import check
-    from orbit_release.output.findings import show_findings
+    from orbit_release.check.kustomize import Kustomize
+    from orbit_release.check.run import check
+    from orbit_release.check.show import show_findings
 
     source = session.source(offline=True)
     findings, notes = check(source, render=Kustomize(source.git.top, os.environ).render, only=rules, ignore=ignore)

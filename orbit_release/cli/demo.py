@@ -21,9 +21,9 @@ def demo_command(folder: str | None, registry: str | None) -> None:
     from tempfile import mkdtemp
 
     from orbit_release import output
-    from orbit_release.adapters.sandbox import Sandbox
-    from orbit_release.flows.builder import choose_builder
-    from orbit_release.flows.demo import demo
+    from orbit_release.builders.choose import choose_builder
+    from orbit_release.demo.sandbox import Sandbox
+    from orbit_release.demo.walk import demo
 
     if registry is None:
         hint = "run scripts/demo, which starts one, or `docker run -d -p 127.0.0.1:5000:5000 registry:2` and name it."

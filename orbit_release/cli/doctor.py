@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from orbit_release.cli.session import Session
-from orbit_release.core.checklist import GROUPS
+from orbit_release.doctor.checklist import GROUPS
 
 if TYPE_CHECKING:
-    from orbit_release.flows.checks import Surroundings
+    from orbit_release.doctor.checks import Surroundings
     from orbit_release.flows.source import Source
 
 _SECONDS = 10.0  # for the whole checklist
@@ -32,9 +32,9 @@ _TOKENS = ("GITHUB_TOKEN", "DOPPLER_TOKEN", "ARGOCD_AUTH_TOKEN")
 def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -> None:
     """Check what releases and the deployment need around them, and change nothing anywhere."""
     from orbit_release import output
-    from orbit_release.core.checklist import State
-    from orbit_release.flows.doctor import doctor
-    from orbit_release.output.checklist import show_checklist
+    from orbit_release.doctor.checklist import State
+    from orbit_release.doctor.run import doctor
+    from orbit_release.doctor.show import show_checklist
 
     surroundings = _surroundings(session, session.source())
     for path in surroundings.needs.unread:
@@ -47,13 +47,13 @@ def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -
 
 
 def _surroundings(session: Session, source: Source) -> Surroundings:
-    from orbit_release.adapters import endpoint
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.builders.choose import answering_builder
     from orbit_release.cli.argocd import named_server, released
-    from orbit_release.core.needs import needs
-    from orbit_release.flows.builder import answering_builder
-    from orbit_release.flows.checks import Surroundings
+    from orbit_release.doctor import endpoint
+    from orbit_release.doctor.checks import Surroundings
+    from orbit_release.doctor.needs import needs
     from orbit_release.flows.source import manifests
+    from orbit_release.registry.client import Registry
 
     git, config = source.git, source.config
     tip = git.seen_tip(config.branch)
@@ -81,7 +81,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
 
 
 def _secrets() -> Iterator[str]:
-    from orbit_release.core.argocd import secrets
+    from orbit_release.argocd.connection import secrets
 
     yield from (os.environ.get(name, "") for name in _TOKENS)
     yield from secrets(os.environ.get("ARGOCD_OPTS", ""))

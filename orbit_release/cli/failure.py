@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from orbit_release import output
 from orbit_release.cli.rollback import tell_rolled
-from orbit_release.core.text import printable
 from orbit_release.errors import OrbitReleaseError
+from orbit_release.text import printable
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
     from orbit_release.cli.publishing import Ways
     from orbit_release.cli.session import Session
+    from orbit_release.flows.attempts import Published
     from orbit_release.flows.put_back import Rolled
-    from orbit_release.flows.release import Published
     from orbit_release.flows.source import Source
     from orbit_release.flows.wait import Waited
+    from orbit_release.registry.client import Registry
 
 
 class RollbackOnFailure:
@@ -32,7 +32,7 @@ class RollbackOnFailure:
         self, waited: Waited, published: Published | None, fault: OrbitReleaseError, document: dict[str, Any]
     ) -> None:
         """Do it, and let the fault of the release (None: there was nothing to do) say what comes next."""
-        from orbit_release.core.health import Failed
+        from orbit_release.argocd.verdict import Failed
         from orbit_release.flows.rollback import rollback_failed
 
         failed, look = waited.verdict, waited.look

@@ -14,10 +14,10 @@ from orbit_release.cli.session import Session, complete_service, services_argume
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.git.clone import Tip
-    from orbit_release.core.observation import Seen
+    from orbit_release.argocd.observation import Seen
     from orbit_release.flows.source import Source
     from orbit_release.flows.status import Statuses
+    from orbit_release.git.clone import Tip
 
 _PATIENCE = 10.0  # seconds that a status waits for a system that does not answer
 
@@ -95,9 +95,9 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
     from pathlib import Path
 
     from orbit_release import output
-    from orbit_release.core.figures import figures
-    from orbit_release.flows.report import own_commits
-    from orbit_release.page import Page, render
+    from orbit_release.releases.figures import figures
+    from orbit_release.report import Page, render
+    from orbit_release.report.own_commits import own_commits
 
     source, now = session.source(), int(time.time())
     found, tip = _look(session, source, (), fetch=fetch, offline=offline)

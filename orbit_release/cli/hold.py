@@ -12,9 +12,9 @@ from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.core.service import Service
     from orbit_release.flows.hold import Held
     from orbit_release.flows.source import Source
+    from orbit_release.service import Service
 
 
 @click.command("hold")
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def hold_command(session: Session, /, names: tuple[str, ...], *, everything: bool, reason: str, **options: Any) -> None:
     """Keep automation from changing the tags of services, with a comment beside them in the manifests."""
-    from orbit_release.core.hold import valid_reason
     from orbit_release.flows.hold import hold
+    from orbit_release.manifests.mark_edit import valid_reason
 
     ways, source, services = _start(session, names, everything=everything, **options)
     proposal = ways.proposal(session, source, names, "hold")
@@ -76,7 +76,7 @@ def _start(
 
 def _show(held: Held, ways: Ways) -> None:
     from orbit_release import output
-    from orbit_release.core.text import printable
+    from orbit_release.text import printable
 
     for name, why in held.left.items():
         output.say(f"{name} {printable(why)}")
@@ -87,7 +87,7 @@ def _show(held: Held, ways: Ways) -> None:
 
 def _show_next(releases: Mapping[str, str]) -> None:
     from orbit_release import output
-    from orbit_release.core.text import printable
+    from orbit_release.text import printable
 
     for name, what in releases.items():
         output.say(f"{name}: {printable(what)}")

@@ -11,7 +11,7 @@ from orbit_release.cli.session import Session
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.flows.init import NewFiles
+    from orbit_release.init.run import NewFiles
 
 _WORKFLOW = "build-and-push.yml"
 
@@ -25,7 +25,7 @@ def init_command(session: Session, /, *, dry_run: bool) -> None:
     Nothing is overwritten. What cannot be told from the repository is a comment `# choose: …` in
     the file, at its place.
     """
-    from orbit_release.flows.init import new_files, refuse_overwriting, write
+    from orbit_release.init.run import new_files, refuse_overwriting, write
 
     if session.config_file:
         raise UsageError("init writes orbit-release.yaml at the repository's root", "leave --config out.")

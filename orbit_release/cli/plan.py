@@ -10,7 +10,7 @@ import click
 from orbit_release.cli.session import Session, head_of_run, services_argument
 
 if TYPE_CHECKING:
-    from orbit_release.core.plan import Plan
+    from orbit_release.planning.actions import Plan
 
 
 @click.command("plan")
@@ -41,8 +41,9 @@ def plan_command(
     format: str,
 ) -> None:
     """Show which services need a build or a release, and why."""
-    from orbit_release import output, workflow
+    from orbit_release import output
     from orbit_release.flows.plan import plan
+    from orbit_release.output import actions as workflow
 
     source = session.source()
     services = source.config.select(names)
@@ -72,8 +73,8 @@ def plan_command(
 def _tell_clash(plan: Plan, *, goes_on: bool) -> None:
     """Fail for tags that belong to other images, unless a workflow goes on with the other services and fails then."""
     from orbit_release import output
-    from orbit_release.core.plan import PENDING
     from orbit_release.flows.plan import clash_of
+    from orbit_release.planning.actions import PENDING
 
     clash = clash_of(plan.services)
     if clash and goes_on and plan.with_action(*PENDING):

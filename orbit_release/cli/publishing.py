@@ -16,11 +16,12 @@ from orbit_release.cli.session import INTERRUPTED, Session, in_actions
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.git.clone import Clone, Tip
-    from orbit_release.core.release import Notes, Release
+    from orbit_release.flows.attempts import Landed, Publish, Published, Publishing
     from orbit_release.flows.publish import Proposal
-    from orbit_release.flows.release import Landed, Publish, Published, Publishing
     from orbit_release.flows.source import Source
+    from orbit_release.git.clone import Clone, Tip
+    from orbit_release.releases.messages import Notes
+    from orbit_release.releases.release import Release
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,8 +90,8 @@ class Ways:
         self, session: Session, source: Source, names: Iterable[str], verb: str = "", *, forward: bool = False
     ) -> Proposal | None:
         """Return the pull request of what is done to some services, if the release goes into one."""
-        from orbit_release.core.pull_request import branch_name
         from orbit_release.flows.publish import Proposal
+        from orbit_release.github.pull_request import branch_name
 
         if not self.pr or self.dry_run:
             return None
@@ -102,7 +103,7 @@ class Ways:
         self, session: Session, git: Clone, proposal: Proposal | None = None, subject: str = ""
     ) -> Publishing:
         """Return how to publish."""
-        from orbit_release.flows.release import Publishing
+        from orbit_release.flows.attempts import Publishing
 
         publish = self._publish(session, git, proposal)
         return Publishing(publish, local=self.no_push, subject=subject, address=session.address(git))
@@ -110,8 +111,8 @@ class Ways:
     def _publish(self, session: Session, git: Clone, proposal: Proposal | None) -> Publish:
         """Return what is done with a release: publish it, ask first on a terminal, or with --dry-run show it only."""
         from orbit_release import output
+        from orbit_release.flows.attempts import Landed
         from orbit_release.flows.publish import through_api, through_git
-        from orbit_release.flows.release import Landed
 
         put = proposal.put if proposal else through_api(git, session.github(git)) if self.by_api else through_git(git)
 

@@ -14,8 +14,8 @@ from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.git.clone import Clone
     from orbit_release.flows.put_back import Rolled
+    from orbit_release.git.clone import Clone
 
 
 @click.command("rollback")
@@ -47,10 +47,10 @@ def rollback_command(
     With --all and --to, put every service back to what was deployed then, in one commit.
     """
     from orbit_release import output
-    from orbit_release.core.hold import valid_reason
-    from orbit_release.core.image import Tag
     from orbit_release.flows import rollback as flow
     from orbit_release.flows.put_back import Hold
+    from orbit_release.image import Tag
+    from orbit_release.manifests.mark_edit import valid_reason
 
     _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
     ways, hold = Ways(**options), Hold(not no_hold, valid_reason(reason) if reason else "")
@@ -95,8 +95,8 @@ def _point(git: Clone, to: str) -> str | int:
 def tell_rolled(rolled: Rolled, *, dry_run: bool = False) -> None:
     """Tell which services stay as they are, and which are held now."""
     from orbit_release import output
-    from orbit_release.core.manifest import is_hold
-    from orbit_release.core.text import printable
+    from orbit_release.manifests.rewrite import is_hold
+    from orbit_release.text import printable
 
     for name, why in rolled.left.items():
         output.say(f"{name} stays: it {printable(why)}")

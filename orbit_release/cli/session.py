@@ -12,11 +12,11 @@ from orbit_release.errors import AccessError, ConfigurationError, OrbitReleaseEr
 
 # What a command does is imported when it runs, so that --help and completion stay fast.
 if TYPE_CHECKING:
-    from orbit_release.adapters.doppler import Doppler
-    from orbit_release.adapters.git.clone import Clone
-    from orbit_release.adapters.github import GitHub
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.doppler.client import Doppler
     from orbit_release.flows.source import Source
+    from orbit_release.git.clone import Clone
+    from orbit_release.github.client import GitHub
+    from orbit_release.registry.client import Registry
 
 PROGRAM = "orbit-release"
 INTERRUPTED = 130
@@ -33,8 +33,8 @@ class Session:
         self.config_file = config_file
 
     def git(self, *, offline: bool = False) -> Clone:
-        from orbit_release.adapters.git.clone import Clone
-        from orbit_release.adapters.git.process import OFFLINE
+        from orbit_release.git.clone import Clone
+        from orbit_release.git.process import OFFLINE
 
         environment = {**_git_environment(), **(OFFLINE if offline else {})}
         return click.get_current_context().with_resource(Clone(self.directory, environment))
@@ -58,7 +58,7 @@ class Session:
         from pathlib import Path
 
         from orbit_release import output
-        from orbit_release.adapters.registry import Registry
+        from orbit_release.registry.client import Registry
 
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         masks = output.mask if output.in_actions() else lambda _secret, _username: None
@@ -70,7 +70,7 @@ class Session:
 
         `timeout`: seconds for an answer; `attempts`: how often a call is tried where trying again can help.
         """
-        from orbit_release.adapters.github import TOKEN_HINT, GitHub
+        from orbit_release.github.client import TOKEN_HINT, GitHub
 
         token, address = os.environ.get("GITHUB_TOKEN"), self.address(git)
         if not token:
@@ -84,7 +84,7 @@ class Session:
 
     def doppler(self, seconds: float) -> Doppler | None:
         """Return Doppler's config, None without a token; the variables are those of Doppler's own program."""
-        from orbit_release.adapters import doppler
+        from orbit_release.doppler import client as doppler
 
         token, api = os.environ.get("DOPPLER_TOKEN"), os.environ.get("DOPPLER_API_HOST") or doppler.API
         names = {key: os.environ.get(f"DOPPLER_{key.upper()}", "") for key in ("project", "config")}
@@ -92,7 +92,7 @@ class Session:
 
     def address(self, git: Clone) -> str:
         """Return the monorepo's web address: what Actions says, else what the remote's address says."""
-        from orbit_release.core.release import web_address
+        from orbit_release.remote import web_address
 
         server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
         return f"{server}/{name}" if server and name else web_address(git.remote_address())

@@ -16,14 +16,14 @@ from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
     from orbit_release.cli.failure import RollbackOnFailure
     from orbit_release.cli.publishing import Ways
-    from orbit_release.core.service import Service
-    from orbit_release.flows.release import Published
+    from orbit_release.flows.attempts import Published
     from orbit_release.flows.source import Source
     from orbit_release.flows.wait import Waited
     from orbit_release.flows.wanted import Wanted
+    from orbit_release.registry.client import Registry
+    from orbit_release.service import Service
 
 _ANSWER_SECONDS = 15.0  # that one answer may take; a refresh takes as long as Argo CD needs to compare
 

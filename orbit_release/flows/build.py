@@ -11,20 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Tip
-from orbit_release.adapters.git.publish import check_out
-from orbit_release.core.build import BuildRequest
-from orbit_release.core.image import LATEST, Digest, ImageReference
-from orbit_release.core.matrix import labels
-from orbit_release.core.plan import Action, Deployment, ServicePlan
-from orbit_release.core.service import Service
+from orbit_release.builders.request import BuildRequest
 from orbit_release.errors import NotFoundError, OrbitReleaseError
 from orbit_release.flows.plan import ask, clash_of, plan, targets
 from orbit_release.flows.source import Source
+from orbit_release.git.clone import Tip
+from orbit_release.git.publish import check_out
+from orbit_release.image import LATEST, Digest, ImageReference
+from orbit_release.planning.actions import Action, Deployment, ServicePlan
+from orbit_release.planning.matrix import labels
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
-    from orbit_release.flows.builder import Builder
+    from orbit_release.builders.choose import Builder
+    from orbit_release.registry.client import Registry
 
 _LAST_LINES = 20
 Progress = Callable[[str, str | None], None]  # service, one line of what happens; None: that was all

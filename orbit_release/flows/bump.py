@@ -6,20 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Tip
-from orbit_release.core.image import Digest, ImageReference, Tag
-from orbit_release.core.manifest import FoundImage, NewImage
-from orbit_release.core.plan import Action, History, Plan
-from orbit_release.core.release import plan_release
-from orbit_release.core.service import Service
 from orbit_release.errors import ConflictError, HeldError, InvalidError, NotFoundError
+from orbit_release.flows.attempts import Published, Publishing, attempts, release_on
 from orbit_release.flows.hold import held_marks
 from orbit_release.flows.plan import plan
-from orbit_release.flows.release import Published, Publishing, attempts, release_on
 from orbit_release.flows.source import Source, commit_of, manifests
+from orbit_release.git.clone import Tip
+from orbit_release.git.graph import History
+from orbit_release.image import Digest, ImageReference, Tag
+from orbit_release.manifests.rewrite import FoundImage, NewImage
+from orbit_release.planning.actions import Action, Plan
+from orbit_release.releases.release import plan_release
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.registry.client import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,19 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Clone, Tip
-from orbit_release.adapters.git.raw import Blobs
-from orbit_release.core.graph import Commit
-from orbit_release.core.history import Change, Deployed, Images, Move, explain, is_fixed, newest_moves, replay
-from orbit_release.core.image import Repository
-from orbit_release.core.manifest import find_images
-from orbit_release.core.plan import History
-from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError
-from orbit_release.flows.source import Source, commit_of, is_manifest
+from orbit_release.flows.source import Source, commit_of
+from orbit_release.git.clone import Clone, Tip
+from orbit_release.git.graph import Commit, History
+from orbit_release.git.raw import Blobs
+from orbit_release.image import Repository
+from orbit_release.manifests.names import is_manifest
+from orbit_release.manifests.rewrite import find_images
+from orbit_release.releases.timeline import Change, Deployed, Images, Move, explain, is_fixed, newest_moves, replay
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.registry.client import Registry
 
 _AT_ONCE = 64  # commits whose manifests are read, and in a clone without blobs fetched, together
 

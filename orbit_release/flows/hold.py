@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orbit_release.adapters.git.clone import Tip
-from orbit_release.core.image import Repository
-from orbit_release.core.manifest import FoundImage
-from orbit_release.core.plan import ServicePlan
-from orbit_release.core.release import Release
-from orbit_release.core.service import Service
 from orbit_release.errors import InvalidError, NotFoundError
+from orbit_release.flows.attempts import Published, Publishing, attempts, release_on
 from orbit_release.flows.history import MovedBack, moved_back
 from orbit_release.flows.plan import plan_unheld
-from orbit_release.flows.release import Published, Publishing, attempts, release_on
 from orbit_release.flows.source import Source
+from orbit_release.git.clone import Tip
+from orbit_release.image import Repository
+from orbit_release.manifests.rewrite import FoundImage
+from orbit_release.planning.actions import ServicePlan
+from orbit_release.releases.release import Release
+from orbit_release.service import Service
 
 Found = Mapping[Repository, Sequence[FoundImage]]
 

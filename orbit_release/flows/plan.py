@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from orbit_release.adapters.git.clone import Clone, Tip
-from orbit_release.core.image import LATEST
-from orbit_release.core.plan import (
+from orbit_release.errors import ConflictError, NotFoundError, UnavailableError
+from orbit_release.flows.source import Source, commit_of
+from orbit_release.git.clone import Clone, Tip
+from orbit_release.git.graph import ChangedFile, History
+from orbit_release.image import LATEST
+from orbit_release.planning.actions import (
     Action,
-    ChangedFile,
     Deployment,
-    History,
     Plan,
     ServicePlan,
     absent,
@@ -24,12 +25,10 @@ from orbit_release.core.plan import (
     held,
     most_urgent,
 )
-from orbit_release.core.service import BuildSettings, Service
-from orbit_release.errors import ConflictError, NotFoundError, UnavailableError
-from orbit_release.flows.source import Source, commit_of
+from orbit_release.service import BuildSettings, Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry, RemoteImage
+    from orbit_release.registry.client import Registry, RemoteImage
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Clone, Tip
-from orbit_release.adapters.git.publish import file_mode, publish
-from orbit_release.core.image import ImageReference, Repository
-from orbit_release.core.pull_request import body
-from orbit_release.core.release import Notes, Release
 from orbit_release.errors import InvalidError
-from orbit_release.flows.release import Landed, Publish
+from orbit_release.flows.attempts import Landed, Publish
 from orbit_release.flows.source import Source, commit_of
+from orbit_release.git.clone import Clone, Tip
+from orbit_release.git.publish import file_mode, publish
+from orbit_release.github.pull_request import body
+from orbit_release.image import ImageReference, Repository
+from orbit_release.releases.messages import Notes
+from orbit_release.releases.release import Release
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.github import File, GitHub
+    from orbit_release.github.client import File, GitHub
 
 _PLAIN = "100644"
 _OTHERWISE = "publish with --via git, or make it a plain file: `git update-index --chmod=-x`."
@@ -47,7 +48,7 @@ def through_api(git: Clone, github: GitHub) -> Publish:
 
 
 def _files(git: Clone, tip: Tip, files: Mapping[str, bytes]) -> list[File]:
-    from orbit_release.adapters.github import File  # noqa: PLC0415
+    from orbit_release.github.client import File  # noqa: PLC0415
 
     for path in files:
         if not path.isprintable():  # surrogates stand for bytes that are no UTF-8, and are not printable either

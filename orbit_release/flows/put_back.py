@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Tip
-from orbit_release.core.history import Deployed
-from orbit_release.core.image import LATEST, Digest, ImageReference
-from orbit_release.core.manifest import FoundImage, NewImage
-from orbit_release.core.service import Service
 from orbit_release.errors import NotFoundError, UnavailableError
+from orbit_release.flows.attempts import Published, Publishing, release_on
 from orbit_release.flows.hold import unmarked
-from orbit_release.flows.release import Published, Publishing, release_on
 from orbit_release.flows.source import Source, commit_of
+from orbit_release.git.clone import Tip
+from orbit_release.image import LATEST, Digest, ImageReference
+from orbit_release.manifests.rewrite import FoundImage, NewImage
+from orbit_release.releases.timeline import Deployed
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.registry.client import Registry
 
 _SHOWN = 5  # tags in a hint
 _ASKED = 20  # tags that the registry is asked about for it

@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Tip
-from orbit_release.core.blame import blame
-from orbit_release.core.health import Failed, Look
-from orbit_release.core.history import Deployed, deployed_at, is_fixed, rollback_targets
-from orbit_release.core.image import ImageReference, Tag
-from orbit_release.core.manifest import NewImage
-from orbit_release.core.service import Service
+from orbit_release.argocd.blame import blame
+from orbit_release.argocd.verdict import Failed, Look
 from orbit_release.errors import ConflictError, InvalidError, NotFoundError
+from orbit_release.flows.attempts import Published, Publishing, attempts
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import side_by_side
 from orbit_release.flows.put_back import Hold, Rolled, put_back, verified, why_left
-from orbit_release.flows.release import Published, Publishing, attempts
 from orbit_release.flows.source import Source
 from orbit_release.flows.undo import Undo
+from orbit_release.git.clone import Tip
+from orbit_release.image import ImageReference, Tag
+from orbit_release.manifests.rewrite import NewImage
+from orbit_release.releases.timeline import Deployed, deployed_at, is_fixed, rollback_targets
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.registry.client import Registry
 
 Histories = Mapping[str, Sequence[Deployed]]
 

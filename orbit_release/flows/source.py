@@ -7,20 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
-from orbit_release.adapters.git.clone import Clone, Tip
 from orbit_release.config import Config
-from orbit_release.core.image import ImageReference, Repository
-from orbit_release.core.paths import MANIFEST_ENDINGS
-from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import ConfigurationError
+from orbit_release.git.clone import Clone, Tip
+from orbit_release.image import ImageReference, Repository
+from orbit_release.manifests.names import is_manifest
+from orbit_release.service import BuildSettings, Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
-    from orbit_release.core.manifest import FoundImage
+    from orbit_release.manifests.rewrite import FoundImage
+    from orbit_release.registry.client import Registry
 
 Images = Mapping[Repository, "list[FoundImage]"]
-
-_ENDINGS = tuple(ending.encode() for ending in MANIFEST_ENDINGS)  # git's names are bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Source:
         return self._deployed[tip.commit]
 
     def _read(self, tip: Tip) -> Images:
-        from orbit_release.core.manifest import find_images  # noqa: PLC0415  (comparing two trees reads none)
+        from orbit_release.manifests.rewrite import find_images  # noqa: PLC0415  (comparing two trees reads none)
 
         repositories = {service.repository for service in self.config.services}
         found: dict[Repository, list[FoundImage]] = {repository: [] for repository in repositories}
@@ -81,11 +79,6 @@ class Source:
             for image in find_images(data, path, repositories):
                 found[image.reference.repository].append(image)
         return found
-
-
-def is_manifest(path: bytes) -> bool:
-    """Whether a file of the manifests' folder is one, by its name."""
-    return path.endswith(_ENDINGS)
 
 
 def manifests(git: Clone, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:

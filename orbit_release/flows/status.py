@@ -6,24 +6,50 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Clone, Tip
-from orbit_release.core.history import Deployed
-from orbit_release.core.image import ImageReference, Repository
-from orbit_release.core.live import live
-from orbit_release.core.observation import Observation, Seen
-from orbit_release.core.plan import Action, ServicePlan
-from orbit_release.core.service import Service
-from orbit_release.core.status import Status
-from orbit_release.core.workload import owners_of
+from orbit_release.argocd.live_service import Live, live
+from orbit_release.argocd.observation import Observation, Seen, owners_of
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import plan, plan_unheld, side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.flows.wanted import read_state
+from orbit_release.git.clone import Clone, Tip
+from orbit_release.image import Digest, ImageReference, Repository, Tag
+from orbit_release.planning.actions import Action, ServicePlan
+from orbit_release.releases.timeline import Deployed
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.github import PullRequest
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.github.client import PullRequest
+    from orbit_release.registry.client import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How one service stands; None and "" where something is not known or there is none.
+
+    `behind` counts the commits between what is deployed and `target`, the tag that the next release would deploy.
+    `digest` is what the registry has under the deployed tag; `missing`: it has nothing there. `hold` is the reason
+    of a hold. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
+    cluster runs of it.
+    """
+
+    service: Service
+    action: Action
+    reason: str
+    deployed: Deployed | None = None
+    target: Tag | None = None
+    behind: int | None = None
+    hold: str | None = None
+    digest: Digest | None = None
+    missing: bool = False
+    pull_request: str = ""
+    live: Live | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a release is due, or the deployed image is gone."""
+        return self.missing or bool(self.behind) or self.target is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orbit_release.adapters.git.clone import Tip
-from orbit_release.core.documents import same_but_for_images
-from orbit_release.core.history import is_fixed
-from orbit_release.core.manifest import Edit, NewImage
-from orbit_release.core.paths import is_kustomization
-from orbit_release.core.release import Release
-from orbit_release.core.service import Service
-from orbit_release.core.workload import is_of, not_running
 from orbit_release.errors import NotFoundError
 from orbit_release.flows.put_back import verified, why_left
-from orbit_release.flows.source import Source, is_manifest
+from orbit_release.flows.source import Source
+from orbit_release.git.clone import Tip
+from orbit_release.manifests.documents import same_but_for_images
+from orbit_release.manifests.names import is_kustomization, is_manifest
+from orbit_release.manifests.rewrite import Edit, NewImage
+from orbit_release.manifests.workloads import is_of, not_running
+from orbit_release.releases.release import Release
+from orbit_release.releases.timeline import is_fixed
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.adapters.registry import Registry
+    from orbit_release.registry.client import Registry
 
 
 @dataclass(frozen=True, slots=True)

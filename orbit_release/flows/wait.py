@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TypeVar
 
-from orbit_release.core.blame import command, outage, progressing, rollback_command
-from orbit_release.core.health import ERRORS_LAST, Failed, Look, Past, Relation, Verdict, Waiting, judge
-from orbit_release.core.observation import Seen
+from orbit_release.argocd.blame import command, outage, progressing, rollback_command
+from orbit_release.argocd.observation import Seen
+from orbit_release.argocd.verdict import ERRORS_LAST, Failed, Look, Past, Relation, Verdict, Waiting, judge
 from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
 from orbit_release.flows.wanted import Wanted
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from orbit_release.adapters.git.clone import Tip
-from orbit_release.core.health import Look, Relation
-from orbit_release.core.image import ImageReference
-from orbit_release.core.observation import Observation
-from orbit_release.core.service import Service
-from orbit_release.core.workload import Owners, owners, running_images, workloads
+from orbit_release.argocd.observation import Observation
+from orbit_release.argocd.verdict import Look, Relation
 from orbit_release.errors import NotFoundError
 from orbit_release.flows.source import Source, manifests
+from orbit_release.git.clone import Tip
+from orbit_release.image import ImageReference
+from orbit_release.manifests.workloads import Owners, owners, running_images, workloads
+from orbit_release.service import Service
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release import workflow
-from orbit_release.core.plan import PENDING, Action, Plan, ServicePlan
-from orbit_release.core.text import code, markdown_table, printable
 from orbit_release.errors import OrbitReleaseError, UnavailableError
+from orbit_release.output import actions as workflow
+from orbit_release.planning.actions import PENDING, Action, Plan, ServicePlan
+from orbit_release.text import code, markdown_table, printable
 
 if TYPE_CHECKING:
-    from orbit_release.core.image import ImageReference, Repository
-    from orbit_release.core.release import Notes
+    from orbit_release.flows.attempts import Published
     from orbit_release.flows.build import Result
-    from orbit_release.flows.release import Published
+    from orbit_release.image import ImageReference, Repository
+    from orbit_release.releases.messages import Notes
 
 
 def in_actions() -> bool:
@@ -115,7 +115,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 def plan_outputs(plan: Plan, source: str) -> dict[str, str]:
     """Return the outputs of the workflow's plan step, as text."""
-    from orbit_release.core.matrix import matrix  # noqa: PLC0415  (only workflows pay for it)
+    from orbit_release.planning.matrix import matrix  # noqa: PLC0415  (only workflows pay for it)
 
     pending = [one.service.name for one in plan.with_action(*PENDING)]
     return {
@@ -138,7 +138,7 @@ def show_plan(plan: Plan, shape: str, source: str, output_file: str | None) -> N
     elif shape == "names":
         click.echo("".join(f"{one.service.name}\n" for one in plan.with_action(*PENDING)), nl=False)
     elif shape == "matrix":
-        from orbit_release.core.matrix import matrix  # noqa: PLC0415
+        from orbit_release.planning.matrix import matrix  # noqa: PLC0415
 
         click.echo(_dumps(matrix(plan, source), indent=2))
     else:
@@ -214,7 +214,7 @@ def release_table(published: Published) -> str:
     rows = [(_image(e.before.repository), _suffix(e.before), _suffix(e.after), f"{e.path}:{e.line}") for e in edits]
     if rows:
         return table(("IMAGE", "BEFORE", "AFTER", "MANIFEST"), rows)
-    from orbit_release.core.release import hold_text  # noqa: PLC0415  (manifests, which `plan` may not need)
+    from orbit_release.releases.messages import hold_text  # noqa: PLC0415  (manifests, which `plan` may not need)
 
     held = [(_image(mark.repository), f"{mark.path}:{mark.line}", hold_text(mark.after)) for mark in marks]
     return table(("IMAGE", "MANIFEST", "HOLD"), held)

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orbit_release import output
-from orbit_release.core.history import Deployed
-from orbit_release.core.image import ImageReference
-from orbit_release.core.plan import Action
-from orbit_release.core.status import Status
-from orbit_release.core.text import age, printable
+from orbit_release.image import ImageReference
+from orbit_release.planning.actions import Action
+from orbit_release.releases.timeline import Deployed
+from orbit_release.text import age, printable
 
 if TYPE_CHECKING:
-    from orbit_release.core.live import Live
-    from orbit_release.core.observation import Seen
-    from orbit_release.flows.status import Statuses
+    from orbit_release.argocd.live_service import Live
+    from orbit_release.argocd.observation import Seen
+    from orbit_release.flows.status import Status, Statuses
 
 _DIGITS = 12  # of a digest, in a table
 _DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{_DIGITS}}})[0-9a-f]+")

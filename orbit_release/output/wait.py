@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orbit_release import output
-from orbit_release.core.health import Failed, Look, Ready, Superseded, Verdict, Waiting, missing_images
-from orbit_release.core.image import ImageReference
-from orbit_release.core.text import code, markdown_table, printable
+from orbit_release.argocd.verdict import Failed, Look, Ready, Superseded, Verdict, Waiting, missing_images
 from orbit_release.errors import OrbitReleaseError
+from orbit_release.image import ImageReference
+from orbit_release.text import code, markdown_table, printable
 
 if TYPE_CHECKING:
     from orbit_release.flows.wait import Waited

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from orbit_release.page import render
+from orbit_release.report import render
 from tests.pages import orbit
 
 HOSTILE = (

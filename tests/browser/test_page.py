@@ -9,9 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from orbit_release.core.history import Deployed
-from orbit_release.core.plan import Action
-from orbit_release.page import render
+from orbit_release.planning.actions import Action
+from orbit_release.releases.timeline import Deployed
+from orbit_release.report import render
 from tests import pages
 from tests.browser.conftest import HOSTILE, Open, Opened
 

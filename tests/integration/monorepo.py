@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from orbit_release.core.image import Digest, Repository
+from orbit_release.image import Digest, Repository
 from tests.images import push_image
 
 LABEL = "org.opencontainers.image"

@@ -26,12 +26,12 @@ import docker
 import pytest
 import requests
 
-from orbit_release.adapters.buildx import BuildxBuilder, is_installed
-from orbit_release.adapters.docker import SdkBuilder
-from orbit_release.core.build import BuildRequest
-from orbit_release.core.image import Digest, ImageReference, Repository, Tag
+from orbit_release.builders.buildx import BuildxBuilder, is_installed
+from orbit_release.builders.choose import choose_builder
+from orbit_release.builders.engine import SdkBuilder
+from orbit_release.builders.request import BuildRequest
 from orbit_release.errors import AccessError, BuildError, UnavailableError, UsageError
-from orbit_release.flows.builder import choose_builder
+from orbit_release.image import Digest, ImageReference, Repository, Tag
 
 BUILDERS = ["engine", *(["buildx"] if is_installed(os.environ) else [])]
 MANIFEST = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"

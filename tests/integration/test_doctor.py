@@ -13,18 +13,19 @@ from typing import Any
 
 import pytest
 
-from orbit_release.adapters import endpoint
-from orbit_release.adapters.argocd import ArgoCD
-from orbit_release.adapters.git.clone import Clone, Tip
-from orbit_release.adapters.registry import Registry
+from orbit_release.argocd.application import Released
+from orbit_release.argocd.client import ArgoCD
+from orbit_release.argocd.connection import Connection
 from orbit_release.config import ArgoCDNames
-from orbit_release.core.argocd import Connection, Released
-from orbit_release.core.checklist import GROUPS, Check, Line, State, ok
-from orbit_release.core.image import Repository
-from orbit_release.core.needs import Needs
+from orbit_release.doctor import endpoint
+from orbit_release.doctor.checklist import GROUPS, Check, Line, State, ok
+from orbit_release.doctor.checks import Surroundings
+from orbit_release.doctor.needs import Needs
+from orbit_release.doctor.run import doctor
 from orbit_release.errors import NotFoundError
-from orbit_release.flows.checks import Surroundings
-from orbit_release.flows.doctor import doctor
+from orbit_release.git.clone import Clone, Tip
+from orbit_release.image import Repository
+from orbit_release.registry.client import Registry
 from tests.certificates import certificate_file, showing
 from tests.images import push_image
 from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, Ran, environment, git, pushed
@@ -501,8 +502,8 @@ def test_a_check_that_breaks_is_told_as_our_bug_beside_the_others(surroundings: 
 
 
 def test_a_git_server_that_hangs_is_left_after_its_time(offline: Monorepo) -> None:
-    from orbit_release.adapters.git.reach import remote_tip  # noqa: PLC0415
     from orbit_release.errors import UnavailableError  # noqa: PLC0415
+    from orbit_release.git.reach import remote_tip  # noqa: PLC0415
 
     server = ArgoCDServer()
     server.hangs = True

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.adapters.github import File, GitHub, PullRequest
 from orbit_release.errors import (
     AccessError,
     ConfigurationError,
@@ -20,6 +19,7 @@ from orbit_release.errors import (
     UnavailableError,
     UsageError,
 )
+from orbit_release.github.client import File, GitHub, PullRequest
 from tests.integration.monorepo import git
 from tests.servers import github as faults
 from tests.servers.github import TOKEN, Fault, GitHubServer, running

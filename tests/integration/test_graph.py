@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from orbit_release.adapters.git.clone import Clone
+from orbit_release.git.clone import Clone
 from tests.integration.monorepo import environment, git
 
 WITH_GIT = settings(

@@ -11,17 +11,17 @@ from pathlib import Path
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from orbit_release import config
-from orbit_release.adapters.git.clone import Clone
-from orbit_release.core.history import Deployed
-from orbit_release.core.image import Tag
-from orbit_release.core.service import Service
 from orbit_release.errors import NotFoundError
 from orbit_release.flows import bump, hold, rollback
+from orbit_release.flows.attempts import Publishing
 from orbit_release.flows.history import history
 from orbit_release.flows.publish import through_git
 from orbit_release.flows.put_back import Hold
-from orbit_release.flows.release import Publishing
 from orbit_release.flows.source import Source
+from orbit_release.git.clone import Clone
+from orbit_release.image import Tag
+from orbit_release.releases.timeline import Deployed
+from orbit_release.service import Service
 from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, environment, git, sha
 
 WITH_GIT = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from orbit_release import config
 from orbit_release.config import FILE_NAME
-from orbit_release.core.init.workflow import PATH as WORKFLOW
+from orbit_release.init.workflow import PATH as WORKFLOW
 from tests.integration.monorepo import MANIFEST, Monorepo, Ran, environment, git
 
 ROOT = Path(__file__).parents[2]

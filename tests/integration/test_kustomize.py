@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.adapters.kustomize import Kustomize
-from orbit_release.core.check.finding import Finding
-from orbit_release.core.check.folder import Folder
-from orbit_release.core.check.kustomization import applications
-from orbit_release.core.check.wiring import check_wiring
+from orbit_release.check.finding import Finding
+from orbit_release.check.folder import Folder
+from orbit_release.check.kustomize import Kustomize
+from orbit_release.check.wiring.applications import applications
+from orbit_release.check.wiring.rules import check_wiring
 from tests.shop import CONFIG, KUSTOMIZATION, ROUTES, SHOP, WEB, tree
 
 ROOT = Path(__file__).resolve().parents[2]

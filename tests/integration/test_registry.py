@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-from orbit_release.adapters.registry import Registry, RemoteImage
-from orbit_release.core.image import Digest, Repository, Tag
 from orbit_release.errors import AccessError, ConflictError, NotFoundError
+from orbit_release.image import Digest, Repository, Tag
+from orbit_release.registry.client import Registry, RemoteImage
 from tests.images import MANIFEST, push_image, push_index
 
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f80912345678"

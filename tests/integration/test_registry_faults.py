@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from orbit_release.adapters.registry import Registry, RemoteImage
-from orbit_release.core.image import Digest, Repository, Tag
 from orbit_release.errors import AccessError, ConfigurationError, NotFoundError, OrbitReleaseError, UnavailableError
+from orbit_release.image import Digest, Repository, Tag
+from orbit_release.registry.client import Registry, RemoteImage
 from tests.servers.registry import RegistryServer, Reply, TlsProxy
 from tests.servers.serving import serving
 

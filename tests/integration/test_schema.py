@@ -13,8 +13,8 @@ from zipfile import ZipFile
 
 from jsonschema import Draft202012Validator
 
-from orbit_release.core.checklist import GROUPS
-from orbit_release.core.plan import Action
+from orbit_release.doctor.checklist import GROUPS
+from orbit_release.planning.actions import Action
 from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, pushed, sha
 
 SCHEMA: dict[str, Any] = json.loads((files("orbit_release") / "output.schema.json").read_bytes())

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from orbit_release.adapters.argocd import ArgoCD
-from orbit_release.adapters.doppler import Doppler
-from orbit_release.adapters.endpoint import addresses, certificate
-from orbit_release.core.argocd import Connection
+from orbit_release.argocd.client import ArgoCD
+from orbit_release.argocd.connection import Connection
+from orbit_release.doctor.endpoint import addresses, certificate
+from orbit_release.doppler.client import Doppler
 from orbit_release.errors import (
     AccessError,
     NotFoundError,

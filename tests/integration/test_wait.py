@@ -19,15 +19,16 @@ from typing import Any
 import pytest
 
 from orbit_release import config
-from orbit_release.adapters.argocd import ArgoCD
-from orbit_release.adapters.git.clone import Clone
-from orbit_release.core.argocd import Connection, Released
-from orbit_release.core.health import Failed, Ready, Superseded, Waiting
-from orbit_release.core.observation import Seen
+from orbit_release.argocd.application import Released
+from orbit_release.argocd.client import ArgoCD
+from orbit_release.argocd.connection import Connection
+from orbit_release.argocd.observation import Seen
+from orbit_release.argocd.verdict import Failed, Ready, Superseded, Waiting
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnusableError
 from orbit_release.flows.source import Source
 from orbit_release.flows.wait import Clock, Waited, fault_of, wait
 from orbit_release.flows.wanted import Wanted
+from orbit_release.git.clone import Clone
 from tests.certificates import certificate_file, server_context
 from tests.integration.argocd import (
     DENIED_RESOURCE,

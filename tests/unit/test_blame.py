@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from orbit_release.core.blame import Blame, blame, outage, rollback_command
-from orbit_release.core.health import Failed, Look, Relation
-from orbit_release.core.observation import Observation, Resource
+from orbit_release.argocd.blame import Blame, blame, outage, rollback_command
+from orbit_release.argocd.observation import Observation, Resource
+from orbit_release.argocd.verdict import Failed, Look, Relation
 
 REVISION = "a" * 40
 OWNERS = {

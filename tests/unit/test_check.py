@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.core.check.deployed import deployed_findings
-from orbit_release.core.check.finding import Finding, Group, Rule
-from orbit_release.core.check.ignore import without_ignored
-from orbit_release.core.image import ImageReference
-from orbit_release.core.manifest import FoundImage
-from orbit_release.flows.check import RULES
+from orbit_release.check.deployed_tags import deployed_findings
+from orbit_release.check.finding import Finding, Group, Rule
+from orbit_release.check.ignore_comments import without_ignored
+from orbit_release.check.run import RULES
+from orbit_release.image import ImageReference
+from orbit_release.manifests.rewrite import FoundImage
 
 README = Path(__file__).parents[2] / "README.md"
 RULE = Rule("some-rule", Group.INPUTS, "because")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from orbit_release import config
-from orbit_release.core.check.configuration import ConfigurationFile
-from orbit_release.core.check.finding import Finding, Note
-from orbit_release.core.check.inputs import inputs_findings
-from orbit_release.core.check.tree import Tree
+from orbit_release.check.configuration import ConfigurationFile
+from orbit_release.check.finding import Finding, Note
+from orbit_release.check.inputs.rules import inputs_findings
+from orbit_release.check.tree import Tree
 
 CONFIGURATION = """\
 image: ghcr.io/acme/{service}

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from orbit_release import config
-from orbit_release.core.check.configuration import ConfigurationFile
-from orbit_release.core.check.folder import Folder
-from orbit_release.core.check.manifests import RULES, check_manifests
+from orbit_release.check.configuration import ConfigurationFile
+from orbit_release.check.folder import Folder
+from orbit_release.check.manifests.rules import RULES, check_manifests
 from tests.shop import CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
 
 Files = dict[str, str]

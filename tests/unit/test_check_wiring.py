@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from orbit_release.core.check.finding import Finding
-from orbit_release.core.check.folder import Folder
-from orbit_release.core.check.kustomization import applications
-from orbit_release.core.check.wiring import RULES, check_wiring
+from orbit_release.check.finding import Finding
+from orbit_release.check.folder import Folder
+from orbit_release.check.wiring.applications import applications
+from orbit_release.check.wiring.rules import RULES, check_wiring
 from orbit_release.errors import NotFoundError, OrbitReleaseError
 from tests.shop import CONFIG, SHOP, WEB, changed, extended, line_of, tree
 

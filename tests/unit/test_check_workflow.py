@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.core.check.finding import Finding, Note
-from orbit_release.core.check.tree import Tree
-from orbit_release.core.check.workflow import workflow_findings
-from orbit_release.core.image import Repository
-from orbit_release.core.paths import Globs
-from orbit_release.core.service import BuildSettings, Service
+from orbit_release.check.finding import Finding, Note
+from orbit_release.check.tree import Tree
+from orbit_release.check.workflow import workflow_findings
+from orbit_release.globs import Globs
+from orbit_release.image import Repository
+from orbit_release.service import BuildSettings, Service
 
 PATH = ".github/workflows/release.yml"
 WORKFLOW = """\

@@ -7,24 +7,16 @@ from typing import Any
 
 import pytest
 
-from orbit_release.core.access import Access, Rule, branch_line, publish_line
-from orbit_release.core.argocd import (
-    Application,
-    Connection,
-    Released,
-    candidates,
-    option,
-    position,
-    same_repository,
-    secrets,
-    source_line,
-    sync_line,
-)
-from orbit_release.core.certificate import Certificate, certificate_line
-from orbit_release.core.checklist import Line, State, directory_lines, keys_line
-from orbit_release.core.image import ImageReference
-from orbit_release.core.pull import Found, images_line, pull_line
+from orbit_release.argocd.application import Application, Released, candidates, position, same_repository
+from orbit_release.argocd.connection import Connection, option, secrets
+from orbit_release.doctor.argocd_lines import source_line, sync_line
+from orbit_release.doctor.branch_lines import branch_line, publish_line
+from orbit_release.doctor.certificate import Certificate, certificate_line
+from orbit_release.doctor.checklist import Line, State, directory_lines, keys_line
+from orbit_release.doctor.image_pulls import Found, images_line, pull_line
 from orbit_release.errors import UsageError
+from orbit_release.github.push_rights import Access, Rule
+from orbit_release.image import ImageReference
 
 OK, FAILED, UNCHECKED = State.OK, State.FAILED, State.UNCHECKED
 DAY = 24 * 60 * 60

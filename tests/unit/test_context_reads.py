@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.core.context_reads import Read, UnknownRead, context_reads
-from orbit_release.core.gomod import local_modules
-from orbit_release.core.shell_words import expand
+from orbit_release.check.inputs.context_reads import Read, UnknownRead, context_reads
+from orbit_release.check.inputs.gomod import local_modules
+from orbit_release.check.inputs.shell_words import expand
 
 
 def paths(text: str, **build_args: str) -> list[str | None]:

@@ -6,14 +6,13 @@ from itertools import permutations
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from orbit_release.core.image import ImageReference, Repository, Tag
-from orbit_release.core.paths import Globs
-from orbit_release.core.plan import (
+from orbit_release.git.graph import ChangedFile, History
+from orbit_release.globs import Globs
+from orbit_release.image import ImageReference, Repository, Tag
+from orbit_release.planning.actions import (
     PENDING,
     Action,
-    ChangedFile,
     Deployment,
-    History,
     Plan,
     ServicePlan,
     absent,
@@ -23,7 +22,7 @@ from orbit_release.core.plan import (
     find_image,
     most_urgent,
 )
-from orbit_release.core.service import BuildSettings, Service
+from orbit_release.service import BuildSettings, Service
 
 API = Service("api", Repository("ghcr.io/acme/api"), Globs(("api/**",)), BuildSettings(".", "api/Dockerfile"))
 OLD, NEW = "0aa11bb" + "0" * 33, "1a2b3c4" + "0" * 33

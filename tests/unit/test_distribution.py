@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.core.challenge import Challenge
-from orbit_release.core.credentials import Credentials, DockerConfig, server_name
-from orbit_release.core.distribution import GHCR, Origin, remote_path, retry_after
-from orbit_release.core.image import Repository
 from orbit_release.errors import ConfigurationError
+from orbit_release.image import Repository
+from orbit_release.registry.challenge import Challenge
+from orbit_release.registry.credentials import Credentials, DockerConfig, server_name
+from orbit_release.registry.distribution import GHCR, Origin, remote_path, retry_after
 
 NOON = "Wed, 01 Jul 2026 12:00:00 GMT"
 

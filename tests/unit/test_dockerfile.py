@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.core.dockerfile import BuildKitNeed, buildkit_needs
-from orbit_release.core.ignorefile import ignore_rules, is_ignored
+from orbit_release.builders.dockerfile import BuildKitNeed, buildkit_needs
+from orbit_release.builders.ignore_file import ignore_rules, is_ignored
 from orbit_release.errors import InvalidError
 
 

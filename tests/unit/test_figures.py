@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from orbit_release.core.figures import WEEK, WEEKS, Figure, figures
-from orbit_release.core.graph import Commit
-from orbit_release.core.history import Deployed
+from orbit_release.git.graph import Commit
+from orbit_release.releases.figures import WEEK, WEEKS, Figure, figures
+from orbit_release.releases.timeline import Deployed
 from tests.pages import HOUR, NOW, commit, history, reference
 
 FIRST = 24 * 7 * WEEKS  # hours: a service's first appearance, where the window begins

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from orbit_release.core.health import Failed, Look, Past, Ready, Relation, Superseded, Waiting, judge, missing_images
-from orbit_release.core.observation import Observation, Operation, Resource
+from orbit_release.argocd.observation import Observation, Operation, Resource
+from orbit_release.argocd.verdict import Failed, Look, Past, Ready, Relation, Superseded, Waiting, judge, missing_images
 from orbit_release.errors import InvalidError
 
 OURS, OLD = "a" * 40, "0" * 40

@@ -9,12 +9,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from orbit_release.core.graph import Commit, Graph
-from orbit_release.core.history import Change, Deployed, deployed_at, explain, replay, rollback_targets
-from orbit_release.core.image import Digest, ImageReference, Repository, Tag
-from orbit_release.core.manifest import FoundImage, NewImage, find_images
-from orbit_release.core.release import plan_release
 from orbit_release.errors import InvalidError
+from orbit_release.git.graph import Commit, Graph
+from orbit_release.image import Digest, ImageReference, Repository, Tag
+from orbit_release.manifests.rewrite import FoundImage, NewImage, find_images
+from orbit_release.releases.release import plan_release
+from orbit_release.releases.timeline import Change, Deployed, deployed_at, explain, replay, rollback_targets
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\

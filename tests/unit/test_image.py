@@ -6,8 +6,8 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from orbit_release.core.image import Digest, ImageReference, Repository, Tag
 from orbit_release.errors import InvalidError
+from orbit_release.image import Digest, ImageReference, Repository, Tag
 
 # The regular expressions of github.com/distribution/reference (regexp.go), restated from its published grammar:
 #   domain [":" port] "/" path [":" tag] ["@" digest]

@@ -1,13 +1,15 @@
-"""The layers of the package, stated as data and enforced on every module.
+"""The rooms of the package, stated as data and enforced on every module.
 
-Imports point one way: errors <- core <- adapters <- flows <- cli. What is imported for type checking only counts
-as well, except where `TYPING` allows it.
+Which room may import which, which modules may have effects, and which commands run without the examiners. What is
+imported for type checking only counts as well, except where `TYPING` allows it.
 """
 
 from __future__ import annotations
 
 import ast
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,47 +19,105 @@ import orbit_release
 
 PACKAGE = Path(orbit_release.__file__).parent
 
-# Which of the package's layers a layer may import, itself apart.
-LAYERS = {
+# Which rooms a room may import, itself apart. A room is a folder of the package, or a module that stands alone.
+WORDS = {"errors", "text", "image", "globs", "service", "remote"}
+DECISIONS = {"manifests", "planning", "releases"}
+SYSTEMS = {"git", "registry", "github", "argocd", "builders", "doppler"}  # none of them imports another
+ENGINE = {*WORDS, *DECISIONS, *SYSTEMS, "config", "flows", "http", "output"}
+EXAMINERS = {"check", "doctor", "init", "report", "demo"}
+ROOMS = {
     "__init__": set[str](),
     "__main__": {"cli"},
     "errors": set[str](),
-    "core": {"errors"},
-    "config": {"errors", "core"},
-    "workflow": {"errors", "core"},
-    "output": {"errors", "core", "workflow"},
-    "page": {"errors", "core"},
-    "adapters": {"errors", "core"},
-    "flows": {"errors", "core", "config", "adapters"},
-    "cli": {"__init__", "errors", "core", "config", "output", "workflow", "page", "adapters", "flows"},
+    "text": set[str](),
+    "remote": set[str](),
+    "image": {"errors"},
+    "globs": {"errors"},
+    "service": {"errors", "image", "globs"},
+    "http": {"errors", "text"},
+    "manifests": WORDS,
+    "config": {*WORDS, "manifests"},
+    "git": WORDS,
+    "planning": {*WORDS, "manifests", "git"},
+    "releases": {*WORDS, "manifests", "git"},
+    "registry": {*WORDS, "http"},
+    "github": {*WORDS, "http", "releases"},
+    "argocd": {*WORDS, "http", "manifests"},
+    "builders": WORDS,
+    "doppler": {*WORDS, "http"},
+    "flows": {*WORDS, *DECISIONS, *SYSTEMS, "config"},
+    "output": {*WORDS, *DECISIONS, "argocd"},
+    "check": ENGINE,
+    "doctor": ENGINE,
+    "init": {*ENGINE, "check"},
+    "report": ENGINE,
+    "demo": ENGINE,
+    "cli": {*ENGINE, *EXAMINERS, "__init__"},
 }
-# What a layer may name in annotations only: `output` prints what the flows return.
+# Of a room that decides as well as asks, the modules that other rooms may import: they are pure.
+PURE_OF = {"planning": {"git.graph"}, "releases": {"git.graph"}}
+# What a room may name in annotations only: `output` prints what the flows return.
 TYPING = {"output": {"flows"}}
 TYPE_CHECKING = "TYPE_CHECKING"
 
-# Outside packages that only these modules, or what lies below them, may import.
+# Outside packages that only these rooms and modules may import.
 ONLY_IN = {
-    "click": {"cli", "output"},
+    "click": {"cli", "output", "check.show", "doctor.show"},
     "rich": {"output"},
-    "jinja2": {"page"},
-    "markupsafe": {"page"},
-    "git": {"adapters.git"},
-    "github": {"adapters.github"},
-    "docker": {"adapters.docker"},
-    "requests": {"adapters"},
-    "urllib3": {"adapters"},
+    "jinja2": {"report"},
+    "markupsafe": {"report"},
+    "git": {"git.publish"},
+    "github": {"github.client"},
+    "docker": {"builders.engine"},
+    "requests": {"argocd.client", "builders.engine", "doppler.client", "github.client", "registry.client"},
+    "urllib3": {"argocd.client", "builders.engine", "registry.client"},
+    "yaml": {"config", "manifests", "argocd.saved_logins", "check", "init"},
+    "ruamel": {"manifests.proof"},
 }
-# core decides, it does not look: no files, processes, network, clock or chance.
-EFFECTS = {"os", "pathlib", "subprocess", "socket", "time", "random", "io", "tempfile", "shutil", "threading", "sys"}
-EFFECTS |= {"datetime", "secrets", "http", "asyncio", "signal", "glob"} | set(ONLY_IN)
-CORE_MAY = {("core.build", "pathlib")}  # for `Path` as a type
+# Modules of Python that look at the world or change it. Who decides needs none of them.
+EFFECTS = {"os", "pathlib", "subprocess", "socket", "ssl", "time", "random", "io", "tempfile", "shutil", "threading"}
+EFFECTS |= {"sys", "datetime", "secrets", "http", "asyncio", "signal", "glob", "concurrent", "importlib"}
+# The modules that may have effects, and which; `cli` may have all.
+MAY = {
+    "argocd.client": {"os"},
+    "builders.buildx": {"os", "pathlib", "signal", "subprocess", "tempfile", "threading"},
+    "builders.choose": {"random", "time"},
+    "builders.engine": {"io", "os", "pathlib", "tempfile", "threading"},
+    "builders.request": {"pathlib"},  # for `Path` as a type
+    "git.clone": {"os", "subprocess"},
+    "git.process": {"os", "subprocess"},
+    "git.publish": {"pathlib", "tempfile"},
+    "git.reach": {"os", "signal", "subprocess"},
+    "github.client": {"secrets", "time"},
+    "registry.client": {"http", "pathlib", "random", "subprocess", "threading", "time"},
+    "flows.attempts": {"random", "time"},  # the pause between two attempts
+    "flows.build": {"concurrent", "pathlib", "tempfile"},
+    "flows.plan": {"concurrent"},
+    "flows.rollback": {"time"},  # to write a time in words
+    "flows.wait": {"concurrent", "threading"},
+    "output": {"threading"},
+    "output.actions": {"secrets"},
+    "output.history": {"time"},  # to write a time in words
+    "check.kustomize": {"concurrent", "os", "shutil", "subprocess"},
+    "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
+    "doctor.endpoint": {"socket", "ssl", "time"},
+    "doctor.run": {"concurrent", "threading"},
+    "doctor.show": {"sys"},
+    "init.new_files": {"os"},
+    "init.run": {"os"},
+    "report": {"importlib"},
+    "report.words": {"datetime"},
+}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+
+MOST_MODULES = 15  # of a room, without the folders in it
+MAY_BE_LARGER = {"cli", "flows"}
 
 
 def faults(package: Path) -> list[str]:
     """Return every breach of the rules as `module: what`, for all modules of a package folder."""
     files = sorted(package.rglob("*.py"))
-    assert len(files) > len(LAYERS)
+    assert len(files) > len(ROOMS)
     names = [".".join(file.relative_to(package).with_suffix("").parts) for file in files]
     return [fault for name, file in zip(names, files, strict=True) for fault in breaches(name, file.read_text())]
 
@@ -90,36 +150,27 @@ def imported(module: str, node: ast.AST) -> list[str]:
         return []
     base = ".".join([*("orbit_release." + module).split(".")[: -node.level], node.module or ""] if node.level else [])
     source = base.rstrip(".") or node.module or ""
-    return [f"{source}.{alias.name}" if source in PARENTS else source for alias in node.names]
-
-
-# `from orbit_release.core import manifest` imports a module of the folder, and not a name of its `__init__`.
-FOLDERS = ("core", "adapters", "adapters.git", "flows", "page", "cli")
-PARENTS = {"orbit_release", *(f"orbit_release.{folder}" for folder in FOLDERS)}
+    folder = PACKAGE.parent.joinpath(*source.split("."))
+    return [f"{source}.{alias.name}" if folder.is_dir() else source for alias in node.names]
 
 
 def own_faults(module: str, other: str, *, typing: bool) -> Iterator[str]:
-    layer, target = module.partition(".")[0], other.partition(".")[0]
-    if target not in LAYERS:  # a name of the package's own `__init__`, like its version
+    room, target = module.partition(".")[0], other.partition(".")[0]
+    if target not in ROOMS:  # a name of the package's own `__init__`, like its version
         target = "__init__"
-    allowed = {layer} | LAYERS[layer] | (TYPING.get(layer, set()) if typing else set())
+    allowed = {room} | ROOMS[room] | (TYPING.get(room, set()) if typing else set())
     if target not in allowed:
-        yield f"{layer} may not import {target} ({other})"
-    if layer == target == "adapters" and system(module) != system(other):
-        yield f"adapters may not import each other ({other})"
-
-
-def system(adapter: str) -> str:
-    """Return the outside system of an adapter's module: `adapters.git.clone` is a part of git's."""
-    return adapter.split(".")[1]
+        yield f"{room} may not import {target} ({other})"
+    elif target == "git" and room in PURE_OF and not other.startswith(tuple(PURE_OF[room])):
+        yield f"{room} may not import {other}, which has effects"
 
 
 def foreign_faults(module: str, name: str) -> Iterator[str]:
     owners = ONLY_IN.get(name)
     if owners and not any(f"{module}.".startswith(f"{owner}.") for owner in owners):
         yield f"{name} belongs in {', '.join(sorted(owners))}"
-    if module.startswith("core") and name in EFFECTS and (module, name) not in CORE_MAY:
-        yield f"core may not import {name}"
+    if name in EFFECTS - MAY.get(module, set()) and module.partition(".")[0] not in {"cli", "__main__"}:
+        yield f"{module} may not import {name}"
 
 
 def environment_faults(module: str, tree: ast.Module) -> Iterator[str]:
@@ -132,69 +183,96 @@ def environment_faults(module: str, tree: ast.Module) -> Iterator[str]:
         yield from (f"os.{name} is for cli only" for name in names if name in ENVIRONMENT)
 
 
-def test_the_package_keeps_its_layers() -> None:
+def test_the_package_keeps_its_rooms() -> None:
     assert faults(PACKAGE) == []
 
 
-def test_core_uses_pathlib_for_an_annotation_only() -> None:
-    for module, _ in CORE_MAY:
-        tree = ast.parse((PACKAGE / f"{module.replace('.', '/')}.py").read_bytes())
-        calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        assert not {name for name in calls if name == "Path" or name.startswith(("Path.", "pathlib."))}
+def test_every_module_with_effects_is_there() -> None:
+    assert [name for name in MAY if not _file(name).exists()] == []
+
+
+def test_no_room_is_too_large_to_look_around_in() -> None:
+    rooms = [folder for folder in PACKAGE.rglob("*") if folder.is_dir() and folder.name not in MAY_BE_LARGER]
+    sizes = {str(room.relative_to(PACKAGE)): sum(1 for _ in room.glob("[!_]*.py")) for room in rooms}
+    assert {name: size for name, size in sizes.items() if size > MOST_MODULES} == {}
+
+
+def test_a_request_to_build_uses_pathlib_for_an_annotation_only() -> None:
+    tree = ast.parse(_file("builders.request").read_bytes())
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not {name for name in calls if name == "Path" or name.startswith(("Path.", "pathlib."))}
+
+
+def _file(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 @pytest.mark.parametrize(
     ("module", "line", "fault"),
     [
-        ("errors", "from orbit_release.core.image import Tag", "errors may not import core (core.image)"),
-        ("core/plan", "from orbit_release.adapters.git.clone import Clone", "core may not import adapters"),
-        ("core/plan", "from orbit_release import config", "core may not import config (config)"),
-        ("core/plan", "from ..flows import plan", "core may not import flows (flows.plan)"),
-        ("core/plan", "import orbit_release.cli", "core may not import cli (cli)"),
-        ("core/plan", "import os.path", "core may not import os"),
-        ("core/paths", "from pathlib import Path", "core may not import pathlib"),
-        ("core/build", "import subprocess", "core may not import subprocess"),
-        ("core/plan", "from time import monotonic", "core may not import time"),
-        ("core/plan", "def f():\n    import random", "core may not import random"),
-        ("core/plan", "import requests", "core may not import requests"),
-        ("core/plan", "import click", "click belongs in cli, output"),
-        ("adapters/buildx", "from orbit_release.adapters.registry import Registry", "adapters may not import each"),
-        ("adapters/registry", "from orbit_release.adapters.git.clone import Clone", "adapters may not import each"),
-        ("adapters/registry", "from . import docker", "adapters may not import each other (adapters.docker)"),
-        ("adapters/registry", "from orbit_release import output", "adapters may not import output"),
-        ("adapters/registry", "import docker", "docker belongs in adapters.docker"),
-        ("adapters/buildx", "from git import Repo", "git belongs in adapters.git"),
-        ("adapters/git/clone", "import github", "github belongs in adapters.github"),
-        ("adapters/registry", "import os\nos.environ['A']", "os.environ is for cli only"),
-        ("adapters/registry", "from os import getenv", "os.getenv is for cli only"),
-        ("flows/plan", "import click", "click belongs in cli, output"),
-        ("flows/plan", "from orbit_release.output import say", "flows may not import output"),
-        ("flows/plan", "from orbit_release.cli.entry import main", "flows may not import cli"),
-        ("flows/publish", "import os\nos.environ['GITHUB_TOKEN']", "os.environ is for cli only"),
-        ("workflow", "from orbit_release.output import say", "workflow may not import output"),
-        ("workflow", "import click", "click belongs in cli, output"),
-        ("flows/publish", "from github import Github", "github belongs in adapters.github"),
-        ("config", "from orbit_release.flows.plan import plan", "config may not import flows"),
-        ("page/rows", "from orbit_release.output import say", "page may not import output"),
-        ("page/rows", "from orbit_release.adapters.git.clone import Clone", "page may not import adapters"),
-        ("core/figures", "import jinja2", "jinja2 belongs in page"),
-        ("output", "from jinja2 import Environment", "jinja2 belongs in page"),
-        ("output", "from orbit_release.flows.plan import plan", "output may not import flows"),
+        ("errors", "from orbit_release.image import Tag", "errors may not import image (image)"),
+        ("planning.actions", "from orbit_release.git.clone import Clone", "planning may not import git.clone, which"),
+        ("planning.actions", "from orbit_release import config", "planning may not import config (config)"),
+        ("planning.actions", "from ..flows import plan", "planning may not import flows (flows.plan)"),
+        ("planning.actions", "import orbit_release.cli", "planning may not import cli (cli)"),
+        ("planning.actions", "import os.path", "planning.actions may not import os"),
+        ("globs", "from pathlib import Path", "globs may not import pathlib"),
+        ("builders.request", "import subprocess", "builders.request may not import subprocess"),
+        ("planning.actions", "from time import monotonic", "planning.actions may not import time"),
+        ("planning.actions", "def f():\n    import random", "planning.actions may not import random"),
+        ("planning.actions", "import requests", "requests belongs in"),
+        ("planning.actions", "import click", "click belongs in"),
+        ("manifests.mark", "from orbit_release.releases.release import Release", "manifests may not import releases"),
+        ("manifests.mark", "from orbit_release.check.tree import Tree", "manifests may not import check"),
+        ("argocd.verdict", "import time", "argocd.verdict may not import time"),
+        ("argocd.verdict", "from orbit_release.registry.client import Registry", "argocd may not import registry"),
+        ("builders.buildx", "from orbit_release.registry.client import Registry", "builders may not import registry"),
+        ("registry.client", "from orbit_release.git.clone import Clone", "registry may not import git (git.clone)"),
+        ("registry.client", "from orbit_release import output", "registry may not import output (output)"),
+        ("registry.client", "import docker", "docker belongs in builders.engine"),
+        ("builders.buildx", "from git import Repo", "git belongs in git.publish"),
+        ("git.clone", "import github", "github belongs in github.client"),
+        ("flows.plan", "import yaml", "yaml belongs in"),
+        ("registry.client", "import os\nos.environ['A']", "os.environ is for cli only"),
+        ("registry.client", "from os import getenv", "os.getenv is for cli only"),
+        ("flows.plan", "import click", "click belongs in"),
+        ("flows.plan", "from orbit_release.output import say", "flows may not import output (output"),
+        ("flows.plan", "from orbit_release.check import run", "flows may not import check (check.run)"),
+        ("flows.plan", "from orbit_release.cli.entry import main", "flows may not import cli (cli.entry)"),
+        ("flows.publish", "import os\nos.environ['GITHUB_TOKEN']", "os.environ is for cli only"),
+        ("flows.publish", "from github import Github", "github belongs in github.client"),
+        ("config", "from orbit_release.flows.plan import plan", "config may not import flows (flows.plan)"),
+        ("report.rows", "from orbit_release.check.tree import Tree", "report may not import check (check.tree)"),
+        ("releases.figures", "import jinja2", "jinja2 belongs in report"),
+        ("output", "from jinja2 import Environment", "jinja2 belongs in report"),
+        ("output", "from orbit_release.flows.plan import plan", "output may not import flows (flows.plan)"),
         ("output", "import os\nos.environ.get('HOME')", "os.environ is for cli only"),
-        ("output", "from orbit_release.config import Config", "output may not import config"),
+        ("output", "from orbit_release.config import Config", "output may not import config (config)"),
+        ("output", "from orbit_release.doctor.checklist import Line", "output may not import doctor"),
     ],
 )
 def test_a_breach_is_found(module: str, line: str, fault: str) -> None:
-    file = PACKAGE / f"{module}.py"
-    source = (file if file.exists() else PACKAGE / module / "__init__.py").read_text()
-    name = module.replace("/", ".")
-    found = breaches(name, f"{source}\n\n{line}\n")
-    assert any(text.startswith(f"{name}: {fault}") for text in found)
+    found = breaches(module, f"{_file(module).read_text()}\n\n{line}\n")
+    assert any(text.startswith(f"{module}: {fault}") for text in found)
 
 
 def test_a_breach_planted_in_a_copy_of_the_package_is_found(tmp_path: Path) -> None:
     package = tmp_path / "orbit_release"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     assert faults(package) == []
-    (package / "core" / "new.py").write_text("from orbit_release.adapters.git.clone import Clone\n")
-    assert faults(package) == ["core.new: core may not import adapters (adapters.git.clone)"]
+    (package / "planning" / "new.py").write_text("from orbit_release.flows.plan import plan\n")
+    assert faults(package) == ["planning.new: planning may not import flows (flows.plan)"]
+
+
+def test_the_engine_imports_none_of_the_examiners() -> None:
+    engine = [
+        name
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if (name := ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)).split(".")[1] in ENGINE
+    ]
+    program = "import sys; from importlib import import_module\n"
+    program += f"for name in {engine!r}: import_module(name)\n"
+    program += f"print([name for name in sys.modules if name.split('.')[1:2] in {[[name] for name in EXAMINERS]!r}])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.core.image import Digest, ImageReference, Repository, Tag
-from orbit_release.core.manifest import FoundImage, NewImage, Rewrite, find_images, rewrite
-from orbit_release.core.proof import prove
-from orbit_release.core.scalar import Replacement, scalars_of
 from orbit_release.errors import InvalidError
+from orbit_release.image import Digest, ImageReference, Repository, Tag
+from orbit_release.manifests.proof import prove
+from orbit_release.manifests.rewrite import FoundImage, NewImage, Rewrite, find_images, rewrite
+from orbit_release.manifests.splice import Replacement, scalars_of
 
 API = Repository("ghcr.io/acme/api")
 OTHER = Repository("ghcr.io/acme/other")
@@ -401,8 +401,8 @@ def test_the_proof_refuses_what_no_second_parser_reads() -> None:
 def test_reading_does_not_import_the_second_parser() -> None:
     program = f"""
 import sys
-from orbit_release.core.image import Repository
-from orbit_release.core.manifest import find_images
+from orbit_release.image import Repository
+from orbit_release.manifests.rewrite import find_images
 assert find_images({(POD + "    image: ghcr.io/acme/api:v1").encode()!r}, "p", [Repository("ghcr.io/acme/api")])
 assert not [name for name in sys.modules if name.startswith("ruamel")]
 """

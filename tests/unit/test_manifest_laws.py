@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 from ruamel.yaml import YAML
 
-from orbit_release.core.hold import mark, valid_reason
-from orbit_release.core.image import Digest, Repository, Tag
-from orbit_release.core.manifest import NewImage, find_images, rewrite
 from orbit_release.errors import InvalidError
+from orbit_release.image import Digest, Repository, Tag
+from orbit_release.manifests.mark_edit import mark, valid_reason
+from orbit_release.manifests.rewrite import NewImage, find_images, rewrite
 
 API = Repository("ghcr.io/acme/api")
 ENCODINGS = [

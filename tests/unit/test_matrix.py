@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from orbit_release.core.image import Repository
-from orbit_release.core.matrix import labels, matrix
-from orbit_release.core.paths import Globs
-from orbit_release.core.plan import Action, Plan, ServicePlan
-from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import UsageError
+from orbit_release.globs import Globs
+from orbit_release.image import Repository
+from orbit_release.planning.actions import Action, Plan, ServicePlan
+from orbit_release.planning.matrix import labels, matrix
+from orbit_release.service import BuildSettings, Service
 
 COMMIT = "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d"
 SOURCE = "https://github.com/acme/shop"

@@ -6,9 +6,9 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from orbit_release.core.text import printable
 from orbit_release.output import coloured_diff, table
-from orbit_release.workflow import outputs as github_output
+from orbit_release.output.actions import outputs as github_output
+from orbit_release.text import printable
 
 ESCAPES = st.sampled_from(
     ["\x1b[31m", "\x1b]0;title\x07", "\x9b2J", "\r", "\n", "\u202e", "\u2066", "\u200b", "\u2028"]

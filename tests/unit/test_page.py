@@ -9,15 +9,15 @@ from html import unescape
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from orbit_release.core.figures import Unit
-from orbit_release.core.history import Deployed
-from orbit_release.core.image import Digest, ImageReference, Repository, Tag
-from orbit_release.core.plan import Action
-from orbit_release.core.status import Status
-from orbit_release.page import render
-from orbit_release.page.drawing import timeline
-from orbit_release.page.rows import release_rows, service_row, state, summary
-from orbit_release.page.words import Moment, count, duration, value
+from orbit_release.flows.status import Status
+from orbit_release.image import Digest, ImageReference, Repository, Tag
+from orbit_release.planning.actions import Action
+from orbit_release.releases.figures import Unit
+from orbit_release.releases.timeline import Deployed
+from orbit_release.report import render
+from orbit_release.report.drawing import timeline
+from orbit_release.report.rows import release_rows, service_row, state, summary
+from orbit_release.report.words import Moment, count, duration, value
 from tests.pages import ADDRESS, DAY, HOUR, NOW, commit, history, orbit, page, reference, status
 
 OLD, NEW = commit("old", NOW - 9 * DAY), commit("new", NOW - 2 * DAY)

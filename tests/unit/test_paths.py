@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from orbit_release.core.paths import Globs, quoted
 from orbit_release.errors import InvalidError
+from orbit_release.globs import Globs, quoted
 
 EMPTY_FILE = b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 WITH_FILES = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,16 +9,16 @@ import pytest
 import ruamel.yaml
 
 from orbit_release import config
+from orbit_release.check.configuration import ConfigurationFile
+from orbit_release.check.finding import Finding
+from orbit_release.check.inputs.rules import inputs_findings
+from orbit_release.check.tree import Tree
+from orbit_release.check.workflow import workflow_findings
 from orbit_release.config import FILE_NAME, Config
-from orbit_release.core.check.configuration import ConfigurationFile
-from orbit_release.core.check.finding import Finding
-from orbit_release.core.check.inputs import inputs_findings
-from orbit_release.core.check.tree import Tree
-from orbit_release.core.check.workflow import workflow_findings
-from orbit_release.core.init import workflow
-from orbit_release.core.init.proposal import Origin, propose
-from orbit_release.core.init.written import SCHEMA, written
 from orbit_release.errors import InvalidError, NotFoundError
+from orbit_release.init import workflow
+from orbit_release.init.proposal import Origin, propose
+from orbit_release.init.written import SCHEMA, written
 
 SHIPPED = Path(__file__).parents[2] / workflow.PATH
 ORIGIN = Origin("Acme/Shop", "main")

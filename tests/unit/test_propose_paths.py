@@ -9,15 +9,15 @@ from collections.abc import Collection
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from orbit_release.core.check.configuration import ConfigurationFile
-from orbit_release.core.check.finding import Finding
-from orbit_release.core.check.gaps import CONTEXT_COPIED, COPIED, LINKED, REPLACED
-from orbit_release.core.check.inputs import DEAD_GLOB, MANIFESTS, inputs_findings
-from orbit_release.core.check.proposal import propose_paths
-from orbit_release.core.check.tree import Tree
-from orbit_release.core.image import Repository
-from orbit_release.core.paths import Globs, quoted
-from orbit_release.core.service import BuildSettings, Service
+from orbit_release.check.configuration import ConfigurationFile
+from orbit_release.check.finding import Finding
+from orbit_release.check.inputs.gaps import CONTEXT_COPIED, COPIED, LINKED, REPLACED
+from orbit_release.check.inputs.proposal import propose_paths
+from orbit_release.check.inputs.rules import DEAD_GLOB, MANIFESTS, inputs_findings
+from orbit_release.check.tree import Tree
+from orbit_release.globs import Globs, quoted
+from orbit_release.image import Repository
+from orbit_release.service import BuildSettings, Service
 
 PROPOSALS_MEND = {COPIED, CONTEXT_COPIED, LINKED, REPLACED, MANIFESTS, DEAD_GLOB}
 NAMES = st.sampled_from(

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from orbit_release.core.pull_request import body, branch_name
-from orbit_release.core.release import Notes, Step
+from orbit_release.github.pull_request import body, branch_name
+from orbit_release.releases.messages import Notes, Step
 
 EVERYTHING = ["web", "bifrost", "api"]
 SOURCE = "https://github.com/acme/shop"

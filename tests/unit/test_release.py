@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from orbit_release.core.image import ImageReference, Repository, Tag
-from orbit_release.core.manifest import Edit, NewImage
-from orbit_release.core.release import Change, Notes, Release, Step, plan_release, steps_of, web_address
 from orbit_release.errors import InvalidError
+from orbit_release.image import ImageReference, Repository, Tag
+from orbit_release.manifests.rewrite import Edit, NewImage
+from orbit_release.releases.messages import Notes, Step, steps_of
+from orbit_release.releases.release import Change, Release, plan_release
+from orbit_release.remote import web_address
 
 SOURCE = "https://github.com/acme/shop"
 API, WEB = Repository("ghcr.io/acme/api"), Repository("ghcr.io/acme/web")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from markdown_it import MarkdownIt
 
-from orbit_release.core.text import code, markdown_table, printable, without
+from orbit_release.text import code, markdown_table, printable, without
 
 MARKUP = [
     "|",

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, strategies as st
 
-from orbit_release.core.image import ImageReference, Repository, Tag
-from orbit_release.core.paths import Globs
-from orbit_release.core.plan import Action, Deployment, Plan, ServicePlan
-from orbit_release.core.release import Notes, Step
-from orbit_release.core.service import BuildSettings, Service
 from orbit_release.errors import AccessError, ConfigurationError, InvalidError, OrbitReleaseError
-from orbit_release.workflow import command, error_lines, group, harmless, masks, plan_summary, release_summary
+from orbit_release.globs import Globs
+from orbit_release.image import ImageReference, Repository, Tag
+from orbit_release.output.actions import command, error_lines, group, harmless, masks, plan_summary, release_summary
+from orbit_release.planning.actions import Action, Deployment, Plan, ServicePlan
+from orbit_release.releases.messages import Notes, Step
+from orbit_release.service import BuildSettings, Service
 
 COMMANDS = {"error", "warning", "group", "endgroup", "add-mask", "stop-commands", "debug", "notice", "set-output"}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.core.documents import same_but_for_images
-from orbit_release.core.image import Repository
-from orbit_release.core.observation import Resource
-from orbit_release.core.paths import Globs
-from orbit_release.core.service import BuildSettings, Service
-from orbit_release.core.workload import Workload, is_of, owners, owners_of, workloads
+from orbit_release.argocd.observation import Resource, owners_of
+from orbit_release.globs import Globs
+from orbit_release.image import Repository
+from orbit_release.manifests.documents import same_but_for_images
+from orbit_release.manifests.workloads import Workload, is_of, owners, workloads
+from orbit_release.service import BuildSettings, Service
 
 API = Service("api", Repository("example.com/api"), Globs(("api/**",)), BuildSettings(".", "Dockerfile"))
 

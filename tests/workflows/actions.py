@@ -22,7 +22,7 @@ import docker
 import docker.errors
 import requests
 
-from orbit_release.core.image import ImageReference
+from orbit_release.image import ImageReference
 from tests.integration.monorepo import git
 from tests.workflows.machine import Machine, StepFailedError
 

@@ -110,7 +110,7 @@ def test_the_same_sources_have_the_same_key(tmp_path: Path, source: Path) -> Non
 @pytest.mark.parametrize(
     "name",
     [
-        "orbit_release/core/plan.py",
+        "orbit_release/planning/actions.py",
         "pyproject.toml",
         str(FOLDER / "requirements.txt"),
         str(FOLDER / "action.yml"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orbit_release.core.init.workflow import PATH, adopted
+from orbit_release.init.workflow import PATH, adopted
 from tests.workflows.expressions import ROOT
 from tests.workflows.lint import VALIDATORS
 

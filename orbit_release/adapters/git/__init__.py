@@ -1,1 +1,0 @@
-"""Git: the person's clone, and the repository it was cloned from."""

@@ -1,0 +1,154 @@
+"""Argo CD's API: what applications sync, and how they are.
+
+https://argo-cd.readthedocs.io/en/stable/developer-guide/api-docs/
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+import requests
+import urllib3
+
+from orbit_release.argocd.application import Application, Released, position
+from orbit_release.argocd.connection import Connection
+from orbit_release.argocd.observation import Observation
+from orbit_release.errors import (
+    AccessError,
+    InvalidError,
+    NotFoundError,
+    OrbitReleaseError,
+    UnavailableError,
+    UnusableError,
+    UsageError,
+)
+from orbit_release.text import SHORTEST_SECRET, reason_of, short_line, without
+
+TOKEN_HINT = "ARGOCD_AUTH_TOKEN=$(argocd account generate-token --account NAME), or that of `argocd login`."  # noqa: S105  (says how to get one)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.annotations,items.spec"
+_RETRY_HINT = 'check ARGOCD_SERVER and the network; see "An Argo CD that is not public" in README.md.'
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure")
+_PROJECT_HINT = "check `argocd.application` and `argocd.project` in orbit-release.yaml, and the token's role."
+_LOGIN_HINT = "an access proxy is in front of it: give its headers by ARGOCD_OPTS=\"--header 'NAME: VALUE'\"."
+
+
+class ArgoCD:
+    """One server, with a token."""
+
+    def __init__(self, connection: Connection, token: str, *, seconds: float) -> None:
+        """Know how to reach it; `seconds`: how long an answer may take."""
+        if not token.isascii() or not token.isprintable():
+            raise AccessError("ARGOCD_AUTH_TOKEN has signs that no token has", TOKEN_HINT)
+        if connection.server_certificate and not os.access(connection.server_certificate, os.R_OK):
+            raise UsageError(f"{connection.server_certificate} cannot be read", "name the file of its certificate.")
+        if not connection.verify:  # somebody asked for it
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._connection, self._token, self._seconds = connection, token, seconds
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self._connection.url).netloc
+
+    def application(self, name: str, *, project: str = "", namespace: str = "") -> Application:
+        """Return an application; NotFoundError where there is none."""
+        return self._read(self._document(name, project, namespace))
+
+    def observe(
+        self, name: str, ours: Released, *, project: str = "", namespace: str = "", refresh: bool = False
+    ) -> Observation:
+        """Return how an application is now; with `refresh`, after Argo CD has compared it with git again.
+
+        Where one application has several sources, its revision is that of ours.
+        """
+        document = self._document(name, project, namespace, **({"refresh": "normal"} if refresh else {}))
+        try:
+            return Observation.read(document, position(self._read(document), ours))
+        except InvalidError as error:
+            raise self._odd(f"answers with something odd: {error.message}") from error
+
+    def applications(self, *, project: str = "", namespace: str = "") -> list[Application]:
+        """Return the applications that the token may see."""
+        query = {key: value for key, value in (("projects", project), ("appNamespace", namespace)) if value}
+        items = self._get("applications", {**query, "fields": _FIELDS}).get("items") or []
+        if not isinstance(items, list):
+            raise self._odd("answers with something that is no list of applications")
+        return [one for one in map(Application.read, items) if one]
+
+    def _document(self, name: str, project: str, namespace: str, **more: str) -> dict[str, Any]:
+        query = {key: value for key, value in (("project", project), ("appNamespace", namespace)) if value}
+        return self._get(f"applications/{quote(name, safe='')}", {**query, **more})
+
+    def _read(self, document: dict[str, Any]) -> Application:
+        found = Application.read(document)
+        if found is None:
+            raise self._odd("answers with something that is no application")
+        return found
+
+    def _get(self, what: str, query: dict[str, str]) -> dict[str, Any]:
+        answer = self._sent(f"{self._connection.url}/api/v1/{what}", query)
+        if answer.is_redirect:
+            raise self._redirected(answer)
+        try:
+            body = answer.json()
+        except requests.JSONDecodeError:
+            body = None
+        if not answer.ok:
+            raise self._refused(answer.status_code, body, query)
+        if not isinstance(body, dict):
+            raise self._odd("answers with something that is not JSON")
+        return body
+
+    def _sent(self, url: str, query: dict[str, str]) -> requests.Response:
+        own = {"User-Agent": "orbit-release", "Authorization": f"Bearer {self._token}"}
+        with requests.Session() as session:
+            # The environment names proxies and certificates; neither is meant for this machine itself.
+            session.trust_env = urlsplit(url).hostname not in _LOOPBACK
+            try:
+                return session.get(
+                    url,
+                    params=query,
+                    headers={**dict(self._connection.headers), **own},
+                    auth=lambda prepared: prepared,  # given, it keeps requests from looking into ~/.netrc
+                    timeout=self._seconds,
+                    allow_redirects=False,
+                    verify=self._connection.server_certificate or self._connection.verify,
+                )
+            except (OSError, ValueError) as error:  # no file of certificates; a redirect to what is no address
+                raise self._unreached(error) from error
+
+    def _unreached(self, error: Exception) -> UnavailableError:
+        text = str(error)
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            hint = 'name its authority by REQUESTS_CA_BUNDLE, or by ARGOCD_OPTS="--server-crt FILE" or --insecure.'
+            return UnusableError(f"{self.host}: its certificate is not trusted", hint)
+        if any(word in text for word in _NO_TLS):
+            return UnusableError(f"{self.host} does not speak TLS", 'is it ARGOCD_OPTS="--plaintext"?')
+        if isinstance(error, requests.Timeout):
+            return UnavailableError(f"{self.host} does not answer within {self._seconds:.0f} s", _RETRY_HINT)
+        return UnavailableError(f"{self.host} cannot be reached: {reason_of(error)}", _RETRY_HINT)
+
+    def _redirected(self, answer: requests.Response) -> OrbitReleaseError:
+        target = urlsplit(urljoin(answer.url, answer.headers["Location"]))
+        if target.hostname == urlsplit(answer.url).hostname and target.scheme == "https":
+            return UnusableError(f"{self.host} wants https", "leave out --plaintext.")
+        return AccessError(f"{self.host} redirects to a login page at {target.hostname or 'no address'}", _LOGIN_HINT)
+
+    def _refused(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
+        said = body.get("message") if isinstance(body, dict) else None
+        # A proxy may quote what it got.
+        secrets = (self._token, *(value for _, value in self._connection.headers if len(value) >= SHORTEST_SECRET))
+        what = short_line(without(secrets, str(said or f"HTTP {status}")))
+        if status == 401:  # noqa: PLR2004
+            return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
+        if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)
+            more = "" if "project" in query else "; it says so too where there is no such application"
+            return AccessError(f"{self.host} denies access: {what}{more}", _PROJECT_HINT)
+        if status == 404 and said:  # noqa: PLR2004  (without a word it is a proxy that sees no server behind it)
+            return NotFoundError(f"{self.host}: {what}", _PROJECT_HINT)
+        return UnavailableError(f"{self.host} refuses: {what}", _RETRY_HINT)
+
+    def _odd(self, what: str) -> UnusableError:
+        return UnusableError(f"{self.host} {what}: is it Argo CD?", _RETRY_HINT)

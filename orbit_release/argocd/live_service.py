@@ -1,0 +1,59 @@
+"""What the cluster runs of a service, and how that differs from what is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from orbit_release.argocd.observation import WELL, Observation, Resource
+from orbit_release.image import Repository
+from orbit_release.manifests.workloads import is_of, not_running
+
+# From good to bad, as Argo CD finds the worst: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
+_HEALTHS = ("Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
+_SYNCS = ("Synced", "OutOfSync", "Unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What Argo CD tells of a service; "" where it does not.
+
+    `images` are the references that pods run; `missing` those that should run and do not, `other` those that run
+    although no manifest names them. `sync`, `health` and `message` are those of the worst of its workloads, and the
+    application's own where no workload of it is known.
+    """
+
+    images: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    sync: str = ""
+    health: str = ""
+    message: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs what is deployed, and is not known to be ill."""
+        return not self.missing and self.sync == "Synced" and self.health in ("", *WELL)
+
+
+def live(
+    repository: Repository,
+    deployed: Collection[str],
+    wanted: Collection[str],
+    resources: Sequence[Resource],
+    observation: Observation,
+) -> Live:
+    """Tell what runs of a service, of which references are `deployed` and some of them `wanted` to run all the time.
+
+    `resources` are its workloads as the observation has them.
+    """
+    images = sorted(image for image in observation.images if is_of(image, str(repository)))
+    own = Resource("", "", health=observation.health, message=observation.health_message, sync=observation.sync)
+    sync = max(resources, key=lambda one: _rank(one.sync, _SYNCS), default=own).sync
+    worst = max(resources, key=lambda one: _rank(one.health, _HEALTHS), default=own)
+    missing, other = not_running(wanted, images), not_running(images, deployed)
+    return Live(tuple(images), tuple(missing), tuple(other), sync, worst.health, worst.message)
+
+
+def _rank(word: str, order: Sequence[str]) -> int:
+    return order.index(word) if word in order else -1

@@ -1,0 +1,202 @@
+"""The checks of `doctor`, one for each group: each asks an outside system, and has core judge the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orbit_release.argocd import client as argocd_api
+from orbit_release.argocd.application import Application, Released, candidates
+from orbit_release.config import ArgoCDNames
+from orbit_release.doctor.argocd_lines import source_line, sync_line
+from orbit_release.doctor.branch_lines import branch_line, publish_line
+from orbit_release.doctor.certificate import Certificate, certificate_line
+from orbit_release.doctor.checklist import (
+    Check,
+    Line,
+    broken,
+    directory_lines,
+    failed,
+    keys_line,
+    listed,
+    ok,
+    unchecked,
+)
+from orbit_release.doctor.image_pulls import Found, images_line, pull_line
+from orbit_release.doctor.needs import Needs
+from orbit_release.doppler import client as doppler_api
+from orbit_release.errors import AccessError, OrbitReleaseError
+from orbit_release.flows.plan import side_by_side
+from orbit_release.git.clone import Clone, Tip
+from orbit_release.git.reach import remote_tip, try_push
+from orbit_release.github import client as github_api
+from orbit_release.image import LATEST, ImageReference
+
+if TYPE_CHECKING:
+    from orbit_release.registry.client import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What there is to look at; a system is None where no token for it is set.
+
+    `anonymous` is the registries as the cluster meets them without a pull secret. `seconds`: how long a single
+    question may take.
+    """
+
+    git: Clone
+    tip: Tip
+    needs: Needs
+    released: Released
+    names: ArgoCDNames
+    seconds: float
+    github: Callable[[], github_api.GitHub | None]
+    registry: Registry
+    anonymous: Registry
+    builder: Callable[[], str]
+    doppler: Callable[[], doppler_api.Doppler | None]
+    argocd: Callable[[], argocd_api.ArgoCD | None]
+    addresses: Callable[[str], list[str]]
+    certificate: Callable[[str], Certificate]
+    now: float
+
+    def checks(self) -> dict[str, Check]:
+        """Return the checks by group, in the order in which people read them."""
+        found = (
+            Check("git", ("remote", "push"), self._git),
+            Check("github", ("token", "branch", "publish"), self._github),
+            Check("registry", ("images", "pull"), self._registry),
+            Check("builder", ("engine",), self._builder),
+            Check("doppler", ("keys",), self._doppler),
+            Check("dns", self.needs.hosts or ("names",), self._dns),
+            Check("certificate", self.needs.secured or ("names",), self._certificates),
+            Check("argocd", ("server", "source", "sync"), self._argocd),
+            Check("nfs", ("directories",), self._nfs),
+        )
+        return {check.group: check for check in found}
+
+    def _git(self) -> Iterator[Line]:
+        remote, branch = self.tip.remote, self.tip.branch
+        if remote is None:
+            yield unchecked("git", "remote", "this clone has no remote", "git remote add origin ADDRESS")
+            return
+        commit = remote_tip(self.git, self.tip, self.seconds)
+        if commit is None:
+            hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
+            yield failed("git", "remote", f"{remote} has no branch {branch}", hint)
+        else:
+            yield ok("git", "remote", f"{remote} answers: {branch} is at {commit[:7]}")
+        try_push(self.git, self.tip, self.seconds)
+        yield ok("git", "push", f"{remote} lets you push (a dry run; the branch's rules are not asked)")
+
+    def _github(self) -> Iterator[Line]:
+        repository = self.github()
+        if repository is None:
+            yield unchecked("github", "token", "GITHUB_TOKEN is not set", github_api.TOKEN_HINT)
+            return
+        access = repository.access(self.tip.branch)
+        yield ok("github", "token", f"GITHUB_TOKEN opens {repository.repository}")
+        yield branch_line(self.tip.branch, access)
+        yield publish_line(self.tip.branch, access)
+
+    def _registry(self) -> Iterator[Line]:
+        if not self.needs.images:
+            yield unchecked("registry", "images", "the manifests name no image", "see `manifests:`.")
+            return
+        found = side_by_side(self._found, self.needs.images)
+        yield images_line(found)
+        yield pull_line(found, self.needs.images)
+
+    def _found(self, image: ImageReference) -> Found:
+        name = image.digest or image.tag or LATEST
+        try:
+            return Found(image, is_there=self.anonymous.has(image.repository, name), is_public=True)
+        except AccessError:
+            pass
+        except OrbitReleaseError as error:
+            return Found(image, error=error.message)
+        try:
+            return Found(image, is_there=self.registry.has(image.repository, name))
+        except OrbitReleaseError as error:
+            return Found(image, error=error.message, hint=error.hint, is_denied=isinstance(error, AccessError))
+
+    def _builder(self) -> Iterator[Line]:
+        yield ok("builder", "engine", self.builder())
+
+    def _doppler(self) -> Iterator[Line]:
+        keys = {key for keys in self.needs.keys.values() for key in keys}
+        where = listed(self.needs.keys) or "no store"
+        if not keys:
+            yield unchecked("doppler", "keys", "the manifests have no ExternalSecret", "nothing, if there is none.")
+            return
+        store = self.doppler()
+        if store is None:
+            what = f"DOPPLER_TOKEN is not set; the manifests ask for {len(keys)} keys"
+            yield unchecked("doppler", "keys", what, doppler_api.TOKEN_HINT)
+            return
+        yield keys_line(keys, store.names(), where)
+
+    def _dns(self) -> Iterator[Line]:
+        if not self.needs.hosts:
+            yield unchecked("dns", "names", "the manifests have no HTTPRoute or Ingress", "nothing, if there is none.")
+        yield from side_by_side(self._name, self.needs.hosts)
+
+    def _name(self, host: str) -> Line:
+        try:
+            return ok("dns", host, f"resolves to {listed(self.addresses(host))}")
+        except OrbitReleaseError as error:
+            return broken("dns", host, error)
+
+    def _certificates(self) -> Iterator[Line]:
+        if not self.needs.secured:
+            yield unchecked("certificate", "names", "the manifests have no host with TLS", "nothing, if there is none.")
+        yield from side_by_side(self._certificate, self.needs.secured)
+
+    def _certificate(self, host: str) -> Line:
+        try:
+            self.addresses(host)
+        except OrbitReleaseError as error:
+            return unchecked("certificate", host, error.message, "mend its record first.")
+        try:
+            return certificate_line(host, self.certificate(host), self.now)
+        except OrbitReleaseError as error:
+            return broken("certificate", host, error)
+
+    def _argocd(self) -> Iterator[Line]:
+        server = self.argocd()
+        if server is None:
+            yield unchecked("argocd", "server", "ARGOCD_SERVER or ARGOCD_AUTH_TOKEN is not set", argocd_api.TOKEN_HINT)
+            return
+        application = self._application(server)
+        if isinstance(application, Line):
+            yield ok("argocd", "server", f"{server.host} answers")
+            yield application
+            return
+        yield ok("argocd", "server", f"{server.host} answers, and shows {application.name}")
+        if self.released.address:
+            yield source_line(application, self.released)
+        else:
+            what = "this clone's remote has no address to compare with"
+            yield unchecked("argocd", "source", what, "set GITHUB_SERVER_URL and GITHUB_REPOSITORY.")
+        yield sync_line(application)
+
+    def _application(self, server: argocd_api.ArgoCD) -> Application | Line:
+        """Return the application that the configuration names, else the only one that syncs the manifests."""
+        project, namespace = self.names.project, self.names.namespace
+        if self.names.application:
+            return server.application(self.names.application, project=project, namespace=namespace)
+        found = candidates(server.applications(project=project, namespace=namespace), self.released)
+        if len(found) == 1:
+            return found[0]
+        fix = "set `argocd.application` in orbit-release.yaml."
+        if found:
+            names = listed(one.name for one in found)
+            return unchecked("argocd", "source", f"several applications sync {self.released.folder}: {names}", fix)
+        what = f"no application that this token sees syncs {self.released.folder} of this repository"
+        return failed("argocd", "source", what, f"make one (infrastructure/gitops), or {fix}")
+
+    def _nfs(self) -> Iterator[Line]:
+        if not self.needs.directories:
+            yield unchecked("nfs", "directories", "the manifests have no NFS volume", "nothing, if there is none.")
+        yield from directory_lines(self.needs.directories)

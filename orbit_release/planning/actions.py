@@ -1,0 +1,174 @@
+"""Which service needs what, and why: decided from state alone, so that no event can be lost.
+
+Four facts decide: the head, the inputs of a service at a commit, the reference that is deployed, and what the
+registry has. They are gathered in this order because each next one is dearer: `assess` needs only trees,
+`aim` the history of the branch, `find_image` the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from orbit_release.git.graph import ChangedFile, History
+from orbit_release.image import LATEST, ImageReference, Tag
+from orbit_release.service import Service
+
+
+class Action(StrEnum):
+    """What a service needs."""
+
+    CURRENT = "current"
+    RELEASE = "release"
+    BUILD = "build"
+    HELD = "held"
+    ABSENT = "absent"
+
+
+PENDING = (Action.BUILD, Action.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A reference that a manifest carries, and the commit that its tag names, as far as it is known."""
+
+    reference: ImageReference
+    hold: str | None = None
+    commit: str | None = None
+
+    @property
+    def tag(self) -> Tag | None:
+        return self.reference.tag
+
+    @property
+    def name(self) -> str:
+        """What people call it: the tag, or the digest of an image that is deployed without one."""
+        return self.reference.suffix.lstrip(":@") or "no tag"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """What one service needs: the action, a reason that a person can read, and what it rests on.
+
+    `target` is the commit to build the image from, `tag` that image's tag: set where something is to be done.
+    """
+
+    service: Service
+    action: Action
+    reason: str
+    deployed: Deployment | None = None
+    files: tuple[ChangedFile, ...] = ()
+    target: str | None = None
+    warning: str | None = None
+    is_newer: bool = False  # what is deployed is newer than the target
+    clash: bool = False  # the registry has the target's tag for another commit
+    latest: bool = True  # the build moves `latest` too
+
+    @property
+    def tag(self) -> Tag | None:
+        return Tag.of_commit(self.target) if self.target else None
+
+    @property
+    def image(self) -> ImageReference | None:
+        """The image to build or to release."""
+        return ImageReference(self.service.repository, self.tag) if self.tag else None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every service needs at a head; base is set where two trees were compared instead of the state."""
+
+    head: str | None
+    services: tuple[ServicePlan, ...]
+    base: str | None = None
+    superseded: bool = False
+
+    def with_action(self, *actions: Action) -> tuple[ServicePlan, ...]:
+        """Return the services that need one of these actions."""
+        return tuple(service for service in self.services if service.action in actions)
+
+
+def assess(
+    service: Service, deployed: Deployment | None, files: Sequence[ChangedFile], *, settings_changed: bool
+) -> ServicePlan:
+    """Decide what trees can tell: held, current, or in need of the target's image.
+
+    `files` are the inputs that differ between the deployed commit and head.
+    """
+    plan = ServicePlan(service, Action.BUILD, "", deployed, tuple(files))
+    if deployed is None:
+        return replace(plan, reason=f"no manifest names {service.repository}")
+    if deployed.hold is not None:
+        return held(plan, deployed.hold or "no reason given")
+    if deployed.tag == LATEST or not deployed.reference.suffix:
+        return replace(plan, reason=f"never released: deployed is {deployed.name}")
+    if deployed.tag and deployed.tag.commit_prefix is None:
+        return replace(plan, action=Action.HELD, reason=f"pinned to {deployed.tag} by hand", files=())
+    if deployed.commit is None:
+        return replace(plan, reason=f"{deployed.name} names no commit that is known here")
+    if files or settings_changed:
+        return replace(plan, reason=describe(files, f"since {deployed.name}"))
+    return replace(plan, action=Action.CURRENT, reason=f"no input changed since {deployed.name}")
+
+
+def describe(files: Sequence[ChangedFile], since: str) -> str:
+    """Return why a service is not current; no files means that its build settings changed."""
+    if not files:
+        return f"its build settings changed {since}"
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"{len(files)} file{'s' if len(files) > 1 else ''} changed {since}: {files[0]}{more}"
+
+
+def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
+    """Give a service its target, unless that would go backwards."""
+    aimed = replace(plan, target=target)
+    deployed = plan.deployed
+    if deployed is None or deployed.commit is None:
+        same = deployed is not None and deployed.tag == aimed.tag
+        return _current(aimed, f"{aimed.tag} is deployed") if same else aimed
+    if target != deployed.commit and history.is_ancestor(target, deployed.commit):
+        return replace(_current(aimed, f"{deployed.name} is newer than {aimed.tag}"), is_newer=True)
+    if plan.action is not Action.BUILD:
+        return plan
+    if target == deployed.commit:
+        return _current(aimed, f"{deployed.name} is deployed")
+    if not history.is_ancestor(deployed.commit, target):
+        return replace(aimed, warning=f"{deployed.name} is not an ancestor of {aimed.tag}: was history rewritten?")
+    return aimed
+
+
+def find_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
+    """Take into account whether the registry has the target's image."""
+    if plan.action is not Action.BUILD or not there:
+        return plan
+    if plan.deployed is None:
+        return _current(plan, f"{plan.tag} is in the registry, and {plan.reason}")
+    return replace(plan, action=Action.RELEASE)
+
+
+def clashing(plan: ServicePlan, revision: str) -> ServicePlan:
+    """Leave a service alone whose tag belongs to the image of another commit: nothing is ever overwritten."""
+    reason = f"{plan.image} was built from {revision}, not from {plan.target}"
+    return replace(plan, action=Action.HELD, reason=reason, clash=True)
+
+
+def held(plan: ServicePlan, reason: str) -> ServicePlan:
+    """Leave a service alone for a reason."""
+    return replace(plan, action=Action.HELD, reason=f"held: {reason}", files=(), target=None, warning=None)
+
+
+def absent(service: Service, where: str) -> ServicePlan:
+    """Return the plan of a service whose Dockerfile does not exist."""
+    return ServicePlan(service, Action.ABSENT, f"no {service.settings.dockerfile} {where}")
+
+
+def most_urgent(plans: Sequence[ServicePlan]) -> ServicePlan:
+    """Return the plan that stands for a service whose manifests carry different references."""
+    order = (Action.HELD, Action.BUILD, Action.RELEASE, Action.CURRENT)
+    # A release sets all of the references, so the newest of them has a veto.
+    return min(plans, key=lambda plan: (not plan.is_newer, order.index(plan.action)))
+
+
+def _current(plan: ServicePlan, reason: str) -> ServicePlan:
+    return replace(plan, action=Action.CURRENT, reason=reason, target=None)

@@ -1,0 +1,102 @@
+"""Credentials for registries, and where Docker's configuration file keeps them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orbit_release.errors import ConfigurationError
+from orbit_release.registry.distribution import DOCKER_HUB, read
+
+# What credential helpers call the user of an identity token.
+_IDENTITY_TOKEN = "<token>"  # noqa: S105
+_HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user name with a password, or an identity token, which only a token server takes."""
+
+    username: str
+    secret: str = field(repr=False)
+
+    @property
+    def is_identity_token(self) -> bool:
+        """Whether the secret is an identity token (an OAuth refresh token)."""
+        return self.username == _IDENTITY_TOKEN
+
+    @property
+    def basic(self) -> str:
+        """The value of an `Authorization` header."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
+
+
+def server_name(host: str) -> str:
+    """Return what credential helpers call a registry."""
+    return "https://index.docker.io/v1/" if host in DOCKER_HUB else host
+
+
+def parse_helper_answer(text: bytes) -> Credentials | None:
+    """Read what `docker-credential-… get` prints; None when it is something else."""
+    match read(text):
+        case {"Username": str(username), "Secret": str(secret)} if secret:
+            return Credentials(username, secret)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class DockerConfig:
+    """The part of Docker's `config.json` that is about credentials, by host."""
+
+    stored: Mapping[str, Credentials | None] = field(default_factory=dict)
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    store: str | None = None
+
+    def credentials(self, host: str) -> Credentials | None:
+        """Return what the file itself holds for a host."""
+        return self.stored.get(_host(host))
+
+    def helper(self, host: str) -> str | None:
+        """Return the name of the program that knows the credentials of a host: `docker-credential-…`."""
+        name = self.helpers.get(_host(host), self.store)
+        return f"docker-credential-{name}" if name else None
+
+    @classmethod
+    def parse(cls, text: bytes) -> DockerConfig:
+        """Read `config.json`; ConfigurationError says what is wrong, never what the file holds."""
+        try:
+            document = json.loads(text)
+            stored = {_host(server): _entry(entry or {}) for server, entry in (document.get("auths") or {}).items()}
+            helpers = {_host(server): name for server, name in (document.get("credHelpers") or {}).items()}
+            store = document.get("credsStore")
+            if all(_HELPER.fullmatch(name) for name in [*helpers.values(), store] if name):
+                return cls(stored, helpers, store)
+        except (ValueError, AttributeError, TypeError):
+            pass  # and is not told as the cause: its text quotes the file
+        hint = "Correct it, or move it away and run `docker login` again."
+        raise ConfigurationError("Docker's config.json is malformed", hint)
+
+
+def _host(server: str) -> str:
+    """Reduce a key, `https://ghcr.io/v2/` or `ghcr.io`, to its host; all names of Docker Hub are one."""
+    host = server.partition("://")[2] or server
+    host = host.partition("/")[0].lower()
+    return "docker.io" if host in DOCKER_HUB else host
+
+
+def _entry(entry: Mapping[str, Any]) -> Credentials | None:
+    if token := entry.get("identitytoken"):
+        return Credentials(_IDENTITY_TOKEN, str(token))
+    if encoded := entry.get("auth"):
+        username, colon, password = base64.b64decode(encoded).decode().partition(":")
+        if not colon:
+            raise ValueError
+        # Docker pads what it encodes with NUL bytes.
+        return Credentials(username, password.rstrip("\0"))
+    if entry.get("username") and entry.get("password"):
+        return Credentials(str(entry["username"]), str(entry["password"]))
+    return None

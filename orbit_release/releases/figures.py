@@ -1,0 +1,135 @@
+"""The four figures of DORA, from what was deployed when.
+
+A release is a commit that moved at least one service forward; a service's first appearance is none, and neither is
+a rollback. Everything is filed under the time of its release, so that the four figures tell of the same releases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from statistics import fmean, median
+
+from orbit_release.git.graph import Commit
+from orbit_release.releases.timeline import Deployed, has_failed
+
+SOURCE = "https://dora.dev/guides/dora-metrics-four-keys/"
+WEEK = 7 * 24 * 60 * 60  # seconds
+WEEKS = 12
+
+
+class Unit(StrEnum):
+    """What a figure counts in."""
+
+    PER_WEEK = "per week"
+    SECONDS = "seconds"
+    SHARE = "share"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: over the whole window, and of each week, oldest first; None where there is nothing to tell from."""
+
+    name: str
+    definition: str
+    unit: Unit
+    value: float | None
+    weeks: tuple[float | None, ...]
+
+
+@dataclass(slots=True)
+class _Release:
+    commit: Commit
+    came_in: dict[str, Commit] = field(default_factory=dict)
+    restored_by: Commit | None = None  # the last rollback, if several of its services were rolled back from it
+
+    def add(self, one: Deployed, after: Deployed | None) -> None:
+        self.came_in |= {commit.name: commit for commit in one.commits}
+        if after and has_failed(one, after):
+            self.restored_by = max(self.restored_by or after.since, after.since, key=lambda commit: commit.time)
+
+    def lead_times(self) -> list[float]:
+        return [max(0, self.commit.time - commit.time) for commit in self.came_in.values()]
+
+    def failures(self) -> list[float]:
+        return [float(self.restored_by is not None)]
+
+    def restore_times(self) -> list[float]:
+        return [max(0, self.restored_by.time - self.commit.time)] if self.restored_by else []
+
+
+def figures(histories: Mapping[str, Sequence[Deployed]], now: int, weeks: int = WEEKS) -> tuple[Figure, ...]:
+    """Return the four figures over the last `weeks` before `now` (seconds since 1970), in DORA's order."""
+    found = _by_week(_releases(histories), now, weeks)
+    return (
+        _frequency(found, _weeks_of_use(histories, now)),
+        _figure("Lead time for changes", _LEAD_TIME, Unit.SECONDS, median, _each(found, _Release.lead_times)),
+        _figure("Change failure rate", _FAILURE_RATE, Unit.SHARE, fmean, _each(found, _Release.failures)),
+        _figure("Time to restore", _RESTORE_TIME, Unit.SECONDS, median, _each(found, _Release.restore_times)),
+    )
+
+
+_FREQUENCY = (
+    "How many commits a week released at least one service; several services in one commit count once, "
+    "rollbacks do not count."
+)
+_LEAD_TIME = "The median time from a commit to the release of the service that it changed."
+_FAILURE_RATE = "The share of releases of which a service was rolled back later."
+_RESTORE_TIME = "The median time from such a failed release to the rollback: DORA's failed deployment recovery time."
+
+
+def _releases(histories: Mapping[str, Sequence[Deployed]]) -> list[_Release]:
+    """Return the releases without the release commits among what came in: those are no changes."""
+    found: dict[str, _Release] = {}
+    for stretches in histories.values():
+        for one, after in pairwise((*stretches, None)):
+            if one and one.before and not one.is_rollback:
+                found.setdefault(one.since.name, _Release(one.since)).add(one, after)
+    made = {one.since.name for stretches in histories.values() for one in stretches}
+    for release in found.values():
+        release.came_in = {name: commit for name, commit in release.came_in.items() if name not in made}
+    return list(found.values())
+
+
+def _by_week(releases: Sequence[_Release], now: int, weeks: int) -> list[list[_Release]]:
+    found: list[list[_Release]] = [[] for _ in range(weeks)]
+    for release in releases:
+        age = _age_in_weeks(release.commit, now)
+        if age < weeks:
+            found[weeks - 1 - age].append(release)
+    return found
+
+
+def _age_in_weeks(commit: Commit, now: int) -> int:
+    """Return the full weeks since a commit; one of a clock that is ahead was made just now."""
+    return max(0, now - commit.time) // WEEK
+
+
+def _weeks_of_use(histories: Mapping[str, Sequence[Deployed]], now: int) -> int:
+    """Return how many weeks, the first one begun, something has been deployed: nobody could release before."""
+    return 1 + max((_age_in_weeks(one.since, now) for found in histories.values() for one in found), default=-1)
+
+
+def _frequency(found: Sequence[Sequence[_Release]], in_use: int) -> Figure:
+    counts = [float(len(releases)) for releases in found][max(0, len(found) - in_use) :]
+    weeks = (*([None] * (len(found) - len(counts))), *counts)
+    return Figure("Deployment frequency", _FREQUENCY, Unit.PER_WEEK, fmean(counts) if counts else None, weeks)
+
+
+def _each(found: Sequence[Sequence[_Release]], measure: Callable[[_Release], list[float]]) -> Iterator[list[float]]:
+    return ([value for release in releases for value in measure(release)] for releases in found)
+
+
+def _figure(
+    name: str,
+    definition: str,
+    unit: Unit,
+    average: Callable[[Sequence[float]], float],
+    found: Iterator[list[float]],
+) -> Figure:
+    values = list(found)
+    every = [value for week in values for value in week]
+    weeks = tuple(average(week) if week else None for week in values)
+    return Figure(name, definition, unit, average(every) if every else None, weeks)

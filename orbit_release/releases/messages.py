@@ -1,0 +1,105 @@
+"""What a release says of itself: the message of its commit, and its summary in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from orbit_release.git.graph import Commit
+from orbit_release.image import Repository
+from orbit_release.manifests.rewrite import Edit, is_hold
+from orbit_release.text import code, markdown_table
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One service's way from one reference to the next.
+
+    `commits` lie between the commits `base` and `head`, as far as these are known. Those that go out, because it
+    goes back, are `leaving`, the newest of them first.
+    """
+
+    service: str
+    before: str
+    after: str
+    base: str | None = None
+    head: str | None = None
+    commits: int | None = None
+    image: str = ""
+    leaving: tuple[Commit, ...] = ()
+
+    @property
+    def distance(self) -> str:
+        """How many commits come in or go out, as text; "" where that is not known."""
+        out = " out" if self.leaving else ""
+        return f"{self.commits} commit{'s' if self.commits > 1 else ''}{out}" if self.commits else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a release says of itself: its steps, the monorepo's web address (or ""), and a subject of one's own.
+
+    `verb` says what is done; `holds` has, by service, the mark that is set (None: it is taken away).
+    """
+
+    steps: tuple[Step, ...]
+    source: str = ""
+    subject: str = ""
+    verb: str = "release"
+    holds: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """One line: the services, and their tag if it is one."""
+        tags = {step.after for step in self.steps}
+        names = [step.service for step in self.steps] or list(self.holds)
+        what = names[0] if len(names) == 1 else f"{len(names)} services"
+        return self.subject or f"{self.verb}: {what}{f' {tags.pop()}' if len(tags) == 1 else ''}"
+
+    def message(self) -> str:
+        """Return the message of the release commit: a title, a line for each service, and trailers for machines."""
+        lines = [f"{step.service}: {step.before} -> {step.after}{self._about(step)}" for step in self.steps]
+        # The reason is in the manifest: here GitHub would notify `@name`, and close what `Fixes #1` names.
+        lines += [f"{service}: {'held' if is_hold(mark) else 'not held'}" for service, mark in self.holds.items()]
+        trailers = [f"Orbit-Release: {step.service} {step.after}" for step in self.steps]
+        return "\n\n".join(filter(None, (self.title, "\n".join(lines), "\n".join(trailers)))) + "\n"
+
+    def compare_link(self, step: Step) -> str:
+        """Return the address that shows a step's commits, or ""."""
+        return f"{self.source}/compare/{step.base}...{step.head}" if self.source and step.commits else ""
+
+    def _about(self, step: Step) -> str:
+        about = ", ".join(filter(None, (step.distance, self.compare_link(step))))
+        return f" ({about})" if about else ""
+
+
+def hold_text(mark: str | None) -> str:
+    """Return what a mark says, as text."""
+    return f"held: {mark}" if is_hold(mark) else "not held"
+
+
+def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str, Edit]:
+    """Return one edit for each service, in order; several manifests may carry a service's reference."""
+    found: dict[str, Edit] = {}
+    for edit in edits:
+        found.setdefault(names[edit.after.repository], edit)
+    return found
+
+
+def summary(notes: Notes) -> str:
+    """Return what a release does in Markdown: its steps as a table, and the holds that it changes."""
+    holds = "".join(f"- {code(name)}: {code(hold_text(mark))}\n" for name, mark in notes.holds.items())
+    return "\n".join(filter(None, (_steps_table(notes) if notes.steps else "", holds)))
+
+
+def _steps_table(notes: Notes) -> str:
+    rows = [
+        (code(step.service), code(step.before), code(step.after), _changes(notes, step), code(step.image))
+        for step in notes.steps
+    ]
+    return markdown_table(("Service", "Before", "After", "Changes", "Image"), rows)
+
+
+def _changes(notes: Notes, step: Step) -> str:
+    link = notes.compare_link(step)
+    return f"[{step.distance}]({link})" if link else step.distance

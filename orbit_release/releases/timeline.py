@@ -1,0 +1,238 @@
+"""What was deployed when, replayed from the manifests' own history: it holds whoever changed them, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from orbit_release.git.graph import Commit, Graph
+from orbit_release.image import LATEST, ImageReference, Repository
+from orbit_release.manifests.rewrite import FoundImage, is_hold
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A stretch of time in which a service was deployed with one reference.
+
+    `since` is the commit of the release branch that deployed it, `until` the one that replaced it (None: it is
+    deployed now), `before` what it replaced. `base` and `head` are the commits that the two references name, as far
+    as they are known; `commits`, newest first, lie between them: they came in with it, or went out if `is_rollback`.
+    """
+
+    reference: ImageReference
+    since: Commit
+    before: ImageReference | None = None
+    until: Commit | None = None
+    is_rollback: bool = False
+    base: str | None = None
+    head: str | None = None
+    commits: tuple[Commit, ...] = ()
+    place: int = 0  # of `since` in the manifests' log, the oldest first: clocks may disagree
+
+
+Images = tuple[FoundImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a first-parent commit did to the manifests that it changed: the images in them, before and after.
+
+    None stands for a manifest that cannot be read: nobody can sync it, so what was deployed stays deployed.
+    """
+
+    commit: Commit
+    before: Mapping[str, Images | None]
+    after: Mapping[str, Images | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of the versions that a service is deployed with, and the marks beside them before and after."""
+
+    commit: Commit
+    gone: Images
+    new: Images
+    marks_before: frozenset[str | None]
+    marks_after: frozenset[str | None]
+
+    def is_held(self, marks_now: Collection[str | None]) -> bool:
+        """Whether a move back counts as a hold.
+
+        It does not where the same commit set the mark of a hold, which then counts alone, and where somebody has
+        let go since: a mark that says so, and was not there before the move.
+        """
+        own = any(is_hold(mark) for mark in self.marks_after - self.marks_before)
+        let_go = any(mark is not None and not is_hold(mark) for mark in {*marks_now} - self.marks_before)
+        return not own and not let_go
+
+
+class _Deployment:
+    """The images of one repository, by manifest, at some point of the history."""
+
+    def __init__(self, files: Mapping[str, Images] | None = None) -> None:
+        self.files = dict(files or {})
+
+    def step(self, side: Mapping[str, Images]) -> bool:
+        """Go to the other side of a change; False if that is the same."""
+        is_other = any(self.files.get(path, ()) != images for path, images in side.items())
+        self.files.update(side)
+        return is_other
+
+    def news(self, side: Mapping[str, Images]) -> list[ImageReference]:
+        """Return the references that the other side brings; a manifest that is added brings none, it follows."""
+        known = {path: images for path, images in side.items() if self.files.get(path)}
+        references, own = [image.reference for images in known.values() for image in images], self.references
+        return [reference for reference in references if reference not in own]
+
+    @property
+    def images(self) -> Images:
+        return tuple(image for images in self.files.values() for image in images)
+
+    @property
+    def references(self) -> tuple[ImageReference, ...]:
+        return tuple(dict.fromkeys(image.reference for image in self.images))
+
+
+def _of(side: Mapping[str, Images | None], repository: Repository) -> dict[str, Images]:
+    """Return a repository's images of one side of a change, without the manifests that cannot be read."""
+    known = {path: images for path, images in side.items() if images is not None}
+    return {
+        path: tuple(one for one in images if one.reference.repository == repository) for path, images in known.items()
+    }
+
+
+def _touched(change: Change) -> set[Repository]:
+    sides = (*change.before.values(), *change.after.values())
+    return {image.reference.repository for images in sides for image in images or ()}
+
+
+def newest_moves(changes: Iterable[Change], now: Mapping[Repository, Images]) -> dict[Repository, Move]:
+    """Return the newest move of each service; the changes come newest first, and no more of them are read than needed.
+
+    What only adds a manifest, takes one away, or pins the digest of the same tag, is no move.
+    """
+    left = {repository: _Deployment(_by_path(images)) for repository, images in now.items()}
+    found: dict[Repository, Move] = {}
+    for change in changes if left else ():
+        for repository in _touched(change) & left.keys():
+            deployment = left[repository]
+            after = deployment.images
+            if deployment.step(_of(change.before, repository)) and (move := _move(change, deployment.images, after)):
+                found[repository] = move
+                del left[repository]
+        if not left:
+            break
+    return found
+
+
+def _by_path(images: Images) -> dict[str, Images]:
+    paths = dict.fromkeys(image.path for image in images)
+    return {path: tuple(image for image in images if image.path == path) for path in paths}
+
+
+def _move(change: Change, before: Images, after: Images) -> Move | None:
+    old, new = ({image.reference.version for image in images} for images in (before, after))
+    gone = tuple(image for image in before if image.reference.version not in new)
+    came = tuple(image for image in after if image.reference.version not in old)
+    marks = (frozenset(image.mark for image in images) for images in (before, after))
+    return Move(change.commit, gone, came, *marks) if gone and came else None
+
+
+def replay(changes: Iterable[Change]) -> dict[Repository, tuple[Deployed, ...]]:
+    """Return, by repository, what was deployed one after the other; the changes come oldest first."""
+    deployments: dict[Repository, _Deployment] = {}
+    found: dict[Repository, list[Deployed]] = {}
+    for place, change in enumerate(changes):
+        for repository in _touched(change):
+            deployment, side = deployments.setdefault(repository, _Deployment()), _of(change.after, repository)
+            new = deployment.news(side)
+            if deployment.step(side):
+                stretches = found.setdefault(repository, [])
+                _append(stretches, new, deployment.references, change.commit, place)
+    return {repository: tuple(stretches) for repository, stretches in found.items()}
+
+
+def _append(
+    stretches: list[Deployed],
+    new: Sequence[ImageReference],
+    after: Sequence[ImageReference],
+    commit: Commit,
+    place: int,
+) -> None:
+    """Go on with what is deployed after a change; where manifests differ, what came last counts."""
+    last = stretches[-1] if stretches and stretches[-1].until is None else None
+    stays = [last.reference] if last and last.reference in after else []
+    now = next(iter((*new, *stays, *after)), None)
+    if last and now and _is_same(last.reference, now):
+        stretches[-1] = replace(last, reference=now)
+        return
+    if last:
+        stretches[-1] = replace(last, until=commit)
+    if now:
+        stretches.append(Deployed(now, commit, last.reference if last else None, place=place))
+
+
+def _is_same(one: ImageReference, other: ImageReference) -> bool:
+    """Whether two references name one image, of which a digest may have been pinned in between."""
+    return one.tag == other.tag and (
+        one.digest == other.digest or (one.tag is not None and None in (one.digest, other.digest))
+    )
+
+
+def explain(
+    stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], graph: Graph
+) -> tuple[Deployed, ...]:
+    """Tell for each what it brought, and whether it went back; `commits` are those that the references name."""
+    explained: list[Deployed] = []
+    standing: list[Deployed] = []
+    for one in stretches:
+        base, head = commits.get(one.before) if one.before else None, commits.get(one.reference)
+        if base and head and base in graph and head in graph:
+            back = base != head and graph.is_ancestor(head, base)
+            between = tuple(graph.between(*((head, base) if back else (base, head))))
+        else:  # a tag that comes again, though it was not rolled back from
+            back, between = one.before is not None and _place(standing[:-1], one) is not None, ()
+        explained.append(replace(one, is_rollback=back, base=base, head=head, commits=between))
+        _stand(standing, explained[-1])
+    return tuple(explained)
+
+
+def _stand(standing: list[Deployed], one: Deployed) -> None:
+    """Put what was deployed upon what stood before; what it goes back over falls."""
+    place = _place(standing, one)
+    if one.is_rollback:
+        del standing[place if place is not None else -1 :]
+    elif place is not None and place == len(standing) - 1:  # it was away for a while
+        del standing[place:]
+    standing.append(one)
+
+
+def _place(standing: Sequence[Deployed], one: Deployed) -> int | None:
+    places = (place for place, kept in enumerate(standing) if _is_same(kept.reference, one.reference))
+    return next(places, None)
+
+
+def deployed_at(stretches: Sequence[Deployed], time: int) -> Deployed | None:
+    """Return what was deployed at a time, in seconds since 1970."""
+    last = next((one for one in reversed(stretches) if one.since.time <= time), None)
+    return last if last and (last.until is None or last.until.time > time) else None
+
+
+def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
+    """Return what can be rolled back to, newest first: what ran before, without what was rolled back from since."""
+    standing: list[Deployed] = []
+    for one in stretches:
+        _stand(standing, one)
+    return [one for one in standing[-2::-1] if is_fixed(one.reference)]
+
+
+def is_fixed(reference: ImageReference) -> bool:
+    """Whether a reference names the same image forever, as far as its tag tells."""
+    return reference.digest is not None or reference.tag not in (None, LATEST)
+
+
+def has_failed(one: Deployed, after: Deployed | None) -> bool:
+    """Whether a release was rolled back from; `after` is the stretch that follows it."""
+    if one.is_rollback or after is None or not after.is_rollback:
+        return False
+    return one.until is not None and one.until.name == after.since.name
