@@ -33,8 +33,8 @@ def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -
     """Check what releases and the deployment need around them, and change nothing anywhere."""
     from orbit_release import output
     from orbit_release.doctor.checklist import State
-    from orbit_release.doctor.run import doctor
-    from orbit_release.doctor.show import show_checklist
+    from orbit_release.doctor.run_checks import doctor
+    from orbit_release.doctor.show_checklist import show_checklist
 
     surroundings = _surroundings(session, session.source())
     for path in surroundings.needs.unread:

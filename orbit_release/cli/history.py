@@ -96,8 +96,8 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
 
     from orbit_release import output
     from orbit_release.releases.figures import figures
-    from orbit_release.report import Page, render
     from orbit_release.report.own_commits import own_commits
+    from orbit_release.report.page import Page, render
 
     source, now = session.source(), int(time.time())
     found, tip = _look(session, source, (), fetch=fetch, offline=offline)

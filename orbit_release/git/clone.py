@@ -20,7 +20,7 @@ from typing import Self
 
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 from orbit_release.git.graph import ChangedFile, Commit, Graph, History
-from orbit_release.git.process import Process, remote_error
+from orbit_release.git.process import Process, complaint, remote_error
 from orbit_release.git.raw import (
     LOGGED,
     RAW,
@@ -218,6 +218,24 @@ class Clone:
             return b""
         with open(os.path.join(self.top, path), "rb") as file:
             return file.read()
+
+    def ignored(self, paths: Iterable[str]) -> set[str]:
+        """Return those paths of the working tree that git is told to ignore, as a file or a folder, there or not."""
+        asked = {path: self._outermost_link(path) for path in paths}
+        if not asked:
+            return set()
+        names = "".join(f"{name}\0{name}/\0" for name in asked.values())  # with a slash it is a folder
+        done = self.process.run("check-ignore", "-z", "--stdin", "--no-index", stdin=os.fsencode(names))
+        if done.returncode > 1:  # 1: none of them is ignored
+            message = f"git check-ignore failed: {complaint(done.stderr)}"
+            raise UnavailableError(message, "see what `git status` says of this clone.")
+        told = {os.fsdecode(name).rstrip("/") for name in done.stdout.split(b"\0")}
+        return {path for path, name in asked.items() if name in told}
+
+    def _outermost_link(self, path: str) -> str:
+        """Return a path up to the first link on it: behind one git knows nothing."""
+        folders = (path[:at] for at, character in enumerate(path) if character == "/")
+        return next((folder for folder in folders if os.path.islink(os.path.join(self.top, folder))), path)
 
     # What the other side has
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from orbit_release.releases.figures import WEEK, WEEKS, Figure
 from orbit_release.releases.timeline import Deployed, has_failed
-from orbit_release.report.words import Moment, count, value
+from orbit_release.report.time_words import Moment, count, value
 
 _DIVISIONS, _MAJOR = 12, 3  # of the timeline; a phone has room for the label of every third
 _SHORT = 12 * 24 * 60 * 60  # seconds: below this a day is not enough to label a division with

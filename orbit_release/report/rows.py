@@ -12,7 +12,7 @@ from orbit_release.git.graph import Commit
 from orbit_release.image import LATEST
 from orbit_release.planning.actions import Action
 from orbit_release.releases.timeline import Deployed, has_failed, is_fixed, rollback_targets
-from orbit_release.report.words import Moment, count, duration
+from orbit_release.report.time_words import Moment, count, duration
 
 SHORT = 7  # digits of a commit that people read
 MAX_RELEASES, MAX_COMMITS = 500, 50

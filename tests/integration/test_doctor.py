@@ -21,7 +21,7 @@ from orbit_release.doctor import endpoint
 from orbit_release.doctor.checklist import GROUPS, Check, Line, State, ok
 from orbit_release.doctor.checks import Surroundings
 from orbit_release.doctor.needs import Needs
-from orbit_release.doctor.run import doctor
+from orbit_release.doctor.run_checks import doctor
 from orbit_release.errors import NotFoundError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import Repository

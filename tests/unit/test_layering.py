@@ -62,7 +62,7 @@ TYPE_CHECKING = "TYPE_CHECKING"
 
 # Outside packages that only these rooms and modules may import.
 ONLY_IN = {
-    "click": {"cli", "output", "check.show", "doctor.show"},
+    "click": {"cli", "output", "check.show_findings", "doctor.show_checklist"},
     "rich": {"output"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
@@ -101,12 +101,11 @@ MAY = {
     "check.kustomize": {"concurrent", "os", "shutil", "subprocess"},
     "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
     "doctor.endpoint": {"socket", "ssl", "time"},
-    "doctor.run": {"concurrent", "threading"},
-    "doctor.show": {"sys"},
+    "doctor.run_checks": {"concurrent", "threading"},
+    "doctor.show_checklist": {"sys"},
     "init.new_files": {"os"},
-    "init.run": {"os"},
-    "report": {"importlib"},
-    "report.words": {"datetime"},
+    "report.page": {"importlib"},
+    "report.time_words": {"datetime"},
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
@@ -238,7 +237,7 @@ def _file(module: str) -> Path:
         ("registry.client", "from os import getenv", "os.getenv is for cli only"),
         ("flows.plan", "import click", "click belongs in"),
         ("flows.plan", "from orbit_release.output import say", "flows may not import output (output"),
-        ("flows.plan", "from orbit_release.check import run", "flows may not import check (check.run)"),
+        ("flows.plan", "from orbit_release.check import tree", "flows may not import check (check.tree)"),
         ("flows.plan", "from orbit_release.cli.entry import main", "flows may not import cli (cli.entry)"),
         ("flows.publish", "import os\nos.environ['GITHUB_TOKEN']", "os.environ is for cli only"),
         ("flows.publish", "from github import Github", "github belongs in github.client"),

@@ -14,10 +14,10 @@ from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action
 from orbit_release.releases.figures import Unit
 from orbit_release.releases.timeline import Deployed
-from orbit_release.report import render
 from orbit_release.report.drawing import timeline
+from orbit_release.report.page import render
 from orbit_release.report.rows import release_rows, service_row, state, summary
-from orbit_release.report.words import Moment, count, duration, value
+from orbit_release.report.time_words import Moment, count, duration, value
 from tests.pages import ADDRESS, DAY, HOUR, NOW, commit, history, orbit, page, reference, status
 
 OLD, NEW = commit("old", NOW - 9 * DAY), commit("new", NOW - 2 * DAY)

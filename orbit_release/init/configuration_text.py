@@ -1,7 +1,6 @@
-"""A proposal as the text of orbit-release.yaml.
+"""A proposed configuration as the text of orbit-release.yaml; each choice is a comment above its line.
 
-Written line by line: the comments stand at the keys that they are about, and a YAML library would have to be told
-each one's place anyway.
+It is written line by line: a YAML library would have to be told the place of each comment anyway.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import yaml
 
-from orbit_release.init.proposal import Proposal, ProposedService
+from orbit_release.check.tree import path_bytes
+from orbit_release.init.proposed_configuration import ProposedConfiguration, ProposedService
 from orbit_release.text import printable
 
 SCHEMA = "https://raw.githubusercontent.com/drewpayment/orbit/main/orbit_release/configuration.schema.json"
@@ -21,12 +21,11 @@ _WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z0-9_./][\w./{}*@+-]*", re.ASCII)
 
 
-def written(proposal: Proposal) -> str:
-    """Return the file; each choice is a comment above the line that it is about."""
+def configuration_text(proposal: ProposedConfiguration) -> str:
     return "".join(f"{line}\n" for line in _lines(proposal))
 
 
-def _lines(proposal: Proposal) -> Iterator[str]:
+def _lines(proposal: ProposedConfiguration) -> Iterator[str]:
     yield f"# yaml-language-server: $schema={SCHEMA}"
     yield "# Which services this monorepo releases, what each is built from, and where its image tag is written."
     yield from _choices(proposal.image_choices)
@@ -50,7 +49,7 @@ def _service(service: ProposedService) -> Iterator[str]:
     if service.settings.context != ".":
         yield f"    context: {_scalar(service.settings.context)}"
     yield f"    dockerfile: {_scalar(service.settings.dockerfile)}"
-    yield from _paths([_scalar(_typed(glob)) for glob in service.paths])
+    yield from _paths([_scalar(_printable_glob(glob)) for glob in service.paths])
 
 
 def _choices(choices: Iterable[str], indentation: str = "") -> Iterator[str]:
@@ -67,13 +66,9 @@ def _paths(globs: Sequence[str]) -> Iterator[str]:
         yield from (f"      - {glob}" for glob in globs)
 
 
-def _typed(glob: str) -> str:
+def _printable_glob(glob: str) -> str:
     """Return a glob that can be written: each byte that cannot is a `?`, which matches it and little else."""
-    return "".join(one if one.isprintable() else "?" * _bytes(one) for one in glob)
-
-
-def _bytes(character: str) -> int:
-    return len(character.encode("utf-8", "surrogateescape"))
+    return "".join(c if c.isprintable() else "?" * len(path_bytes(c)) for c in glob)
 
 
 def _scalar(text: str) -> str:

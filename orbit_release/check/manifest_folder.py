@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-from orbit_release.check.tree import Tree
+from orbit_release.check.tree import Tree, folders_above
 from orbit_release.manifests.names import ENDINGS, KUSTOMIZATIONS, is_kustomization
 from orbit_release.manifests.objects import Source, may_hold_objects, read
 
@@ -16,7 +16,7 @@ _OBJECT = re.compile(
 )
 
 
-class Folder:
+class ManifestFolder:
     """The manifests below a folder of the tree, and what kustomizations name outside of it."""
 
     def __init__(self, tree: Tree, path: str) -> None:
@@ -24,13 +24,12 @@ class Folder:
         self._tree = tree
         self._data: dict[str, bytes] = {}
         self._sources: dict[str, Source] = {}
-        below = [one for one in tree.below(path) if tree.files[one] is None]
-        self.files = tuple(one for one in below if one.endswith(ENDINGS))
-        self.kustomizations = tuple(one for one in below if is_kustomization(one))
-        self._charts = {posixpath.dirname(one) or "." for one in below if posixpath.basename(one) == _CHART}
+        below = list(filter(tree.is_file, tree.below(path)))
+        self.files = tuple(file for file in below if file.endswith(ENDINGS))
+        self.kustomizations = tuple(filter(is_kustomization, below))
+        self._charts = {posixpath.dirname(file) or "." for file in below if posixpath.basename(file) == _CHART}
 
     def data(self, path: str) -> bytes:
-        """Return a file's bytes."""
         if path not in self._data:
             self._data[path] = self._tree.read(path)
         return self._data[path]
@@ -39,29 +38,24 @@ class Folder:
         """Return a file, parsed if there can be an object in it."""
         if path not in self._sources:
             data = self.data(path)
-            wanted = is_kustomization(path) or may_hold_objects(data)
-            self._sources[path] = read(data, path) if wanted else Source(path)
+            is_parsed = is_kustomization(path) or may_hold_objects(data)
+            self._sources[path] = read(data, path) if is_parsed else Source(path)
         return self._sources[path]
 
     def is_file(self, path: str) -> bool:
         """Whether git knows a regular file of that name."""
-        return path in self._tree.files and self._tree.files[path] is None
+        return self._tree.is_file(path)
 
     def kustomization(self, folder: str) -> str | None:
-        """Return the kustomization of a folder."""
+        """Return the path of a folder's kustomization."""
         names = (posixpath.normpath(posixpath.join(folder, name)) for name in KUSTOMIZATIONS)
         return next(filter(self.is_file, names), None)
 
     def is_chart(self, path: str) -> bool:
         """Whether a file is a part of a Helm chart: only Helm knows what it comes to."""
-        return not self._charts.isdisjoint(_parents(path))
+        return not self._charts.isdisjoint(folders_above(path))
 
     def is_manifest(self, path: str) -> bool:
         """Whether a file that is not YAML was meant to be a manifest, and not a template or something else."""
         data = self.data(path)
         return bool(_OBJECT.search(data)) and not _TEMPLATE.search(data) and not self.is_chart(path)
-
-
-def _parents(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return [".", *("/".join(parts[: count + 1]) for count in range(len(parts)))]

@@ -13,12 +13,15 @@ def local_modules(text: str) -> Iterator[tuple[int, str]]:
         if words and words[-1].endswith(("(", ")")):
             block = words[0].strip("()")
         elif words:
-            verb, *rest = [block, *words] if block else words
-            yield from ((number, folder) for folder in _folders(verb, rest))
+            verb, *operands = [block, *words] if block else words
+            if folder := _local_folder(verb, operands):
+                yield number, folder
 
 
-def _folders(verb: str, words: list[str]) -> Iterator[str]:
-    named = words if verb == "use" else words[words.index("=>") + 1 :] if verb == "replace" and "=>" in words else []
-    folder = named[0].strip('"`') if named else ""
-    if folder in {".", ".."} or folder.startswith(("./", "../")):
-        yield folder
+def _local_folder(verb: str, operands: list[str]) -> str:
+    if verb == "replace" and "=>" in operands:
+        operands = operands[operands.index("=>") + 1 :]
+    elif verb != "use":
+        return ""
+    folder = operands[0].strip('"`') if operands else ""
+    return folder if folder in {".", ".."} or folder.startswith(("./", "../")) else ""

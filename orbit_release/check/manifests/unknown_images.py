@@ -6,30 +6,32 @@ from collections.abc import Collection, Iterator
 
 from yaml.events import ScalarEvent
 
-from orbit_release.check.configuration import ConfigurationFile
-from orbit_release.check.finding import Finding, Group, Rule
-from orbit_release.check.folder import Folder
-from orbit_release.check.wiring.cluster import workload
+from orbit_release.check.configuration_file import ConfigurationFile
+from orbit_release.check.finding import CheckRule, Finding, Group
+from orbit_release.check.manifest_folder import ManifestFolder
+from orbit_release.check.wiring.cluster import pod_template
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
 from orbit_release.manifests.nodes import items, line, scalar
 from orbit_release.manifests.objects import Source
 from orbit_release.manifests.splice import value_of
 
-UNKNOWN_IMAGE = Rule("unknown-image", Group.MANIFESTS, "No release ever changes the tag of an image of no service.")
+UNKNOWN_IMAGE = CheckRule(
+    "unknown-image", Group.MANIFESTS, "No release ever changes the tag of an image of no service."
+)
 
 _SLOT = "{service}"
 
 
 def unknown_images(
-    folder: Folder, configuration: ConfigurationFile, template: str, repositories: Collection[Repository]
+    folder: ManifestFolder, configuration: ConfigurationFile, template: str, repositories: Collection[Repository]
 ) -> Iterator[Finding]:
     """Yield the images that look like a service's by the template of their images, and are none."""
     before, slot, after = template.partition(_SLOT)
     if not slot or "/" not in before:
         return
-    for path in (one for one in folder.files if before.encode() in folder.data(one)):
-        for image in _all_images(folder.source(path)):
+    for path in (file for file in folder.files if before.encode() in folder.data(file)):
+        for image in _image_names(folder.source(path)):
             repository = repository_of(value_of(image))
             if repository is None or repository in repositories:
                 continue
@@ -48,10 +50,9 @@ def repository_of(text: str) -> Repository | None:
         return None
 
 
-def _all_images(source: Source) -> Iterator[ScalarEvent]:
+def _image_names(source: Source) -> Iterator[ScalarEvent]:
     """Yield what containers run, and what a kustomization gives a tag to."""
-    pods = (found for one in source.objects if (found := workload(one)))
-    for container in (one for pod in pods for one in pod.containers):
-        yield from (image for image in [scalar(container, "image")] if image)
-    for entry in (one for root in source.roots for one in items(root, "images")):
-        yield from (name for name in [scalar(entry, "newName") or scalar(entry, "name")] if name)
+    templates = filter(None, map(pod_template, source.objects))
+    images = [scalar(container, "image") for template in templates for container in template.containers]
+    entries = (entry for root in source.roots for entry in items(root, "images"))
+    yield from filter(None, (*images, *(scalar(entry, "newName") or scalar(entry, "name") for entry in entries)))

@@ -1,4 +1,4 @@
-"""Rules about the workflows that call this tool: permissions, history, caches, and filters that hide a service.
+"""The rules of the group `workflow`: permissions, history, caches, and filters of the workflows that call this tool.
 
 https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from orbit_release.check.finding import Finding, Group, Note, Rule
+from orbit_release.check.finding import CheckRule, Finding, Group, Note
 from orbit_release.check.tree import Tree
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.nodes import items, line, pairs, text
@@ -30,18 +29,20 @@ _OWN_TOKENS = ("github.token", "secrets.GITHUB_TOKEN")
 _LEVELS = ("none", "read", "write")
 _GITHUB_REGISTRY = "ghcr.io"
 
-PERMISSIONS = Rule(
+PERMISSIONS = CheckRule(
     "workflow-permissions",
     Group.WORKFLOW,
     "GITHUB_TOKEN may do only what the job's permissions grant: the step fails, after the images were built.",
 )
-HISTORY = Rule(
+HISTORY = CheckRule(
     "workflow-history",
     Group.WORKFLOW,
     "What changed since a deployed tag is read from the history, which a shallow checkout leaves out.",
 )
-CACHE = Rule("workflow-cache", Group.WORKFLOW, "Services that share the scope of a build cache overwrite each other's.")
-FILTER = Rule(
+CACHE = CheckRule(
+    "workflow-cache", Group.WORKFLOW, "Services that share the scope of a build cache overwrite each other's."
+)
+FILTER = CheckRule(
     "workflow-filter", Group.WORKFLOW, "A push that only changes a file outside of the filter starts no run: it waits."
 )
 
@@ -50,7 +51,7 @@ RULES = (PERMISSIONS, HISTORY, CACHE, FILTER)
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A node of a workflow; keys and indices that are not there lead to an empty one."""
+    """A node of a workflow; keys that are not there lead to an item whose node is None."""
 
     node: Node | None
     line: int
@@ -65,18 +66,15 @@ class _Item:
         return ((key.value, _Item(value, line(key))) for key, value in pairs(self.node))
 
     def items(self) -> list[_Item]:
-        return [_Item(one, line(one)) for one in items(self.node)]
-
-    @property
-    def is_there(self) -> bool:
-        return self.node is not None
+        return [_Item(item, line(item)) for item in items(self.node)]
 
     @property
     def text(self) -> str:
         return text(self.node)
 
-    def texts(self) -> list[_Item]:
-        return self.items() or ([self] if self.text else [])
+    def texts(self) -> list[str]:
+        """Return the texts of a list, or the text that stands in place of one."""
+        return [item.text for item in self.items()] or ([self.text] if self.text else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +87,11 @@ class _Call:
     job: _Item
 
 
-def workflow_findings(
+def check_workflows(
     services: Sequence[Service], tree: Tree, inputs: Callable[[Service], list[str]]
 ) -> Iterator[Finding | Note]:
     """Yield what is wrong with the workflows that call this tool; `inputs` lists a service's files."""
-    called = False
+    is_called = False
     for path in tree.below(FOLDER):
         workflow = _read(tree, path) if path.endswith(_ENDINGS) else None
         if isinstance(workflow, Note):
@@ -101,16 +99,16 @@ def workflow_findings(
             continue
         calls = list(_calls(workflow)) if workflow else []
         if workflow and calls:
-            called = True
-            findings = (
-                *_permissions(services, workflow, calls),
-                *_pushes(services, workflow),
-                *_history(calls),
-                *_caches(workflow),
-            )
-            yield from (Finding(rule, path, line, *texts) for rule, line, *texts in findings)
-            yield from (Finding(FILTER, path, line, *texts) for line, *texts in _filters(services, workflow, inputs))
-    if not called:
+            is_called = True
+            for rule, at, message, fix in (
+                *_check_permissions(services, workflow, calls),
+                *_check_pushes(services, workflow),
+                *_check_history(calls),
+                *_check_caches(workflow),
+                *_check_filters(services, workflow, inputs),
+            ):
+                yield Finding(rule, path, at, message, fix)
+    if not is_called:
         yield Note(Group.WORKFLOW, f"no workflow below {FOLDER} calls orbit-release: releases are made by hand")
 
 
@@ -130,51 +128,49 @@ def _read(tree: Tree, path: str) -> _Item | Note | None:
 def _calls(workflow: _Item) -> Iterator[_Call]:
     for _, job in workflow.get("jobs").entries():
         for step in job.get("steps").items():
-            for found in _CALL.finditer(_COMMENT.sub("", step.get("run").text.replace("\\\n", " "))):
-                if not {"-h", "--help"} & set(found["rest"].split()):
-                    yield _Call(found["command"], found["rest"], step, job)
+            for call in _CALL.finditer(_COMMENT.sub("", step.get("run").text.replace("\\\n", " "))):
+                if not {"-h", "--help"} & set(call["rest"].split()):
+                    yield _Call(call["command"], call["rest"], step, job)
 
 
-_Found = tuple[Rule, int, str, str]
-_Rules = Sequence[tuple[bool, re.Pattern[str]]]
+_Breach = tuple[CheckRule, int, str, str]  # the line, what is wrong, and what to write instead
 
 
-def _permissions(services: Sequence[Service], workflow: _Item, calls: Sequence[_Call]) -> Iterator[_Found]:
-    seen = set()
+def _check_permissions(services: Sequence[Service], workflow: _Item, calls: Sequence[_Call]) -> Iterator[_Breach]:
+    told = set()
     for call in calls:
-        granted = _permitted(workflow, call.job)
-        for name, level in _needed(services, call):
-            has = _granted(granted, name)
-            if _LEVELS.index(has) < _LEVELS.index(level) and (id(call.job.node), name, level) not in seen:
-                seen.add((id(call.job.node), name, level))
-                line = granted.line if granted else call.step.line
-                told = (
-                    f"its job grants `{name}: {has}`"
-                    if granted
-                    else "neither its job nor the workflow names permissions"
-                )
-                message = f"`orbit-release {call.command}` needs `{name}: {level}`, and {told}"
-                yield PERMISSIONS, line, message, f"write `{name}: {level}` below `permissions:` of the job."
+        permissions = _permissions(workflow, call.job)
+        for name, level in _needed_permissions(services, call):
+            granted, key = _level(permissions, name), (id(call.job.node), name, level)
+            if _LEVELS.index(granted) < _LEVELS.index(level) and key not in told:
+                told.add(key)
+                at = permissions.line if permissions else call.step.line
+                why = f"its job grants `{name}: {granted}`"
+                why = why if permissions else "neither its job nor the workflow names permissions"
+                message = f"`orbit-release {call.command}` needs `{name}: {level}`, and {why}"
+                yield PERMISSIONS, at, message, f"write `{name}: {level}` below `permissions:` of the job."
 
 
-def _pushes(services: Sequence[Service], workflow: _Item) -> Iterator[_Found]:
+def _check_pushes(services: Sequence[Service], workflow: _Item) -> Iterator[_Breach]:
     """Yield the jobs that push an image to ghcr.io with a token that may not."""
     if not any(service.repository.host == _GITHUB_REGISTRY for service in services):
         return
     for _, job in workflow.get("jobs").entries():
-        steps = [
-            one for one in job.get("steps").items() if one.get("uses").text.startswith("docker/build-push-action@")
-        ]
-        granted = _permitted(workflow, job)
-        pushing = [step for step in steps if step.get("with", "push").text == "true"]
-        has = _granted(granted, "packages")
-        if pushing and granted and has != "write":
-            message = f"docker/build-push-action needs `packages: write`, and its job grants `packages: {has}`"
-            yield PERMISSIONS, granted.line, message, "write `packages: write` below `permissions:` of the job."
+        steps = _steps_using(job, "docker/build-push-action@")
+        permissions = _permissions(workflow, job)
+        granted = _level(permissions, "packages")
+        is_pushing = any(step.get("with", "push").text == "true" for step in steps)
+        if is_pushing and permissions and granted != "write":
+            message = f"docker/build-push-action needs `packages: write`, and its job grants `packages: {granted}`"
+            yield PERMISSIONS, permissions.line, message, "write `packages: write` below `permissions:` of the job."
 
 
-def _needed(services: Sequence[Service], call: _Call) -> Iterator[tuple[str, str]]:
-    token = _token(call)
+def _steps_using(job: _Item, action: str) -> list[_Item]:
+    return [step for step in job.get("steps").items() if step.get("uses").text.startswith(action)]
+
+
+def _needed_permissions(services: Sequence[Service], call: _Call) -> Iterator[tuple[str, str]]:
+    token = call.step.get("env", "GITHUB_TOKEN").text or call.job.get("env", "GITHUB_TOKEN").text
     writes = call.command in {"bump", "rollback"} and "--dry-run" not in call.words
     if not token or any(own in token for own in _OWN_TOKENS):  # an App's token has permissions of its own
         yield "contents", "write" if writes else "read"
@@ -186,16 +182,13 @@ def _needed(services: Sequence[Service], call: _Call) -> Iterator[tuple[str, str
         yield "packages", "write" if pushes else "read"
 
 
-def _token(call: _Call) -> str:
-    return call.step.get("env", "GITHUB_TOKEN").text or call.job.get("env", "GITHUB_TOKEN").text
-
-
-def _permitted(workflow: _Item, job: _Item) -> _Item | None:
+def _permissions(workflow: _Item, job: _Item) -> _Item | None:
     """Return the permissions that hold in a job: its own, else the workflow's; None where nobody names any."""
-    return next((one for one in (job.get("permissions"), workflow.get("permissions")) if one.is_there), None)
+    named = (job.get("permissions"), workflow.get("permissions"))
+    return next((permissions for permissions in named if permissions.node is not None), None)
 
 
-def _granted(permissions: _Item | None, name: str) -> str:
+def _level(permissions: _Item | None, name: str) -> str:
     if permissions is None:
         return "none"
     if permissions.text in {"read-all", "write-all"}:
@@ -204,20 +197,20 @@ def _granted(permissions: _Item | None, name: str) -> str:
     return level if level in _LEVELS else "none"
 
 
-def _history(calls: Sequence[_Call]) -> Iterator[_Found]:
+def _check_history(calls: Sequence[_Call]) -> Iterator[_Breach]:
     for job in {id(call.job.node): call.job for call in calls}.values():
-        steps = job.get("steps").items()
-        checkouts = [step for step in steps if step.get("uses").text.startswith("actions/checkout@")]
+        checkouts = _steps_using(job, "actions/checkout@")
         if not any(step.get("with", "fetch-depth").text == "0" for step in checkouts):
-            line = checkouts[0].line if checkouts else job.line
+            at = checkouts[0].line if checkouts else job.line
             message = "the checkout is shallow" if checkouts else "the job checks nothing out"
             fix = "give actions/checkout `fetch-depth: 0` and `filter: blob:none`: history without contents."
-            yield HISTORY, line, message, fix
+            yield HISTORY, at, message, fix
 
 
-def _caches(workflow: _Item) -> Iterator[_Found]:
+def _check_caches(workflow: _Item) -> Iterator[_Breach]:
     for _, job in workflow.get("jobs").entries():
-        for step in job.get("steps").items() if job.get("strategy", "matrix").is_there else ():
+        is_matrix = job.get("strategy", "matrix").node is not None
+        for step in job.get("steps").items() if is_matrix else ():
             for key in ("cache-from", "cache-to"):
                 cache = step.get("with", key)
                 if "type=gha" in cache.text and not re.search(r"\bscope=[^,\s]*\$\{\{[^}]*\bmatrix\.", cache.text):
@@ -225,42 +218,46 @@ def _caches(workflow: _Item) -> Iterator[_Found]:
                     yield CACHE, cache.line, f"all jobs of this matrix have one scope in `{key}`", fix
 
 
-def _filters(
+def _check_filters(
     services: Sequence[Service], workflow: _Item, inputs: Callable[[Service], list[str]]
-) -> Iterator[tuple[int, str, str]]:
+) -> Iterator[_Breach]:
     push = workflow.get("on", "push")
     for key, hides in (("paths", False), ("paths-ignore", True)):
         globs = push.get(key).texts()
-        rules = [(not one.text.startswith("!"), _glob(one.text.removeprefix("!"))) for one in globs]
-        hidden = _hidden(services, rules, inputs, hides=hides) if rules else {}
+        patterns = [(not glob.startswith("!"), _pattern(glob.removeprefix("!"))) for glob in globs]
+        hidden = _hidden(services, patterns, inputs, hides=hides) if patterns else {}
         if hidden:
             name, path = next(iter(hidden.items()))
             more = f" and so are inputs of {', '.join([*hidden][1:])}" if len(hidden) > 1 else ""
             message = f"`{key}` hides a push that changes {path}, an input of {name}{more}"
-            yield push.get(key).line, message, f"leave `{key}` out: the plan finds what a push changed by itself."
+            fix = f"leave `{key}` out: the plan finds what a push changed by itself."
+            yield FILTER, push.get(key).line, message, fix
+
+
+_Patterns = Sequence[tuple[bool, re.Pattern[str]]]  # whether one selects; `!` deselects
 
 
 def _hidden(
-    services: Sequence[Service], rules: _Rules, inputs: Callable[[Service], list[str]], *, hides: bool
+    services: Sequence[Service], patterns: _Patterns, inputs: Callable[[Service], list[str]], *, hides: bool
 ) -> dict[str, str]:
     """Return, by service, the first of its inputs that a filter hides."""
-    paths = {one.name: (path for path in inputs(one) if _matches(rules, path) == hides) for one in services}
-    return {name: path for name, hidden in paths.items() for path in islice(hidden, 1)}
+    first = {
+        service.name: next((path for path in inputs(service) if _matches(patterns, path) == hides), None)
+        for service in services
+    }
+    return {name: path for name, path in first.items() if path is not None}
 
 
-def _matches(rules: _Rules, path: str) -> bool:
+def _matches(patterns: _Patterns, path: str) -> bool:
     """Whether a filter's patterns match; the last one that matches decides."""
-    return next((selects for selects, pattern in reversed(rules) if pattern.fullmatch(path)), False)
+    return next((selects for selects, pattern in reversed(patterns) if pattern.fullmatch(path)), False)
 
 
-def _glob(text: str) -> re.Pattern[str]:
+def _pattern(text: str) -> re.Pattern[str]:
     """Translate a filter's pattern: `**` crosses slashes, `?` and `+` repeat what is before them."""
-    parts = {"**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
-    found = re.findall(r"\*\*/?|\*|\?|\+|\[[^\]]+\]|\\.|.", text)
-    translated = (
-        parts.get(one) or ("(?:.*/)?" if one == "**/" else one if one[0] == "[" else re.escape(one[-1]))
-        for one in found
-    )
+    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
+    parts = re.findall(r"\*\*/?|\*|\?|\+|\[[^\]]+\]|\\.|.", text)
+    translated = (special.get(part) or (part if part[0] == "[" else re.escape(part[-1])) for part in parts)
     try:
         return re.compile("".join(translated))
     except re.error:  # GitHub refuses the workflow

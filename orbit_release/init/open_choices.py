@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orbit_release.init.context import ChosenContext
-from orbit_release.init.matches import Match, Matching
+from orbit_release.init.build_context import ChosenContext
+from orbit_release.init.image_matching import ImageMatch, ImageMatching
+from orbit_release.text import listed
 
-_FEW = 3  # names in a line
-_MOST = 20  # lines about what is left over; more say less
+_MOST_NAMES = 3  # in a line
+_MOST_LINES = 20  # about what is left over; more say less
 
 
-def match_choices(one: Match) -> Iterator[str]:
+def match_choices(match: ImageMatch) -> Iterator[str]:
     """Yield what is not sure about an image and its Dockerfile."""
-    if one.is_guess:
-        yield f"a guess, for their names are alike: {one.image.repository} is named by {_some(one.image.files)}"
-    if one.rivals:
-        yield f"{_some(one.rivals)} would match as well"
-    for place in one.image.unwritable:
-        yield f"{place} holds no plain tag: write `{one.image.repository}:latest` there"
+    if match.is_guess:
+        yield f"a guess, for their names are alike: {match.image.repository} is named by {_some(match.image.files)}"
+    if match.rivals:
+        yield f"{_some(match.rivals)} would match as well"
+    for place in match.image.unwritable:
+        yield f"{place} holds no plain tag: write `{match.image.repository}:latest` there"
 
 
 def context_choices(chosen: ChosenContext) -> Iterator[str]:
@@ -31,29 +32,24 @@ def context_choices(chosen: ChosenContext) -> Iterator[str]:
         yield f"the paths, for {place} copies {read.source}, whose variable has no value: add what that is"
 
 
-def deselected(globs: Sequence[str]) -> Iterator[str]:
+def deselected_choices(globs: Sequence[str]) -> Iterator[str]:
     """Yield what the Dockerfile copies by name, and a glob behind it deselects with the manifests."""
     for at, glob in enumerate(globs):
-        left_out = [other[1:] for other in globs[at:] if other.startswith("!")]
-        folders = tuple(other.removesuffix("**") for other in left_out if other.endswith("/**"))
+        left_out = [later[1:] for later in globs[at:] if later.startswith("!")]
+        folders = tuple(later.removesuffix("**") for later in left_out if later.endswith("/**"))
         if (glob in left_out or glob.startswith(folders)) and glob not in globs[at + 1 :]:
             yield f"{glob} is copied and no input, for a release changes manifests: copy it from elsewhere, or leave it"
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_FEW])
-    return f"{shown} and {len(names) - _FEW} more" if len(names) > _FEW else shown
-
-
-def image_choices(matching: Matching) -> Iterator[str]:
+def image_choices(matching: ImageMatching) -> Iterator[str]:
     """Yield what is not sure about where images are pushed to."""
-    if not any(one.image.files for one in matching.matches):
+    if not any(match.image.files for match in matching.matches):
         yield "the repository to push images to, for none that was found in manifests has a Dockerfile's name"
     elif not matching.prefix:
         yield "the manifests name images without a registry, which nobody can push: `ghcr.io/…` here and there"
-    others = {other.prefix: other for one in matching.matches for other in one.others if other.prefix}
-    for other in others.values():
-        yield f"the manifests name images at {other.prefix} as well, {_some(other.files)} for one"
+    others = {image.prefix: image for match in matching.matches for image in match.others if image.prefix}
+    for image in others.values():
+        yield f"the manifests name images at {image.prefix} as well, {_some(image.files)} for one"
 
 
 def branch_choices(*, is_guess: bool) -> tuple[str, ...]:
@@ -69,28 +65,28 @@ def manifest_choices(others: Sequence[str]) -> tuple[str, ...]:
     return (f"{_some(others)} {have} manifests of these images as well, and a release changes only one folder",)
 
 
-def left_over(matching: Matching) -> Iterator[str]:
+def left_over(matching: ImageMatching) -> Iterator[str]:
     """Yield the images and the Dockerfiles that no service came of."""
-    lines = [
-        *(
-            f"{one.repository} is named by {_some(one.files)}, no Dockerfile is left that matches it"
-            for one in matching.images
-        ),
-        *(
-            f"{one.path} {_told(one.path, matching)}: add a service for it, or leave it out"
-            for one in matching.dockerfiles
-        ),
-    ]
-    yield from lines[:_MOST]
-    if len(lines) > _MOST:
-        yield f"{len(lines) - _MOST} more of these are left out here"
+    images = (
+        f"{image.repository} is named by {_some(image.files)}, no Dockerfile is left that matches it"
+        for image in matching.images
+    )
+    paths = (dockerfile.path for dockerfile in matching.dockerfiles)
+    lines = [*images, *(f"{path} {_known_of(path, matching)}: add a service for it, or leave it out" for path in paths)]
+    yield from lines[:_MOST_LINES]
+    if len(lines) > _MOST_LINES:
+        yield f"{len(lines) - _MOST_LINES} more of these are left out here"
 
 
-def _told(path: str, matching: Matching) -> str:
+def _known_of(path: str, matching: ImageMatching) -> str:
     """Return what is known of a Dockerfile that no service came of."""
     namesake = matching.namesakes.get(path)
     if namesake is None:
         return "matches no image of the manifests"
-    taken = (one.dockerfile.path for one in matching.matches if one.image.repository == namesake.repository)
-    why = next((f"{other} was taken for" for other in taken), "no service has")
+    taken = (match for match in matching.matches if match.image.repository == namesake.repository)
+    why = next((f"{match.dockerfile.path} was taken for" for match in taken), "no service has")
     return f"has the name of {namesake.repository}, which {why}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return listed(names, _MOST_NAMES)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from orbit_release.errors import InvalidError
-from orbit_release.init.written import CHOOSE
+from orbit_release.init.configuration_text import CHOOSE
 
 PATH = ".github/workflows/build-and-push.yml"
 _OWN_ACTION = re.compile(r"\$/(\.github/actions/orbit-release) +#.*")
@@ -18,21 +18,21 @@ _PLAIN_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")  # in YAML, in an exp
 _REGISTRY = "ghcr.io"
 
 
-def adopted(text: str, branch: str, hosts: Iterable[str]) -> str:
+def adopted_workflow(text: str, branch: str, hosts: AbstractSet[str]) -> str:
     """Return the workflow for a release branch and the registries' hosts; InvalidError for a name it cannot carry."""
     if not _PLAIN_BRANCH.fullmatch(branch):
         hint = "release from a branch with a plain name, or write both files by hand (README.md shows how)."
         raise InvalidError(f"the branch {branch!r} cannot be written into a workflow", hint)
-    own = _with_login(_on_branch(text, branch) if branch != "main" else text, set(hosts))
+    own = _with_logins(_on_branch(text, branch) if branch != "main" else text, hosts)
     return _OWN_ACTION.sub(_ACTION, _OWN_ACTION.sub(_ACTION + _PIN, own, count=1))
 
 
 def _on_branch(text: str, branch: str) -> str:
     """Put a branch in the place of main, once at each: its own name may hold the word."""
-    return _MAIN.sub(lambda found: f'["{branch}"]' if found[0] == "[main]" else branch, text)
+    return _MAIN.sub(lambda place: f'["{branch}"]' if place[0] == "[main]" else branch, text)
 
 
-def _with_login(text: str, hosts: set[str]) -> str:
+def _with_logins(text: str, hosts: AbstractSet[str]) -> str:
     """Say at the login where else the images live."""
     others = ", ".join(sorted(host or "Docker Hub" for host in hosts - {_REGISTRY}))
     line = rf"\1# {CHOOSE} the images live at {others}: log in there, with credentials of its own\n\g<0>"

@@ -1,0 +1,212 @@
+"""The rules of the group `manifests`: every service is deployed, by references that the tool can read and write."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from orbit_release.check.configuration_file import ConfigurationFile
+from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
+from orbit_release.check.manifest_folder import ManifestFolder
+from orbit_release.check.manifests.unknown_images import UNKNOWN_IMAGE, repository_of, unknown_images
+from orbit_release.check.wiring.cluster import pod_template
+from orbit_release.errors import InvalidError
+from orbit_release.image import LATEST, ImageReference, Repository, Tag
+from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
+from orbit_release.manifests.manifest import read_manifest
+from orbit_release.manifests.mark import mark_of
+from orbit_release.manifests.nodes import line, scalars
+from orbit_release.manifests.objects import Source
+from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
+from orbit_release.manifests.splice import is_plain, value_of
+from orbit_release.service import Service
+
+UNDEPLOYED_SERVICE = CheckRule(
+    "undeployed-service", Group.MANIFESTS, "Its image is built, and a release of it changes nothing."
+)
+PINNED_TAG = CheckRule(
+    "pinned-tag", Group.MANIFESTS, "Automation leaves a tag alone that somebody chose, and nobody sees why."
+)
+DIFFERENT_TAGS = CheckRule("different-tags", Group.MANIFESTS, "Two versions of a service run beside each other.")
+UNEDITABLE_IMAGE = CheckRule(
+    "uneditable-image", Group.MANIFESTS, "A release of the service stops here, or leaves this behind."
+)
+PLACEHOLDER_TAG = CheckRule(
+    "placeholder-tag", Group.MANIFESTS, "What fills a placeholder in knows no release, and a release leaves it alone."
+)
+BROKEN_MANIFEST = CheckRule("broken-manifest", Group.MANIFESTS, "What is not YAML is not applied.")
+RULES = (
+    UNDEPLOYED_SERVICE,
+    UNKNOWN_IMAGE,
+    PINNED_TAG,
+    DIFFERENT_TAGS,
+    UNEDITABLE_IMAGE,
+    PLACEHOLDER_TAG,
+    BROKEN_MANIFEST,
+)
+
+_WHERE = re.compile(r"(.+?):([0-9]+): (.*)", re.DOTALL)
+# Nothing in such a file is read differently by different readers; it is most of them, and trying takes long.
+_SIMPLE = re.compile(rb"[\n \"#$'()+,./0-9:;<=>?A-Z\[\\\]^_a-z{|}~-]*")
+_TRIAL = Tag("sha-0000000")
+
+
+def check_applied(
+    images: Sequence[FoundImage], services: Sequence[Service], applied: Collection[str]
+) -> Iterator[Finding]:
+    """Yield the services that manifests name, none of which is `applied`: no kustomization includes them."""
+    for service in services:
+        own = [image for image in images if image.reference.repository == service.repository]
+        if own and not any(image.path in applied for image in own):
+            message = f"{service.name} is named here, and no kustomization includes this file"
+            fix = "add it to the `resources` of a kustomization."
+            yield Finding(UNDEPLOYED_SERVICE, own[0].path, own[0].line, message, fix)
+
+
+def check_manifests(
+    folder: ManifestFolder, configuration: ConfigurationFile, services: Sequence[Service], template: str
+) -> list[Finding]:
+    """Return what is wrong with the references to images, in the order of the files.
+
+    `template` is that of the services' images, with {service}.
+    """
+    reader = _ReferenceReader(folder, services)
+    findings = [finding for path in folder.files for finding in reader.check_file(path)]
+    for service in services:
+        if service.repository not in reader.named:
+            place = configuration.place("services", service.name)
+            message = f"no manifest in {folder.path} deploys {service.name}"
+            fix = f"write `image: {service.repository}:latest` into its workload, or remove the service."
+            findings.append(Finding(UNDEPLOYED_SERVICE, *place, message, fix))
+    for name, references in reader.references.items():
+        findings += _different_tags(name, references)
+    findings += unknown_images(folder, configuration, template, reader.services)
+    return unique_findings(findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReferenceInFile:
+    """A reference to a service's image, and whether somebody holds it."""
+
+    reference: ImageReference
+    path: str
+    line: int
+    is_held: bool
+    is_override: bool
+
+    @property
+    def is_unset(self) -> bool:
+        """Whether it says no version: it is what a kustomization's `images` is there to replace."""
+        return self.reference.digest is None and self.reference.tag in (None, LATEST)
+
+
+class _ReferenceReader:
+    """Reads one file after the other, and keeps the references by service and the repositories that are named."""
+
+    def __init__(self, folder: ManifestFolder, services: Sequence[Service]) -> None:
+        self.services = {service.repository: service for service in services}
+        self.named: set[Repository] = set()
+        self.references: defaultdict[str, list[_ReferenceInFile]] = defaultdict(list)
+        self._folder = folder
+        self._by_name = {repository.name: repository for repository in self.services}
+        longest_first = sorted(self._by_name, key=len, reverse=True)
+        self._names = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._bytes = re.compile(self._names.pattern.encode())
+
+    def check_file(self, path: str) -> Iterator[Finding]:
+        """Yield the findings of a file on its own; a file that names no service may be anything."""
+        data = self._folder.data(path)
+        named, fault = self._named_in(data, path), self._folder.source(path).fault
+        if named:
+            yield from self._check_references(data, path, named)
+        elif fault and self._folder.is_manifest(path):
+            yield _fault(BROKEN_MANIFEST, path, fault)
+
+    def _named_in(self, data: bytes, path: str) -> list[Repository]:
+        """Return the repositories that a file names, in whichever bytes."""
+        names = {name.decode() for name in self._bytes.findall(data)}
+        if b"\0" in data or b"\\" in data:
+            values = (value.value for root in self._folder.source(path).roots for _, value in scalars(root))
+            names |= {name for value in values for name in self._names.findall(value)}
+        return [self._by_name[name] for name in sorted(names)]
+
+    def _check_references(self, data: bytes, path: str, named: list[Repository]) -> Iterator[Finding]:
+        try:
+            manifest = read_manifest(data, path, named)
+        except InvalidError as error:
+            self.named.update(named)
+            yield _fault(UNEDITABLE_IMAGE, path, error)
+            return
+        for spot in manifest.spots:
+            self.named.add(spot.repository)
+            yield from self._check_spot(manifest.text, path, manifest.line(spot), spot)
+        yield from _try_edit(data, path, {spot.repository: spot for spot in manifest.spots})
+        yield from self._check_others(self._folder.source(path), {manifest.line(spot) for spot in manifest.spots})
+
+    def _check_spot(self, text: str, path: str, at: int, spot: Spot) -> Iterator[Finding]:
+        service = self.services[spot.repository]
+        if isinstance(spot, Placeholder):
+            message = f"the image of {service.name}, {value_of(spot.image)}, holds no plain tag"
+            yield Finding(PLACEHOLDER_TAG, path, at, message, "write `latest`, or the tag that is deployed.")
+            return
+        tag, is_held = spot.reference.tag, mark_of(text, spot) is not None
+        reference = _ReferenceInFile(spot.reference, path, at, is_held, isinstance(spot, KustomizeImage))
+        self.references[service.name].append(reference)
+        if tag and tag != LATEST and not tag.commit_prefix and not is_held:
+            message = f"{service.name} is at {tag}, which is neither `latest` nor a `sha-…` tag"
+            yield Finding(PINNED_TAG, path, at, message, "say why, with `# held: why` behind it, or write `latest`.")
+
+    def _check_others(self, source: Source, known: set[int]) -> Iterator[Finding]:
+        """Yield the images of services in kinds of objects that are not read; `known` lines are told of already."""
+        for obj in (each for each in source.objects if pod_template(each) is None):
+            for image in (value for path, value in scalars(obj.root) if path[-1:] == ("image",)):
+                repository = repository_of(value_of(image))
+                if repository in self.services and line(image) not in known:
+                    self.named.add(repository)
+                    name = self.services[repository].name
+                    message = f"{name} is deployed by a {obj.kind}, where no release looks for images"
+                    fix = "deploy it by a kind that Kubernetes knows, or set its tag by hand."
+                    yield Finding(UNEDITABLE_IMAGE, source.path, line(image), message, fix)
+
+
+def _try_edit(data: bytes, path: str, spots: dict[Repository, Spot]) -> Iterator[Finding]:
+    """Try what a release would do to a file."""
+    editable = [spot for spot in spots.values() if not isinstance(spot, Placeholder)]
+    if not spots or (_SIMPLE.fullmatch(data) and all(_is_on_one_line(data, spot) for spot in editable)):
+        return
+    images = [NewImage(spot.repository, _TRIAL, refresh=spot.reference.digest) for spot in editable]
+    try:
+        rewrite(data, path, images)
+    except InvalidError as error:
+        yield _fault(UNEDITABLE_IMAGE, path, error)
+
+
+def _is_on_one_line(data: bytes, spot: Container | KustomizeImage) -> bool:
+    """Whether a container's image stands on a line of its own, as text without quotes."""
+    if not isinstance(spot, Container) or not is_plain(spot.image):
+        return False
+    whole = rf"^ *(?:- )?image: {re.escape(value_of(spot.image))}(?: +#.*)?$".encode()
+    return re.search(whole, data, re.MULTILINE) is not None
+
+
+def _fault(rule: CheckRule, path: str, error: InvalidError) -> Finding:
+    """Turn `path:line: why` into a finding."""
+    where = _WHERE.fullmatch(error.message)
+    at, why = (int(where[2]), where[3]) if where else (1, error.message)
+    return Finding(rule, path, at, why, error.hint)
+
+
+def _different_tags(name: str, references: Sequence[_ReferenceInFile]) -> Iterator[Finding]:
+    is_overridden = any(each.is_override for each in references)
+    free = [
+        each
+        for each in references
+        if not each.is_held and not (is_overridden and not each.is_override and each.is_unset)
+    ]
+    for each in free[1:]:
+        if each.reference.tag != free[0].reference.tag:
+            first = f"{free[0].reference.version} in {free[0].path}:{free[0].line}"
+            message = f"{name} is at {each.reference.version} here and at {first}"
+            yield Finding(DIFFERENT_TAGS, each.path, each.line, message, "give both one tag.")
