@@ -1,4 +1,4 @@
-"""What people and programs read of doctor."""
+"""The checklist of `doctor`, as people and programs read it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from typing import Any
 import click
 
 from orbit_release import output
-from orbit_release.doctor.checklist import Line, State
+from orbit_release.doctor.checklist import ChecklistLine, LineState
 
-_MARKS = {State.OK: "✓", State.FAILED: "✗", State.UNCHECKED: "-"}
-_PLAIN_MARKS = {State.OK: "+", State.FAILED: "x", State.UNCHECKED: "-"}
-_COLOURS = {State.OK: "green", State.FAILED: "red", State.UNCHECKED: "yellow"}
+# A mark, the mark where the terminal cannot show that, and a colour.
+_LOOKS = {
+    LineState.OK: ("✓", "+", "green"),
+    LineState.FAILED: ("✗", "x", "red"),
+    LineState.UNCHECKED: ("-", "-", "yellow"),
+}
 
 
-def show_checklist(lines: Sequence[Line], shape: str) -> None:
+def show_checklist(lines: Sequence[ChecklistLine], shape: str) -> None:
     """Print the lines, each with a mark, its state in words and, below it, what to do."""
     if shape == "json":
         click.echo(output.to_json({"lines": [_document(line) for line in lines]}))
         return
-    marks = _MARKS if _can_show("".join(_MARKS.values())) else _PLAIN_MARKS
-    rows = [(f"{marks[line.state]} {line.state}", str(line), line.what) for line in lines]
+    place = 0 if _can_show("".join(look[0] for look in _LOOKS.values())) else 1
+    states = [f"{_LOOKS[line.state][place]} {line.state}" for line in lines]
+    rows = [(state, str(line), line.what) for state, line in zip(states, lines, strict=True)]
     head, *table = output.table(("STATE", "CHECK", "WHAT"), rows).split("\n")
-    indent = " " * head.index("WHAT")
     click.echo(head)
-    for line, row in zip(lines, table, strict=True):
-        word = f"{marks[line.state]} {line.state}"
-        click.echo(click.style(word, fg=_COLOURS[line.state]) + row.removeprefix(word))
+    for line, state, row in zip(lines, states, table, strict=True):
+        click.echo(click.style(state, fg=_LOOKS[line.state][2]) + row.removeprefix(state))
         if line.fix:
-            click.echo(f"{indent}fix: {output.foreign(line.fix)}")
+            click.echo(f"{' ' * head.index('WHAT')}fix: {output.foreign(line.fix)}")
 
 
 def _can_show(text: str) -> bool:
@@ -41,11 +43,6 @@ def _can_show(text: str) -> bool:
     return True
 
 
-def _document(line: Line) -> dict[str, Any]:
-    return {
-        "group": line.group,
-        "name": line.name,
-        "state": str(line.state),
-        "what": line.what,
-        "fix": line.fix or None,
-    }
+def _document(line: ChecklistLine) -> dict[str, Any]:
+    state, fix = str(line.state), line.fix or None
+    return {"group": line.group, "name": line.name, "state": state, "what": line.what, "fix": fix}

@@ -18,10 +18,10 @@ from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
 from orbit_release.config import ArgoCDNames
 from orbit_release.doctor import endpoint
-from orbit_release.doctor.checklist import GROUPS, Check, Line, State, ok
+from orbit_release.doctor.checklist import GROUPS, Check, ChecklistLine, LineState, ok_line
 from orbit_release.doctor.checks import Surroundings
 from orbit_release.doctor.needs import Needs
-from orbit_release.doctor.run_checks import doctor
+from orbit_release.doctor.run_checks import run_checks
 from orbit_release.errors import NotFoundError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import Repository
@@ -427,35 +427,35 @@ def surroundings(offline: Monorepo) -> Iterator[Surroundings]:
             builder=unasked,
             doppler=unasked,
             argocd=unasked,
-            addresses=endpoint.addresses,
+            addresses=endpoint.look_up_addresses,
             certificate=lambda _: unasked(),
             now=0.0,
         )
 
 
-def line_of(surroundings: Surroundings, group: str) -> Line:
-    (line,) = doctor([surroundings.checks()[group]], seconds=60)
+def line_of(surroundings: Surroundings, group: str) -> ChecklistLine:
+    (line,) = run_checks([surroundings.checks()[group]], seconds=60)
     return line
 
 
 @pytest.mark.parametrize(
     ("names", "days", "state", "said"),
     [
-        (("localhost",), 90, State.OK, "for 89 days more"),
-        (("localhost",), 10, State.FAILED, "ends in 9 days"),
-        (("*.example.com",), 90, State.FAILED, "covers *.example.com, not localhost"),
-        (("localhost",), -1, State.FAILED, "certificate has expired"),
+        (("localhost",), 90, LineState.OK, "for 89 days more"),
+        (("localhost",), 10, LineState.FAILED, "ends in 9 days"),
+        (("*.example.com",), 90, LineState.FAILED, "covers *.example.com, not localhost"),
+        (("localhost",), -1, LineState.FAILED, "certificate has expired"),
     ],
 )
 def test_the_certificate_behind_a_name(
-    surroundings: Surroundings, tmp_path: Path, names: tuple[str, ...], days: int, state: State, said: str
+    surroundings: Surroundings, tmp_path: Path, names: tuple[str, ...], days: int, state: LineState, said: str
 ) -> None:
     import time  # noqa: PLC0415
 
     file = certificate_file(tmp_path, *names, days=days)
     with showing(file) as port:
         context = partial(ssl.create_default_context, cafile=file)
-        ask = partial(endpoint.certificate, seconds=30, port=port, context=context)
+        ask = partial(endpoint.fetch_certificate, seconds=30, port=port, context=context)
         line = line_of(replace(surroundings, certificate=ask, now=time.time()), "certificate")
     assert (line.state, said in line.what) == (state, True), line
 
@@ -465,7 +465,7 @@ def test_a_name_that_does_not_resolve_has_no_certificate_to_look_at(surroundings
         raise NotFoundError(f"{host} does not resolve", "make it.")
 
     line = line_of(replace(surroundings, addresses=nowhere), "certificate")
-    assert (line.state, line.what) == (State.UNCHECKED, "localhost does not resolve")
+    assert (line.state, line.what) == (LineState.UNCHECKED, "localhost does not resolve")
 
 
 def test_a_server_that_hangs_holds_nothing_up(surroundings: Surroundings) -> None:
@@ -474,29 +474,29 @@ def test_a_server_that_hangs_holds_nothing_up(surroundings: Surroundings) -> Non
     with serving(server, server.stopping):
         client = ArgoCD(Connection.parse(server.host, "--plaintext"), "token", seconds=30)
         check = replace(surroundings, argocd=lambda: client).checks()["argocd"]
-        lines = doctor([check], seconds=0)
+        lines = run_checks([check], seconds=0)
         assert [(line.name, line.state) for line in lines] == [
-            ("server", State.FAILED),
-            ("source", State.UNCHECKED),
-            ("sync", State.UNCHECKED),
+            ("server", LineState.FAILED),
+            ("source", LineState.UNCHECKED),
+            ("sync", LineState.UNCHECKED),
         ]
         assert lines[0].what == "no answer within 0 s"
 
 
 def test_a_check_that_breaks_is_told_as_our_bug_beside_the_others(surroundings: Surroundings) -> None:
-    def works() -> Iterator[Line]:
-        yield ok("nfs", "works", "it does")
+    def works() -> Iterator[ChecklistLine]:
+        yield ok_line("nfs", "works", "it does")
 
-    def breaks() -> Iterator[Line]:
-        yield ok("dns", "first", "it does")
+    def breaks() -> Iterator[ChecklistLine]:
+        yield ok_line("dns", "first", "it does")
         raise ValueError("secret")
 
     checks = [Check("dns", ("first", "second"), breaks), Check("nfs", ("works",), works)]
-    lines = doctor(checks, seconds=60, secrets=["secret"])
+    lines = run_checks(checks, seconds=60, secrets=["secret"])
     assert [(line.name, line.state) for line in lines] == [
-        ("first", State.OK),
-        ("second", State.FAILED),
-        ("works", State.OK),
+        ("first", LineState.OK),
+        ("second", LineState.FAILED),
+        ("works", LineState.OK),
     ]
     assert lines[1].what == "ValueError: ***"
 
