@@ -19,8 +19,8 @@ from orbit_release.releases.figures import SOURCE, Figure
 from orbit_release.releases.timeline import Deployed
 from orbit_release.report import drawing
 from orbit_release.report.rows import SHORT, release_rows, service_row, summary, web
-from orbit_release.report.time_words import Moment, count
-from orbit_release.text import printable
+from orbit_release.report.time_words import Moment
+from orbit_release.text import counted, printable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the page tells of.
-
-    `address` is the monorepo's web address or "", `commit` the tip of the branch, `now` in seconds since 1970.
-    """
+    """`address` is the monorepo's web address or "", `commit` the tip of the branch, `now` in seconds since 1970."""
 
     address: str
     branch: str
@@ -59,12 +56,12 @@ def _template() -> Template:
 
     # `finalize` sees each value before it is escaped.
     engine = Environment(
-        autoescape=True, finalize=_shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, finalize=_made_printable, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return engine.from_string(_file("page.html"))
 
 
-def _shown(value: object) -> object:
+def _made_printable(value: object) -> object:
     return printable(value) if type(value) is str else value  # exactly str: mark-up is text that is done already
 
 
@@ -79,7 +76,7 @@ def _hash(text: str) -> str:
 def _content(page: Page) -> dict[str, Any]:
     address = web(page.address).rstrip("/")
     rows, left_out = release_rows(page.histories, address, page.now)
-    services = [service_row(one, page.histories.get(one.service.name, ()), page.now) for one in page.statuses]
+    services = [service_row(status, page.histories.get(status.service.name, ()), page.now) for status in page.statuses]
     return {
         "page": page,
         "title": "/".join(address.split("/")[3:]) or "Releases",
@@ -89,11 +86,11 @@ def _content(page: Page) -> dict[str, Any]:
         "services": services,
         "summary": summary(services),
         "timeline": drawing.timeline(page.histories, page.now),
-        "plots": [drawing.plot(one, page.now) for one in page.figures],
+        "plots": [drawing.plot(figure, page.now) for figure in page.figures],
         "bar": drawing.BAR,
         "height": drawing.HEIGHT,
         "source": SOURCE,
         "releases": rows,
         "left_out": left_out,
-        "count": count,
+        "count": counted,
     }

@@ -1,4 +1,4 @@
-"""Times, durations and values in words."""
+"""Times, durations and the values of figures, in words."""
 
 from __future__ import annotations
 
@@ -36,11 +36,6 @@ class Moment:
     @property
     def clock(self) -> str:
         return self._time.strftime("%H:%M")
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number and its noun: `1 commit`, `2 commits`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

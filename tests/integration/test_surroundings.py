@@ -16,6 +16,7 @@ import pytest
 
 from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
+from orbit_release.doctor.endpoint import fetch_certificate, look_up_addresses
 from orbit_release.doppler.client import Doppler
 from orbit_release.errors import (
     AccessError,
