@@ -221,21 +221,20 @@ class Clone:
 
     def ignored(self, paths: Iterable[str]) -> set[str]:
         """Return those paths of the working tree that git is told to ignore, as a file or a folder, there or not."""
-        asked = {path: self._outermost_link(path) for path in paths}
-        if not asked:
-            return set()
-        names = "".join(f"{name}\0{name}/\0" for name in asked.values())  # with a slash it is a folder
-        done = self.process.run("check-ignore", "-z", "--stdin", "--no-index", stdin=os.fsencode(names))
+        names = {path: self._ignorable(path) for path in paths}
+        stdin = os.fsencode("".join(f"{name}\0" for name in names.values()))
+        done = self.process.run("check-ignore", "-z", "--stdin", "--no-index", stdin=stdin)
         if done.returncode > 1:  # 1: none of them is ignored
             message = f"git check-ignore failed: {complaint(done.stderr)}"
             raise UnavailableError(message, "see what `git status` says of this clone.")
-        told = {os.fsdecode(name).rstrip("/") for name in done.stdout.split(b"\0")}
-        return {path for path, name in asked.items() if name in told}
+        told = {os.fsdecode(name) for name in done.stdout.split(b"\0")}
+        return {path for path, name in names.items() if name in told}
 
-    def _outermost_link(self, path: str) -> str:
-        """Return a path up to the first link on it: behind one git knows nothing."""
+    def _ignorable(self, path: str) -> str:
+        """Return a path up to the first link on it, behind which git knows nothing; what is not there is a folder."""
         folders = (path[:at] for at, character in enumerate(path) if character == "/")
-        return next((folder for folder in folders if os.path.islink(os.path.join(self.top, folder))), path)
+        name = next((folder for folder in folders if os.path.islink(os.path.join(self.top, folder))), path)
+        return name if os.path.lexists(os.path.join(self.top, name)) else f"{name}/"
 
     # What the other side has
 

@@ -39,7 +39,8 @@ def choose_context(contexts: Contexts, dockerfile: str, ignored: Ignored) -> Cho
         missing[settings] = list(_missing(contexts, settings, reads, text))
         if not missing[settings]:
             break
-    made = ignored({path for pairs in missing.values() for _, path in pairs if path})
+    paths = {path for pairs in missing.values() for _, path in pairs if path}
+    made = ignored(paths) if paths else frozenset[str]()
     chosen = [
         ChosenContext(settings, tuple(dict.fromkeys(source for source, path in pairs if path not in made)), unknown)
         for settings, pairs in missing.items()

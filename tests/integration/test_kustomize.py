@@ -71,7 +71,7 @@ def test_a_patch_that_takes_a_key_away_is_told_of_in_the_base(tmp_path: Path, en
 def test_a_generator_makes_what_pods_refer_to(tmp_path: Path, environment: dict[str, str]) -> None:
     files = {
         **SHOP,
-        "k8s/web.yaml": WEB.replace("name: web-config\n          readiness", "name: made\n          readiness"),
+        "k8s/web.yaml": WEB.replace("name: web-config\n          volumeMounts", "name: made\n          volumeMounts"),
     }
     plain, _ = check(tmp_path, files, environment)
     assert [one.split()[0] for one in plain] == ["missing-configmap"]

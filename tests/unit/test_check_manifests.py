@@ -113,7 +113,7 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         image("image: ghcr.io/acme/web:{{ .Values.tag }}\n          {{ end }}"),
         "uneditable-image",
         "web.yaml",
-        "ports:",
+        "env:",
     ),
     "kind that is not read": (
         extended(custom("image: ghcr.io/acme/web:sha-1a2b3c4")),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+from itertools import dropwhile
 
 import pytest
 
@@ -11,6 +13,7 @@ from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.wiring.rendered_groups import rendered_groups
 from orbit_release.check.wiring.wiring_rules import RULES, check_wiring
 from orbit_release.errors import NotFoundError, OrbitReleaseError
+from orbit_release.manifests.objects import Source, read
 from tests.shop import CONFIG, SHOP, WEB, changed, extended, line_of, tree
 
 Found = tuple[str, str, str]
@@ -201,8 +204,8 @@ QUIET: dict[str, dict[str, str]] = {
     ),
     "optional config map": changed(
         "web",
-        "name: web-config\n          readiness",
-        "name: gone\n                optional: true\n          readiness",
+        "name: web-config\n          volumeMounts",
+        "name: gone\n                optional: true\n          volumeMounts",
     ),
     "secret whose keys the store decides": {
         **extended(FROM_STORE),
@@ -267,7 +270,7 @@ QUIET: dict[str, dict[str, str]] = {
         )
     },
     "config map of the cluster": changed(
-        "web", "name: web-config\n          readiness", "name: kube-root-ca.crt\n          readiness"
+        "web", "name: web-config\n          volumeMounts", "name: kube-root-ca.crt\n          volumeMounts"
     ),
     "claim of a set": extended(
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n"
@@ -320,24 +323,35 @@ def test_a_chart_is_left_to_helm() -> None:
     assert wiring({"k8s/x/templates/p.yaml": pod, "k8s/x/Chart.yaml": "name: x\n"}) == []
 
 
-@pytest.mark.parametrize("path", [path for path in SHOP if path.startswith("k8s/")])
-@pytest.mark.parametrize("value", ["null", "[]", "{}", "[[x]]", "{x: {y: z}}", "text", "7"])
-def test_whatever_a_field_holds_it_is_read(path: str, value: str) -> None:
-    lines = SHOP[path].splitlines()
-    for at, one in enumerate(lines):
-        key, colon, _ = one.partition(":")
+VALUES = ("null", "[]", "{}", "[[x]]", "{x: {y: z}}", "text", "7")
+parsed_once = cache(read)  # all but one of the shop's files stay the same
+
+
+class Remembering(ManifestFolder):
+    """A folder of manifests whose files are parsed once for all tests."""
+
+    def source(self, path: str) -> Source:
+        return parsed_once(self.data(path), path)
+
+
+def is_below(key: str, line: str) -> bool:
+    return line != "---" and len(line) - len(line.lstrip(" -")) > len(key) - len(key.lstrip(" -"))
+
+
+def each_field_with(lines: list[str], value: str) -> Iterator[str]:
+    """Yield the text with one field after the other holding a value, without what was below it."""
+    for at, line in enumerate(lines):
+        key, colon, _ = line.partition(":")
         if colon:
-            indented = len(key) - len(key.lstrip(" -"))
-            rest = at + 1
-            while (
-                rest < len(lines)
-                and lines[rest] != "---"
-                and len(lines[rest]) - len(lines[rest].lstrip(" -")) > indented
-            ):
-                rest += 1
-            text = "\n".join([*lines[:at], f"{key}: {value}", *lines[rest:], ""])
-            found, _ = rendered_groups(ManifestFolder(tree({**SHOP, path: text}), "k8s"), nothing_renders)
-            check_wiring(found)
+            rest = dropwhile(partial(is_below, key), lines[at + 1 :])
+            yield "\n".join([*lines[:at], f"{key}: {value}", *rest, ""])
+
+
+@pytest.mark.parametrize("path", [path for path in SHOP if path.startswith("k8s/")])
+def test_whatever_a_field_holds_it_is_read(path: str) -> None:
+    for text in (text for value in VALUES for text in each_field_with(SHOP[path].splitlines(), value)):
+        groups, _ = rendered_groups(Remembering(tree({**SHOP, path: text}), "k8s"), nothing_renders)
+        check_wiring(groups)
 
 
 def test_examples_beside_each_other_do_not_meet() -> None:
