@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from orbit_release.check.finding import CheckRule, Finding, Group
+from orbit_release.check.finding import Finding, Group
 from orbit_release.manifests.rewrite import FoundImage
 
-TAG_WITHOUT_COMMIT = CheckRule(
+TAG_WITHOUT_COMMIT = Group.HISTORY.rule(
     "tag-without-commit",
-    Group.HISTORY,
     "What changed since it was deployed cannot be told, so the service is built again at every plan.",
 )
-TAG_NOT_MERGED = CheckRule(
-    "tag-not-merged",
-    Group.HISTORY,
-    "Nobody has reviewed what runs there, and the next release takes it away without a word.",
+TAG_NOT_MERGED = Group.HISTORY.rule(
+    "tag-not-merged", "Nobody has reviewed what runs there, and the next release takes it away without a word."
 )
 RULES = (TAG_WITHOUT_COMMIT, TAG_NOT_MERGED)
 

@@ -16,6 +16,9 @@ class Group(StrEnum):
     WORKFLOW = "workflow"
     HISTORY = "history"
 
+    def rule(self, name: str, why: str) -> CheckRule:
+        return CheckRule(name, self, why)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckRule:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 
 from orbit_release.check import deployed_tag_rules, workflow_rules
 from orbit_release.check.configuration_file import ConfigurationFile
@@ -16,10 +15,10 @@ from orbit_release.check.tree import Tree, path_bytes
 from orbit_release.check.wiring import wiring_rules
 from orbit_release.check.wiring.rendered_groups import Render, rendered_groups
 from orbit_release.config import FILE_NAME, lines, suggestion
-from orbit_release.errors import InvalidError, NotFoundError, UnavailableError, UsageError
+from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
-from orbit_release.manifests.rewrite import FoundImage, find_images
+from orbit_release.manifests.rewrite import FoundImage
 from orbit_release.service import Service
 
 Findings = Iterable[Finding | Note]
@@ -65,21 +64,12 @@ def _is_chosen(names: set[str], only: Collection[str], ignore: Collection[str]) 
 def _groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Findings]:
     config = source.config
     folder = ManifestFolder(tree, config.manifests)
-    images = _images(folder, config.services)
     yield input_rules.check_inputs(config.services, tree, file, config.manifests, source.git.ignored)
-    yield manifest_rules.check_manifests(folder, file, config.services, config.image)
+    findings, images = manifest_rules.check_manifests(folder, file, config.services, config.image)
+    yield findings
     yield _check_wiring(folder, images, config.services, render)
     yield workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service))
     yield _check_history(source.git, images, config.branch)
-
-
-def _images(folder: ManifestFolder, services: Sequence[Service]) -> list[FoundImage]:
-    repositories = {service.repository for service in services}
-    images: list[FoundImage] = []
-    for path in folder.files:
-        with suppress(InvalidError):  # a finding of the manifests' rules
-            images += find_images(folder.data(path), path, repositories)
-    return images
 
 
 def _check_wiring(

@@ -29,21 +29,17 @@ _OWN_TOKENS = ("github.token", "secrets.GITHUB_TOKEN")
 _LEVELS = ("none", "read", "write")
 _GITHUB_REGISTRY = "ghcr.io"
 
-PERMISSIONS = CheckRule(
+PERMISSIONS = Group.WORKFLOW.rule(
     "workflow-permissions",
-    Group.WORKFLOW,
     "GITHUB_TOKEN may do only what the job's permissions grant: the step fails, after the images were built.",
 )
-HISTORY = CheckRule(
+HISTORY = Group.WORKFLOW.rule(
     "workflow-history",
-    Group.WORKFLOW,
     "What changed since a deployed tag is read from the history, which a shallow checkout leaves out.",
 )
-CACHE = CheckRule(
-    "workflow-cache", Group.WORKFLOW, "Services that share the scope of a build cache overwrite each other's."
-)
-FILTER = CheckRule(
-    "workflow-filter", Group.WORKFLOW, "A push that only changes a file outside of the filter starts no run: it waits."
+CACHE = Group.WORKFLOW.rule("workflow-cache", "Services that share the scope of a build cache overwrite each other's.")
+FILTER = Group.WORKFLOW.rule(
+    "workflow-filter", "A push that only changes a file outside of the filter starts no run: it waits."
 )
 
 RULES = (PERMISSIONS, HISTORY, CACHE, FILTER)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set as AbstractSet
 
 from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import CheckRule, Finding, Group, Note
+from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.inputs.context_files import ContextFiles, Contexts, join, static_folder
 from orbit_release.check.inputs.context_reads import ContextRead, UnknownRead, context_reads
 from orbit_release.check.inputs.missing_inputs import (
@@ -25,15 +25,14 @@ from orbit_release.manifests.names import ENDINGS
 from orbit_release.service import BuildSettings, Service
 from orbit_release.text import listed
 
-MISSING = CheckRule("inputs-missing", Group.INPUTS, "The build fails: the build context has no such file.")
-CONTEXT = CheckRule("inputs-context", Group.INPUTS, "The build fails: its sources are looked for in another folder.")
-NO_CONTEXT = CheckRule("inputs-no-context", Group.INPUTS, "The build fails: git knows no file in its build context.")
-DEAD_GLOB = CheckRule(
-    "inputs-dead-glob", Group.INPUTS, "A glob that selects no file is misspelled or left over: nothing is built for it."
+MISSING = Group.INPUTS.rule("inputs-missing", "The build fails: the build context has no such file.")
+CONTEXT = Group.INPUTS.rule("inputs-context", "The build fails: its sources are looked for in another folder.")
+NO_CONTEXT = Group.INPUTS.rule("inputs-no-context", "The build fails: git knows no file in its build context.")
+DEAD_GLOB = Group.INPUTS.rule(
+    "inputs-dead-glob", "A glob that selects no file is misspelled or left over: nothing is built for it."
 )
-MANIFESTS = CheckRule(
+MANIFESTS = Group.INPUTS.rule(
     "inputs-manifests",
-    Group.INPUTS,
     "A release changes the manifests: were they inputs, each release would ask for the next one, without end.",
 )
 RULES = (MISSING, CONTEXT, NO_CONTEXT, DEAD_GLOB, MANIFESTS)

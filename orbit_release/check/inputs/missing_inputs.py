@@ -21,21 +21,19 @@ from orbit_release.text import listed
 
 _MANY = 6  # globs; more of them say less than the folder that they are in
 
-COPIED = CheckRule(
-    "inputs-copied", Group.INPUTS, "The image is not built anew when a file changes that is in it and not in `paths`."
+COPIED = Group.INPUTS.rule(
+    "inputs-copied", "The image is not built anew when a file changes that is in it and not in `paths`."
 )
-CONTEXT_COPIED = CheckRule(
+CONTEXT_COPIED = Group.INPUTS.rule(
     "inputs-context-copied",
-    Group.INPUTS,
     "The whole context is in the image, which is not built anew when a file of it changes that is not in `paths`.",
 )
-REPLACED = CheckRule(
+REPLACED = Group.INPUTS.rule(
     "inputs-replaced",
-    Group.INPUTS,
     "Go builds a module from the folder that replaces it: what changes there must build the image anew.",
 )
-LINKED = CheckRule(
-    "inputs-linked", Group.INPUTS, "A link changes only with its target's name: what it leads to must be an input, too."
+LINKED = Group.INPUTS.rule(
+    "inputs-linked", "A link changes only with its target's name: what it leads to must be an input, too."
 )
 RULES = (COPIED, CONTEXT_COPIED, REPLACED, LINKED)
 

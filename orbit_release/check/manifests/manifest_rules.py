@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
@@ -23,20 +21,20 @@ from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
 from orbit_release.manifests.splice import is_plain, value_of
 from orbit_release.service import Service
 
-UNDEPLOYED_SERVICE = CheckRule(
-    "undeployed-service", Group.MANIFESTS, "Its image is built, and a release of it changes nothing."
+UNDEPLOYED_SERVICE = Group.MANIFESTS.rule(
+    "undeployed-service", "Its image is built, and a release of it changes nothing."
 )
-PINNED_TAG = CheckRule(
-    "pinned-tag", Group.MANIFESTS, "Automation leaves a tag alone that somebody chose, and nobody sees why."
+PINNED_TAG = Group.MANIFESTS.rule(
+    "pinned-tag", "Automation leaves a tag alone that somebody chose, and nobody sees why."
 )
-DIFFERENT_TAGS = CheckRule("different-tags", Group.MANIFESTS, "Two versions of a service run beside each other.")
-UNEDITABLE_IMAGE = CheckRule(
-    "uneditable-image", Group.MANIFESTS, "A release of the service stops here, or leaves this behind."
+DIFFERENT_TAGS = Group.MANIFESTS.rule("different-tags", "Two versions of a service run beside each other.")
+UNEDITABLE_IMAGE = Group.MANIFESTS.rule(
+    "uneditable-image", "A release of the service stops here, or leaves this behind."
 )
-PLACEHOLDER_TAG = CheckRule(
-    "placeholder-tag", Group.MANIFESTS, "What fills a placeholder in knows no release, and a release leaves it alone."
+PLACEHOLDER_TAG = Group.MANIFESTS.rule(
+    "placeholder-tag", "What fills a placeholder in knows no release, and a release leaves it alone."
 )
-BROKEN_MANIFEST = CheckRule("broken-manifest", Group.MANIFESTS, "What is not YAML is not applied.")
+BROKEN_MANIFEST = Group.MANIFESTS.rule("broken-manifest", "What is not YAML is not applied.")
 RULES = (
     UNDEPLOYED_SERVICE,
     UNKNOWN_IMAGE,
@@ -67,8 +65,8 @@ def check_applied(
 
 def check_manifests(
     folder: ManifestFolder, configuration: ConfigurationFile, services: Sequence[Service], template: str
-) -> list[Finding]:
-    """Return what is wrong with the references to images, in the order of the files.
+) -> tuple[list[Finding], list[FoundImage]]:
+    """Return what is wrong with the references to images, in the order of the files, and the references.
 
     `template` is that of the services' images, with {service}.
     """
@@ -80,35 +78,23 @@ def check_manifests(
             message = f"no manifest in {folder.path} deploys {service.name}"
             fix = f"write `image: {service.repository}:latest` into its workload, or remove the service."
             findings.append(Finding(UNDEPLOYED_SERVICE, *place, message, fix))
-    for name, references in reader.references.items():
-        findings += _different_tags(name, references)
+        own = [image for image in reader.images if image.reference.repository == service.repository]
+        findings += _different_tags(service, own, reader.overrides)
     findings += unknown_images(folder, configuration, template, reader.services)
-    return unique_findings(findings)
-
-
-@dataclass(frozen=True, slots=True)
-class _ReferenceInFile:
-    """A reference to a service's image, and whether somebody holds it."""
-
-    reference: ImageReference
-    path: str
-    line: int
-    is_held: bool
-    is_override: bool
-
-    @property
-    def is_unset(self) -> bool:
-        """Whether it says no version: it is what a kustomization's `images` is there to replace."""
-        return self.reference.digest is None and self.reference.tag in (None, LATEST)
+    return unique_findings(findings), reader.images
 
 
 class _ReferenceReader:
-    """Reads one file after the other, and keeps the references by service and the repositories that are named."""
+    """Reads one file after the other, and keeps the references and the repositories that are named.
+
+    `overrides` are those references that stand in a kustomization's `images`.
+    """
 
     def __init__(self, folder: ManifestFolder, services: Sequence[Service]) -> None:
         self.services = {service.repository: service for service in services}
         self.named: set[Repository] = set()
-        self.references: defaultdict[str, list[_ReferenceInFile]] = defaultdict(list)
+        self.images: list[FoundImage] = []
+        self.overrides: set[FoundImage] = set()
         self._folder = folder
         self._by_name = {repository.name: repository for repository in self.services}
         longest_first = sorted(self._by_name, key=len, reverse=True)
@@ -151,10 +137,12 @@ class _ReferenceReader:
             message = f"the image of {service.name}, {value_of(spot.image)}, holds no plain tag"
             yield Finding(PLACEHOLDER_TAG, path, at, message, "write `latest`, or the tag that is deployed.")
             return
-        tag, is_held = spot.reference.tag, mark_of(text, spot) is not None
-        reference = _ReferenceInFile(spot.reference, path, at, is_held, isinstance(spot, KustomizeImage))
-        self.references[service.name].append(reference)
-        if tag and tag != LATEST and not tag.commit_prefix and not is_held:
+        image = FoundImage(spot.reference, path, at, mark_of(text, spot))
+        self.images.append(image)
+        if isinstance(spot, KustomizeImage):
+            self.overrides.add(image)
+        tag = spot.reference.tag
+        if tag and tag != LATEST and not tag.commit_prefix and image.mark is None:
             message = f"{service.name} is at {tag}, which is neither `latest` nor a `sha-…` tag"
             yield Finding(PINNED_TAG, path, at, message, "say why, with `# held: why` behind it, or write `latest`.")
 
@@ -198,15 +186,18 @@ def _fault(rule: CheckRule, path: str, error: InvalidError) -> Finding:
     return Finding(rule, path, at, why, error.hint)
 
 
-def _different_tags(name: str, references: Sequence[_ReferenceInFile]) -> Iterator[Finding]:
-    is_overridden = any(each.is_override for each in references)
-    free = [
-        each
-        for each in references
-        if not each.is_held and not (is_overridden and not each.is_override and each.is_unset)
-    ]
-    for each in free[1:]:
-        if each.reference.tag != free[0].reference.tag:
+def _different_tags(
+    service: Service, images: Sequence[FoundImage], overrides: Collection[FoundImage]
+) -> Iterator[Finding]:
+    free = [image for image in images if image.mark is None]
+    if any(image in overrides for image in images):  # what says no version is there to be replaced
+        free = [image for image in free if image in overrides or not _is_unset(image.reference)]
+    for image in free[1:]:
+        if image.reference.tag != free[0].reference.tag:
             first = f"{free[0].reference.version} in {free[0].path}:{free[0].line}"
-            message = f"{name} is at {each.reference.version} here and at {first}"
-            yield Finding(DIFFERENT_TAGS, each.path, each.line, message, "give both one tag.")
+            message = f"{service.name} is at {image.reference.version} here and at {first}"
+            yield Finding(DIFFERENT_TAGS, image.path, image.line, message, "give both one tag.")
+
+
+def _is_unset(reference: ImageReference) -> bool:
+    return reference.digest is None and reference.tag in (None, LATEST)

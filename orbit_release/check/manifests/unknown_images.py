@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from yaml.events import ScalarEvent
 
 from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import CheckRule, Finding, Group
+from orbit_release.check.finding import Finding, Group
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.wiring.cluster import pod_template
 from orbit_release.errors import InvalidError
@@ -16,9 +16,7 @@ from orbit_release.manifests.nodes import items, line, scalar
 from orbit_release.manifests.objects import Source
 from orbit_release.manifests.splice import value_of
 
-UNKNOWN_IMAGE = CheckRule(
-    "unknown-image", Group.MANIFESTS, "No release ever changes the tag of an image of no service."
-)
+UNKNOWN_IMAGE = Group.MANIFESTS.rule("unknown-image", "No release ever changes the tag of an image of no service.")
 
 _SLOT = "{service}"
 

@@ -8,25 +8,23 @@ from dataclasses import dataclass
 
 from yaml.events import ScalarEvent
 
-from orbit_release.check.finding import CheckRule, Finding, Group
+from orbit_release.check.finding import Finding, Group
 from orbit_release.check.wiring.cluster import Cluster, PodTemplate, may_be_same
 from orbit_release.manifests.nodes import child, items, keys, scalar, text
 from orbit_release.manifests.objects import Object
 from orbit_release.manifests.splice import Node, value_of
 
-MISSING_SECRET = CheckRule(
-    "missing-secret", Group.WIRING, "A pod waits, without an end, for a Secret that nothing makes."
+MISSING_SECRET = Group.WIRING.rule("missing-secret", "A pod waits, without an end, for a Secret that nothing makes.")
+MISSING_SECRET_KEY = Group.WIRING.rule(
+    "missing-secret-key", "A container does not start without the key that it names."
 )
-MISSING_SECRET_KEY = CheckRule(
-    "missing-secret-key", Group.WIRING, "A container does not start without the key that it names."
+MISSING_CONFIG_MAP = Group.WIRING.rule(
+    "missing-configmap", "A pod waits, without an end, for a ConfigMap that is not there."
 )
-MISSING_CONFIG_MAP = CheckRule(
-    "missing-configmap", Group.WIRING, "A pod waits, without an end, for a ConfigMap that is not there."
+MISSING_CONFIG_MAP_KEY = Group.WIRING.rule(
+    "missing-configmap-key", "A container does not start without the key that it names."
 )
-MISSING_CONFIG_MAP_KEY = CheckRule(
-    "missing-configmap-key", Group.WIRING, "A container does not start without the key that it names."
-)
-MISSING_CLAIM = CheckRule("missing-claim", Group.WIRING, "A pod is not scheduled before its volume's claim is there.")
+MISSING_CLAIM = Group.WIRING.rule("missing-claim", "A pod is not scheduled before its volume's claim is there.")
 
 _RBAC = "rbac.authorization.k8s.io"
 _MAKES = {"create", "*"}

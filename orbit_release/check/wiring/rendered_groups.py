@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orbit_release.check.finding import CheckRule, Finding, Group, Note
+from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.tree import folders_above
 from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
@@ -30,11 +30,11 @@ _MOST_FOLDERS = 3  # in a note
 # The objects of folders, relative to the root, as YAML; of one that cannot be rendered, why.
 Render = Callable[[Sequence[str]], Mapping[str, bytes | OrbitReleaseError]]
 
-MISSING_RESOURCE = CheckRule(
-    "missing-resource", Group.WIRING, "The kustomization cannot be rendered, so that nothing of it is applied any more."
+MISSING_RESOURCE = Group.WIRING.rule(
+    "missing-resource", "The kustomization cannot be rendered, so that nothing of it is applied any more."
 )
-REFUSED_KUSTOMIZATION = CheckRule(
-    "refused-kustomization", Group.WIRING, "What cannot be rendered is not applied, and neither is anything beside it."
+REFUSED_KUSTOMIZATION = Group.WIRING.rule(
+    "refused-kustomization", "What cannot be rendered is not applied, and neither is anything beside it."
 )
 
 

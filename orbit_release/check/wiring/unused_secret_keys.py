@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from yaml.events import ScalarEvent
 
-from orbit_release.check.finding import CheckRule, Finding, Group
+from orbit_release.check.finding import Finding, Group
 from orbit_release.check.wiring.cluster import Cluster, may_be_same
 from orbit_release.check.wiring.pod_references import (
     PodReference,
@@ -21,10 +21,8 @@ from orbit_release.manifests.nodes import items, pairs, scalar, scalars
 from orbit_release.manifests.objects import Object
 from orbit_release.manifests.splice import value_of
 
-UNUSED_SECRET_KEY = CheckRule(
-    "unused-secret-key",
-    Group.WIRING,
-    "A key that is missing in the store keeps the whole Secret back, even one that nobody reads.",
+UNUSED_SECRET_KEY = Group.WIRING.rule(
+    "unused-secret-key", "A key that is missing in the store keeps the whole Secret back, even one that nobody reads."
 )
 
 _RESERVED = re.compile(r"#\s*reserved:", re.IGNORECASE)
