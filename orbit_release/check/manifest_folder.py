@@ -43,11 +43,9 @@ class ManifestFolder:
         return self._sources[path]
 
     def is_file(self, path: str) -> bool:
-        """Whether git knows a regular file of that name."""
         return self._tree.is_file(path)
 
     def kustomization(self, folder: str) -> str | None:
-        """Return the path of a folder's kustomization."""
         names = (posixpath.normpath(posixpath.join(folder, name)) for name in KUSTOMIZATIONS)
         return next(filter(self.is_file, names), None)
 

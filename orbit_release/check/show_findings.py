@@ -14,7 +14,6 @@ from orbit_release.text import counted, printable
 
 
 def show_findings(findings: Sequence[Finding], notes: Sequence[Note], shape: str) -> None:
-    """Print findings, and what was not checked."""
     if shape == "json":
         click.echo(output.to_json(_document(findings, notes)))
         return

@@ -75,8 +75,6 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A step that calls a command of the tool."""
-
     command: str
     words: str
     step: _Item

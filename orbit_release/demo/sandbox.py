@@ -33,7 +33,6 @@ class Sandbox:
             raise ConflictError(f"{folder} is not empty", "name a folder that does not exist yet.")
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Write text files, by their path below the folder."""
         try:
             for path, text in files.items():
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from orbit_release.remote import web_address
 
 
 def source_line(application: Application, ours: Released) -> ChecklistLine:
-    """Tell whether an application syncs what this repository releases."""
     name = application.name
     origins = [origin for origin in application.origins if same_repository(origin.repository, ours.address)]
     fix = f"set its source to {ours.address}, path {ours.folder}, targetRevision {ours.branch}."
@@ -29,7 +28,6 @@ def source_line(application: Application, ours: Released) -> ChecklistLine:
 
 
 def sync_line(application: Application) -> ChecklistLine:
-    """Tell whether a release is synced without anybody's help."""
     name = application.name
     if application.is_skipped:
         fix = f"kubectl -n argocd annotate application {name} {SKIPPED}-"

@@ -9,7 +9,6 @@ _APP = "use the token of a GitHub App that may bypass it (README.md shows how), 
 
 
 def branch_line(branch: str, access: Access) -> ChecklistLine:
-    """Tell how a branch is protected."""
     asked = [BLOCKING.get(rule.kind, rule.kind.replace("_", " ")) for rule in access.rules]
     asked += [f"the checks {listed(access.checks)}"] if access.checks else []
     asked += ["a classic rule"] if access.is_protected else []
@@ -18,7 +17,6 @@ def branch_line(branch: str, access: Access) -> ChecklistLine:
 
 
 def publish_line(branch: str, access: Access) -> ChecklistLine:
-    """Tell whether a token may put commits on a branch."""
     if trouble := _lacks_push(access) or _is_refused(branch, access):
         return failed_line("github", "publish", *trouble)
     if doubt := _may_be_refused(branch, access):

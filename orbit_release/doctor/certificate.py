@@ -26,7 +26,6 @@ def covers(certificate: Certificate, host: str) -> bool:
 
 
 def certificate_line(host: str, certificate: Certificate, now: float) -> ChecklistLine:
-    """Tell whether a certificate that a host shows will do."""
     days = int((certificate.ends - now) // _DAY)
     if not covers(certificate, host):
         what = f"the certificate covers {listed(certificate.names) or 'nothing'}, not {host}"

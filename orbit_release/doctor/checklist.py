@@ -74,7 +74,6 @@ def completed(
 
 
 def listed(names: Iterable[object]) -> str:
-    """Return names in a row, the first few of many."""
     return text.listed(names, _MOST_NAMES)
 
 

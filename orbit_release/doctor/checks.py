@@ -62,7 +62,6 @@ class Surroundings:
     now: float
 
     def checks(self) -> dict[str, Check]:
-        """Return the checks by group."""
         checks = (
             Check("git", ("remote", "push"), self._git),
             Check("github", ("token", "branch", "publish"), self._github),

@@ -23,7 +23,6 @@ class RegistryAnswer:
 
 
 def images_line(answers: Sequence[RegistryAnswer]) -> ChecklistLine:
-    """Tell whether the images exist."""
     missing = [answer.image for answer in answers if not answer.is_there and not answer.error]
     unanswered = [answer for answer in answers if answer.error and not answer.is_denied]
     denied = [answer for answer in answers if answer.is_denied]

@@ -33,7 +33,6 @@ def _on_branch(text: str, branch: str) -> str:
 
 
 def _with_logins(text: str, hosts: AbstractSet[str]) -> str:
-    """Say at the login where else the images live."""
     others = ", ".join(sorted(host or "Docker Hub" for host in hosts - {_REGISTRY}))
     line = rf"\1# {CHOOSE} the images live at {others}: log in there, with credentials of its own\n\g<0>"
     return _LOGIN.sub(line, text) if others else text

@@ -29,7 +29,6 @@ class NewFiles:
     services: tuple[str, ...]
 
     def choices(self, path: str) -> int:
-        """How many comments in a file leave something to choose."""
         return sum(f"# {CHOOSE} " in line for line in self.texts[path].splitlines())
 
 

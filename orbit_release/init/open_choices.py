@@ -13,7 +13,6 @@ _MOST_LINES = 20  # about what is left over; more say less
 
 
 def match_choices(match: ImageMatch) -> Iterator[str]:
-    """Yield what is not sure about an image and its Dockerfile."""
     if match.is_guess:
         yield f"a guess, for their names are alike: {match.image.repository} is named by {_some(match.image.files)}"
     if match.rivals:
@@ -23,7 +22,6 @@ def match_choices(match: ImageMatch) -> Iterator[str]:
 
 
 def context_choices(chosen: ChosenContext) -> Iterator[str]:
-    """Yield what is not sure about a build context."""
     if chosen.missing:
         lacks = f"{chosen.settings.context} lacks {_some(chosen.missing)}"
         yield f"the context, for no folder has all that the Dockerfile copies: {lacks}"
@@ -42,7 +40,6 @@ def deselected_choices(globs: Sequence[str]) -> Iterator[str]:
 
 
 def image_choices(matching: ImageMatching) -> Iterator[str]:
-    """Yield what is not sure about where images are pushed to."""
     if not any(match.image.files for match in matching.matches):
         yield "the repository to push images to, for none that was found in manifests has a Dockerfile's name"
     elif not matching.prefix:
@@ -53,7 +50,6 @@ def image_choices(matching: ImageMatching) -> Iterator[str]:
 
 
 def branch_choices(*, is_guess: bool) -> tuple[str, ...]:
-    """Return what is not sure about the release branch."""
     return ("the branch to release from, for the clone does not tell; the workflow names it, too",) if is_guess else ()
 
 
@@ -79,7 +75,6 @@ def left_over(matching: ImageMatching) -> Iterator[str]:
 
 
 def _known_of(path: str, matching: ImageMatching) -> str:
-    """Return what is known of a Dockerfile that no service came of."""
     namesake = matching.namesakes.get(path)
     if namesake is None:
         return "matches no image of the manifests"

@@ -99,7 +99,7 @@ def _without_manifests(dockerfiles: Sequence[FoundDockerfile], names: CloneNames
     often = {name for name, times in Counter(file.names[0] for file in own).items() if times > 1}
     by_name: dict[str, FoundDockerfile] = {}
     for file in own:
-        by_name[_unused([name for name in file.names if name not in often] or file.names, by_name)] = file
+        by_name[_unused_name([name for name in file.names if name not in often] or file.names, by_name)] = file
     images = {name: DeployedImage(Repository(f"{prefix}/{name}"), ()) for name in by_name}
     return ImageMatching(prefix, tuple(ImageMatch(images[name], file) for name, file in by_name.items()))
 
@@ -113,7 +113,7 @@ def _own_prefix(repository: str) -> str:
         return f"{_REGISTRY}/{'/'.join(map(plain_name, name.split('/')[1:]))}"
 
 
-def _unused(names: Sequence[str], used: Collection[str]) -> str:
+def _unused_name(names: Sequence[str], used: Collection[str]) -> str:
     numbered = (f"{names[0]}-{number}" for number in count(2))
     return next(name for name in chain(names, numbered) if name not in used)
 
@@ -126,7 +126,7 @@ def _services(tree: Tree, matching: ImageMatching, manifests: str, ignored: Igno
         chosen = choose_context(contexts, match.dockerfile.path, ignored)
         image = match.image
         name = image.name if _SERVICE_NAME.fullmatch(image.name) else plain_name(image.name)
-        name = _unused((name, *match.dockerfile.names), services)
+        name = _unused_name((name, *match.dockerfile.names), services)
         own_image = None if image.repository.name == f"{matching.prefix}/{name}" else image.repository.name
         paths, choices = _paths(contexts, chosen.settings, manifests, edited)
         choices = (*open_choices.match_choices(match), *open_choices.context_choices(chosen), *choices)
@@ -156,7 +156,7 @@ def _manifests(matching: ImageMatching) -> tuple[str, tuple[str, ...]]:
     others: list[str] = []
     folder = _common_folder(files)
     if folder == "." and all("/" in path for path in files):
-        top, others = _complete(matching)
+        top, others = _complete_folder(matching)
         folder = _common_folder(path for path in files if path.startswith(f"{top}/")) if top else "."
     # Where the sources are as well, the root says that not all in the folder is a manifest.
     is_mixed = any(match.dockerfile.path.startswith(f"{folder}/") for match in matching.matches)
@@ -167,7 +167,7 @@ def _common_folder(files: Iterable[str]) -> str:
     return posixpath.commonpath([posixpath.dirname(path) for path in files]) or "."
 
 
-def _complete(matching: ImageMatching) -> tuple[str, list[str]]:
+def _complete_folder(matching: ImageMatching) -> tuple[str, list[str]]:
     """Return a folder at the root that has every image (`""`: none has), and the others that have some."""
     images = {(path.partition("/")[0], match.image.name) for match in matching.matches for path in match.image.files}
     counted = Counter(top for top, _ in sorted(images))

@@ -40,7 +40,6 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """Return the page as HTML."""
     from markupsafe import Markup  # noqa: PLC0415
 
     style, script = _file("page.css"), _file("page.js")

@@ -51,7 +51,6 @@ def duration(seconds: float) -> str:
 
 
 def value(number: float | None, unit: Unit) -> str:
-    """Return the value of a figure with its unit."""
     if number is None:
         return "none"
     if unit is Unit.SECONDS:

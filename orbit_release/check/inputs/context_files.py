@@ -29,7 +29,10 @@ def static_folder(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContextFiles:
-    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through."""
+    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through.
+
+    `ignore_file` is "" where there is none.
+    """
 
     folder: str
     ignore_file: str
@@ -113,15 +116,6 @@ def _is_excluded(rules: tuple[IgnoreRule, ...], name: str, depth: int) -> bool:
     return any(is_ignored(rules, path) for path in (name, inner))
 
 
-def context_files(tree: Tree, folder: str, ignore_file: str) -> ContextFiles:
-    """Return the files of the context `folder`; InvalidError if the ignore file (`""`: there is none) is not valid."""
-    start = 0 if folder == "." else len(folder) + 1
-    tracked = Tree({path[start:]: tree.files[path] for path in tree.below(folder)}, tree.read)
-    rules = ignore_rules(tree.read(ignore_file).decode("utf-8", "surrogateescape")) if ignore_file else ()
-    sent = {path: target for path, target in tracked.files.items() if not is_ignored(rules, path)}
-    return ContextFiles(folder, ignore_file, rules, tracked, Tree(sent, tree.read) if rules else tracked)
-
-
 def whole_tree(tree: Tree) -> ContextFiles:
     """Return all files of a repository, as if they were a context without an ignore file."""
     return ContextFiles(".", "", (), tree, tree)
@@ -139,8 +133,15 @@ class Contexts:
         names = (settings.own_ignore_file, settings.context_ignore_file)
         key = settings.context, next(filter(self.tree.is_file, names), "")
         if key not in self._known:
-            self._known[key] = context_files(self.tree, *key)
+            self._known[key] = self._read(*key)
         return self._known[key]
+
+    def _read(self, folder: str, ignore_file: str) -> ContextFiles:
+        start, read = 0 if folder == "." else len(folder) + 1, self.tree.read
+        tracked = Tree({path[start:]: self.tree.files[path] for path in self.tree.below(folder)}, read)
+        rules = ignore_rules(read(ignore_file).decode("utf-8", "surrogateescape")) if ignore_file else ()
+        sent = {path: target for path, target in tracked.files.items() if not is_ignored(rules, path)}
+        return ContextFiles(folder, ignore_file, rules, tracked, Tree(sent, read) if rules else tracked)
 
     def dockerfile(self, settings: BuildSettings) -> str | None:
         """Return a Dockerfile's text, over links too; None if it is not there."""

@@ -70,7 +70,6 @@ class _Variables:
         return expand(text, self._now, self.escape)
 
     def see(self, statement: Statement) -> None:
-        """Take what FROM, ARG and ENV say."""
         if statement.name == "FROM":
             self._begin_stage(_split_flags(statement.rest)[1].split())
         elif statement.name == "ARG":

@@ -52,8 +52,6 @@ class MissingInputs:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A service whose Dockerfile was read."""
-
     service: Service
     tree: Tree
     files: ContextFiles

@@ -34,7 +34,6 @@ def propose_paths(settings: BuildSettings, contexts: Contexts, manifests: str) -
 def _missing_globs(
     settings: BuildSettings, globs: Sequence[str], tree: Tree, files: ContextFiles, reads: tuple[ContextRead, ...]
 ) -> list[str]:
-    """Return the globs for what others leave out."""
     service = Service("proposal", _NOBODY, Globs(tuple(globs) or (_NOTHING,)), settings)
     inspection = Inspection(service, tree, files, reads)
     more = dict.fromkeys(glob for missing in missing_inputs(inspection) for glob in missing.globs)

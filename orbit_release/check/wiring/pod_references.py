@@ -66,8 +66,6 @@ class Provider:
 
 
 class Providers:
-    """What there is to refer to."""
-
     def __init__(self, cluster: Cluster) -> None:
         self._by_name: defaultdict[tuple[str, str], list[Provider]] = defaultdict(list)
         for provider in filter(None, map(provider_of, cluster.objects)):
@@ -97,7 +95,6 @@ def provider_of(obj: Object) -> Provider | None:
 
 
 def external_name(obj: Object) -> str:
-    """Return the name of the Secret that an ExternalSecret makes."""
     return text(obj.root, "spec", "target", "name") or obj.name
 
 

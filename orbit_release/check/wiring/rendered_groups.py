@@ -51,15 +51,12 @@ class RefusedError(InvalidError):
 
 
 class _MissingResourceError(OrbitReleaseError):
-    """A kustomization includes a file or folder of this repository that is not there."""
-
     def __init__(self, kustomization: Kustomization, entry: str) -> None:
         what = f"{kustomization.path} includes {entry}, which does not exist in git or has no kustomization"
         super().__init__(what)
         self.path, self.entry = kustomization.path, entry
 
     def finding(self, folder: ManifestFolder) -> Finding:
-        """Return it as a finding, at the line of the entry."""
         lines = folder.data(self.path).decode("utf-8", "replace").split("\n")
         line = next((number for number, text in enumerate(lines, 1) if self.entry in text), 1)
         return Finding(MISSING_RESOURCE, self.path, line, f"{self.entry} is not there", "add it, or leave it out.")

@@ -31,7 +31,6 @@ _TAKES_ALL = re.compile(r"\brange\b|\btoJson\s+\.|\{\{-?\s*\.\s*[|}]")  # a temp
 
 
 def secret_uses(cluster: Cluster) -> Mapping[str, list[PodReference]]:
-    """Return what refers to Secrets, by their names."""
     uses: defaultdict[str, list[PodReference]] = defaultdict(list)
     for reference in (each for template in cluster.pod_templates for each in pod_references(template)):
         if reference.kind == "Secret":
