@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -245,53 +245,73 @@ def no_remote(world: World) -> None:
     world.repo.git("remote", "remove", "origin")
 
 
-@pytest.mark.parametrize(
-    ("spoil", "changes", "said"),
-    [
-        (unpublishable, {"github/publish": FAILED}, "the rules of main ask for pull requests"),
-        (unprotected_by_a_bypass, {}, "main is protected: pull requests, status checks"),
-        (hidden_rules, {"github/publish": UNCHECKED}, "GitHub does not say"),
-        (classic_checks, {"github/publish": FAILED}, "asks for the checks test"),
-        (classic_checks_for_others, {"github/publish": UNCHECKED}, "only administrators can read"),
-        (read_only, {"github/publish": FAILED}, "and not write to it"),
-        (an_app_that_has_no_role, {"github/publish": UNCHECKED}, "does not tell an App's token"),
-        (scopeless, {"github/publish": FAILED}, "lacks the scope repo"),
-        (scoped, {}, "this token may put commits on main"),
-        (archived, {"github/publish": FAILED}, "archived"),
-        (unlisted, {"doppler/keys": FAILED}, "doppler-store: 1 of 2 keys are missing: KEY_A"),
-        (elsewhere, {"argocd/source": FAILED, "argocd/sync": None}, "no application that this token sees syncs deploy"),
-        (named, {}, "orbit syncs deploy of this repository at main"),
-        (named_and_elsewhere, {"argocd/source": FAILED}, "orbit syncs docs, not deploy"),
-        (
-            named_and_gone,
-            {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
-            '"orbit" not found',
-        ),
-        (twice, {"argocd/source": UNCHECKED, "argocd/sync": None}, "several applications sync deploy: orbit, again"),
-        (by_hand, {"argocd/sync": FAILED}, "auto-sync of orbit is off"),
-        (another_branch, {"argocd/source": FAILED}, "orbit follows v1, not main"),
-        (
-            login_page,
-            {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
-            "login page at login.example.com",
-        ),
-        (no_image, {"registry/images": FAILED}, "not there: "),
-        (no_name, {"dns/localhost": None, "dns/orbit.invalid": FAILED}, "orbit.invalid does not resolve"),
-        (
-            no_branch,
-            {"git/remote": FAILED, "github/token": FAILED, "github/branch": UNCHECKED, "github/publish": UNCHECKED},
-            "origin has no branch main",
-        ),
-        (no_remote, {"git/remote": UNCHECKED, "git/push": None}, "this clone has no remote"),
-    ],
-)
-def test_what_is_wrong_is_told_and_nothing_else(
-    world: World, spoil: Callable[[World], None], changes: dict[str, str | None], said: str
-) -> None:
-    spoil(world)
+# What each of them makes of ALL_WELL (None: the line is not there), and a part of what is told.
+SPOILED: dict[Callable[[World], None], tuple[dict[str, str | None], str]] = {
+    unpublishable: ({"github/publish": FAILED}, "the rules of main ask for pull requests"),
+    unprotected_by_a_bypass: ({}, "main is protected: pull requests, status checks"),
+    hidden_rules: ({"github/publish": UNCHECKED}, "GitHub does not say"),
+    classic_checks: ({"github/publish": FAILED}, "asks for the checks test"),
+    classic_checks_for_others: ({"github/publish": UNCHECKED}, "only administrators can read"),
+    read_only: ({"github/publish": FAILED}, "and not write to it"),
+    an_app_that_has_no_role: ({"github/publish": UNCHECKED}, "does not tell an App's token"),
+    scopeless: ({"github/publish": FAILED}, "lacks the scope repo"),
+    scoped: ({}, "this token may put commits on main"),
+    archived: ({"github/publish": FAILED}, "archived"),
+    unlisted: ({"doppler/keys": FAILED}, "doppler-store: 1 of 2 keys are missing: KEY_A"),
+    elsewhere: ({"argocd/source": FAILED, "argocd/sync": None}, "no application that this token sees syncs deploy"),
+    named: ({}, "orbit syncs deploy of this repository at main"),
+    named_and_elsewhere: ({"argocd/source": FAILED}, "orbit syncs docs, not deploy"),
+    named_and_gone: (
+        {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
+        '"orbit" not found',
+    ),
+    twice: ({"argocd/source": UNCHECKED, "argocd/sync": None}, "several applications sync deploy: orbit, again"),
+    by_hand: ({"argocd/sync": FAILED}, "auto-sync of orbit is off"),
+    another_branch: ({"argocd/source": FAILED}, "orbit follows v1, not main"),
+    login_page: (
+        {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
+        "login page at login.example.com",
+    ),
+    no_image: ({"registry/images": FAILED}, "not there: "),
+    no_name: ({"dns/localhost": None, "dns/orbit.invalid": FAILED}, "orbit.invalid does not resolve"),
+    no_branch: (
+        {"git/remote": FAILED, "github/token": FAILED, "github/branch": UNCHECKED, "github/publish": UNCHECKED},
+        "origin has no branch main",
+    ),
+    no_remote: ({"git/remote": UNCHECKED, "git/push": None}, "this clone has no remote"),
+}
+
+
+# Each row spoils systems that have nothing to do with each other.
+TOGETHER: Sequence[Sequence[Callable[[World], None]]] = [
+    (unpublishable, elsewhere, no_image),
+    (unprotected_by_a_bypass, named, unlisted),
+    (hidden_rules, named_and_elsewhere, no_name),
+    (classic_checks, named_and_gone),
+    (classic_checks_for_others, twice),
+    (read_only, by_hand),
+    (an_app_that_has_no_role, another_branch),
+    (scopeless, login_page),
+    (scoped, no_remote),
+    (archived,),
+    (no_branch,),
+]
+
+
+def test_every_way_to_spoil_the_world_is_tried() -> None:
+    assert {spoil for spoils in TOGETHER for spoil in spoils} == SPOILED.keys()
+
+
+@pytest.mark.parametrize("spoils", TOGETHER)
+def test_what_is_wrong_is_told_and_nothing_else(world: World, spoils: Sequence[Callable[[World], None]]) -> None:
+    expected: dict[str, str | None] = {**ALL_WELL}
+    for spoil in spoils:
+        spoil(world)
+        expected |= SPOILED[spoil][0]
     found = world.lines()
-    assert states(found) == {name: state for name, state in {**ALL_WELL, **changes}.items() if state}
-    assert any(said in line["what"] for line in found.values()), found
+    assert states(found) == {name: state for name, state in expected.items() if state}
+    for said in (SPOILED[spoil][1] for spoil in spoils):
+        assert any(said in line["what"] for line in found.values()), found
     assert all(line["fix"] for line in found.values() if line["state"] != OK)
 
 

@@ -64,7 +64,7 @@ def breaches(settings: BuildSettings, tree: Tree, paths: list[str]) -> list[Find
     return [one for one in found if isinstance(one, Finding) and one.rule in PROPOSALS_MEND]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(data=st.data(), context=st.sampled_from([".", ".", "a", "[id]"]), folder=st.sampled_from(["", "a/", "q/r/"]))
 def test_the_rules_are_content_with_what_is_proposed(data: st.DataObject, context: str, folder: str) -> None:
     build = BuildSettings(context, f"{folder}build.Dockerfile")
@@ -85,7 +85,7 @@ def test_a_link_that_becomes_an_input_leads_to_more() -> None:
     assert (paths, breaches(build, tree, paths)) == (["go.mod", "a/**", "b/**"], [])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 @given(data=st.data(), selected=PATHS.map(quoted), deselected=st.none() | PATHS.map(quoted))
 def test_what_a_finding_asks_for_mends_it(data: st.DataObject, selected: str, deselected: str | None) -> None:
     build = BuildSettings(".", "build.Dockerfile")
