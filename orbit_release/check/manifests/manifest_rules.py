@@ -9,7 +9,7 @@ from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.manifests.unknown_images import UNKNOWN_IMAGE, repository_of, unknown_images
-from orbit_release.check.wiring.cluster import pod_template
+from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.errors import InvalidError
 from orbit_release.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
@@ -148,7 +148,7 @@ class _ReferenceReader:
 
     def _check_others(self, source: Source, known: set[int]) -> Iterator[Finding]:
         """Yield the images of services in kinds of objects that are not read; `known` lines are told of already."""
-        for obj in (each for each in source.objects if pod_template(each) is None):
+        for obj in (each for each in source.objects if pod_maker(each) is None):
             for image in (value for path, value in scalars(obj.root) if path[-1:] == ("image",)):
                 repository = repository_of(value_of(image))
                 if repository in self.services and line(image) not in known:

@@ -9,7 +9,7 @@ from yaml.events import ScalarEvent
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding, Group
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.wiring.cluster import pod_template
+from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
 from orbit_release.manifests.nodes import items, line, scalar
@@ -50,7 +50,7 @@ def repository_of(text: str) -> Repository | None:
 
 def _image_names(source: Source) -> Iterator[ScalarEvent]:
     """Yield what containers run, and what a kustomization gives a tag to."""
-    templates = filter(None, map(pod_template, source.objects))
-    images = [scalar(container, "image") for template in templates for container in template.containers]
+    makers = filter(None, map(pod_maker, source.objects))
+    images = [scalar(container, "image") for maker in makers for container in maker.containers]
     entries = (entry for root in source.roots for entry in items(root, "images"))
     yield from filter(None, (*images, *(scalar(entry, "newName") or scalar(entry, "name") for entry in entries)))

@@ -28,8 +28,8 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PodTemplate:
-    """The pods of an object; `containers` has the initial ones as well."""
+class PodMaker:
+    """An object that makes pods: their `spec`, and `containers` with the initial ones."""
 
     object: Object
     spec: Node = field(repr=False)
@@ -39,12 +39,11 @@ class PodTemplate:
         return str(self.object)
 
 
-def pod_template(obj: Object) -> PodTemplate | None:
-    """Return the pods that an object makes; None where it makes none."""
+def pod_maker(obj: Object) -> PodMaker | None:
     path = POD_TEMPLATES.get(obj.kind)
     if path is None or obj.group not in _POD_GROUPS or (spec := child(obj.root, *path, "spec")) is None:
         return None
-    return PodTemplate(obj, spec, tuple(container for key in _CONTAINERS for container in items(spec, key)))
+    return PodMaker(obj, spec, tuple(container for key in _CONTAINERS for container in items(spec, key)))
 
 
 class Cluster:
@@ -60,8 +59,8 @@ class Cluster:
         return [obj for kind in kinds for obj in self._by_kind.get((group, kind), ())]
 
     @cached_property
-    def pod_templates(self) -> list[PodTemplate]:
-        return [template for obj in self.objects if (template := pod_template(obj))]
+    def pod_makers(self) -> list[PodMaker]:
+        return [maker for obj in self.objects if (maker := pod_maker(obj))]
 
     @cached_property
     def is_whole(self) -> bool:
@@ -89,7 +88,7 @@ class Cluster:
     @cached_property
     def _spoken(self) -> set[str]:
         """The words of command lines, and of scripts that talk to Kubernetes."""
-        containers = (container for template in self.pod_templates for container in template.containers)
+        containers = (container for maker in self.pod_makers for container in maker.containers)
         data = (value for obj in self.of_kind("", "ConfigMap") for _, value in pairs(obj.root, "data"))
         scripts = (value_of(value) for value in data if isinstance(value, ScalarEvent) and "kubectl" in value.value)
         texts = (*(argument for container in containers for argument in _command_line(container)), *scripts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from yaml.events import ScalarEvent
 
 from orbit_release.check.finding import Finding, Group
-from orbit_release.check.wiring.cluster import Cluster, PodTemplate, may_be_same
+from orbit_release.check.wiring.cluster import Cluster, PodMaker, may_be_same
 from orbit_release.manifests.nodes import child, items, keys, scalar, text
 from orbit_release.manifests.objects import Object
 from orbit_release.manifests.splice import Node, value_of
@@ -48,7 +48,7 @@ _PROJECTED = (("secret", "name", "Secret"), ("configMap", "name", "ConfigMap"))
 class PodReference:
     """What a pod needs; without a key all of them."""
 
-    owner: PodTemplate
+    owner: PodMaker
     kind: str
     name: ScalarEvent
     key: ScalarEvent | None
@@ -122,23 +122,23 @@ def _external_keys(root: Node) -> frozenset[str] | None:
     return written_keys(root) or None
 
 
-def pod_references(template: PodTemplate) -> Iterator[PodReference]:
-    for container in template.containers:
+def pod_references(maker: PodMaker) -> Iterator[PodReference]:
+    for container in maker.containers:
         for whole, single, kind in _ENVIRONMENT:
             for entry in items(container, "envFrom"):
-                yield from _named(template, kind, child(entry, whole), "name")
+                yield from _named(maker, kind, child(entry, whole), "name")
             for entry in items(container, "env"):
-                yield from _named(template, kind, child(entry, "valueFrom", single), "name")
-    claims = {text(claim, "metadata", "name") for claim in _claim_templates(template)}
-    for volume in items(template.spec, "volumes"):
+                yield from _named(maker, kind, child(entry, "valueFrom", single), "name")
+    claims = {text(claim, "metadata", "name") for claim in _claim_templates(maker)}
+    for volume in items(maker.spec, "volumes"):
         if text(volume, "name") not in claims:
             places = [(volume, _VOLUMES), *((source, _PROJECTED) for source in items(volume, "projected", "sources"))]
             for node, fields in places:
                 for field, name, kind in fields:
-                    yield from _named(template, kind, child(node, field), name)
+                    yield from _named(maker, kind, child(node, field), name)
 
 
-def _named(owner: PodTemplate, kind: str, node: Node | None, field: str) -> Iterator[PodReference]:
+def _named(owner: PodMaker, kind: str, node: Node | None, field: str) -> Iterator[PodReference]:
     """Yield a reference for each key, or for all of them; `field` holds the name."""
     if (name := scalar(node, field)) is None:
         return
@@ -148,15 +148,15 @@ def _named(owner: PodTemplate, kind: str, node: Node | None, field: str) -> Iter
         yield PodReference(owner, kind, name, key, text(node, "optional") == "true")
 
 
-def _claim_templates(template: PodTemplate) -> list[Node]:
-    return items(template.object.root, "spec", "volumeClaimTemplates")
+def _claim_templates(maker: PodMaker) -> list[Node]:
+    return items(maker.object.root, "spec", "volumeClaimTemplates")
 
 
 def check_references(group: Cluster, everywhere: Cluster, providers: Providers) -> Iterator[Finding]:
     """Yield what the pods of a group refer to and do not find, in this group or in another one."""
-    claims = {name for template in group.pod_templates for name in _own_claims(template)}
+    claims = {name for maker in group.pod_makers for name in _own_claims(maker)}
     is_complete = _declares_secrets(group)
-    for reference in (each for template in group.pod_templates for each in pod_references(template)):
+    for reference in (each for maker in group.pod_makers for each in pod_references(maker)):
         name = value_of(reference.name)
         if reference.is_optional or "$" in name or "{" in name:  # something else puts the name in
             continue
@@ -202,10 +202,10 @@ def _check_key(reference: PodReference, key: ScalarEvent, providers: list[Provid
     yield Finding(_RULES[reference.kind][1], *reference.owner.object.place(key), message, fix)
 
 
-def _own_claims(template: PodTemplate) -> Iterator[str]:
+def _own_claims(maker: PodMaker) -> Iterator[str]:
     """Yield the names that a StatefulSet's own claims get."""
-    root = template.object.root
+    root = maker.object.root
     replicas = text(root, "spec", "replicas") or "1"
-    for claim in _claim_templates(template):
+    for claim in _claim_templates(maker):
         for number in range(min(int(replicas), 100) if replicas.isdecimal() else 1):
-            yield f"{text(claim, 'metadata', 'name')}-{template.object.name}-{number}"
+            yield f"{text(claim, 'metadata', 'name')}-{maker.object.name}-{number}"

@@ -32,7 +32,7 @@ _TAKES_ALL = re.compile(r"\brange\b|\btoJson\s+\.|\{\{-?\s*\.\s*[|}]")  # a temp
 
 def secret_uses(cluster: Cluster) -> Mapping[str, list[PodReference]]:
     uses: defaultdict[str, list[PodReference]] = defaultdict(list)
-    for reference in (each for template in cluster.pod_templates for each in pod_references(template)):
+    for reference in (each for maker in cluster.pod_makers for each in pod_references(maker)):
         if reference.kind == "Secret":
             uses[value_of(reference.name)].append(reference)
     return uses
