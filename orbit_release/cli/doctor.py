@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orbit_release.cli.session import Session
-from orbit_release.doctor.checklist import GROUPS
+from orbit_release.doctor.groups import GROUPS
 
 if TYPE_CHECKING:
     from orbit_release.doctor.checks import Surroundings

@@ -9,7 +9,6 @@ import click
 
 from orbit_release.cli.session import Session
 from orbit_release.errors import UsageError
-from orbit_release.text import counted
 
 if TYPE_CHECKING:
     from orbit_release.init.new_files import NewFiles
@@ -62,6 +61,7 @@ def _show_diff(files: NewFiles) -> None:
 
 def _tell(files: NewFiles) -> None:
     from orbit_release import output
+    from orbit_release.text import counted
 
     output.say(f"{counted(len(files.services), 'service')}: {', '.join(files.services)}")
     for path in files.texts:

@@ -10,7 +10,6 @@ from enum import StrEnum
 from orbit_release import text
 from orbit_release.errors import OrbitReleaseError
 
-GROUPS = ("git", "github", "registry", "builder", "doppler", "dns", "certificate", "argocd", "nfs")
 _MOST_NAMES = 5  # in a line
 
 

@@ -18,8 +18,9 @@ from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
 from orbit_release.config import ArgoCDNames
 from orbit_release.doctor import endpoint
-from orbit_release.doctor.checklist import GROUPS, Check, ChecklistLine, LineState, ok_line
+from orbit_release.doctor.checklist import Check, ChecklistLine, LineState, ok_line
 from orbit_release.doctor.checks import Surroundings
+from orbit_release.doctor.groups import GROUPS
 from orbit_release.doctor.needs import Needs
 from orbit_release.doctor.run_checks import run_checks
 from orbit_release.errors import NotFoundError
