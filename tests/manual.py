@@ -19,6 +19,7 @@ ELLIPSIS = "…"
 _VARYING = {
     "more": (ELLIPSIS, ".*"),
     "digest": ("(?<=sha256:)[0-9a-f]+", "[0-9a-f]+"),
+    "image": ("(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])", "[0-9a-f]{12}"),
     "commit": ("(?<![0-9a-f])[0-9a-f]{7}(?![0-9a-f])", "([0-9a-f]{7})"),
     "moment": (r"\d{4}-\d\d-\d\d \d\d:\d\d", r"\d{4}-\d\d-\d\d \d\d:\d\d"),
     "length": (r"\d+ min", r"\d+ min"),
