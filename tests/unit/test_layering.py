@@ -69,8 +69,8 @@ ONLY_IN = {
     "git": {"git.publish"},
     "github": {"github.client"},
     "docker": {"builders.engine"},
-    "requests": {"argocd.client", "builders.engine", "doppler.client", "github.client", "registry.client"},
-    "urllib3": {"argocd.client", "builders.engine", "registry.client"},
+    "requests": {"http", "builders.engine", "github.client"},
+    "urllib3": {"http", "builders.engine"},
     "yaml": {"config", "manifests", "argocd.saved_logins", "check", "init"},
     "ruamel": {"manifests.proof"},
 }
@@ -89,7 +89,11 @@ MAY = {
     "git.publish": {"pathlib", "tempfile"},
     "git.reach": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
-    "registry.client": {"http", "pathlib", "random", "subprocess", "threading", "time"},
+    "http": {"http", "io", "socket", "time"},
+    "registry.call": {"http"},  # for the names of its statuses
+    "registry.client": {"http", "pathlib", "random", "time"},
+    "registry.login": {"http", "pathlib", "subprocess", "threading"},
+    "registry.retries": {"threading"},
     "flows.attempts": {"random", "time"},  # the pause between two attempts
     "flows.build": {"concurrent", "pathlib", "tempfile"},
     "flows.plan": {"concurrent"},
