@@ -47,7 +47,7 @@ class ArgoCD:
     """One server, with a token."""
 
     def __init__(self, connection: Connection, token: str, *, seconds: float) -> None:
-        """Know how to reach it; `seconds`: how long an answer may take."""
+        """`seconds`: how long an answer may take."""
         if not is_token(token):
             raise AccessError("ARGOCD_AUTH_TOKEN has signs that no token has", TOKEN_HINT)
         if connection.server_certificate and not os.access(connection.server_certificate, os.R_OK):
@@ -59,8 +59,8 @@ class ArgoCD:
         return urlsplit(self._connection.url).netloc
 
     def application(self, name: str, *, project: str = "", namespace: str = "") -> Application:
-        """Return an application; NotFoundError where there is none."""
-        return self._read(self._document(name, project, namespace))
+        """NotFoundError where there is none."""
+        return self._application(self._document(name, project, namespace))
 
     def observe(
         self, name: str, ours: Released, *, project: str = "", namespace: str = "", refresh: bool = False
@@ -71,27 +71,27 @@ class ArgoCD:
         """
         document = self._document(name, project, namespace, **({"refresh": "normal"} if refresh else {}))
         try:
-            return Observation.read(document, position(self._read(document), ours))
+            return Observation.read(document, position(self._application(document), ours))
         except InvalidError as error:
             raise self._odd(f"answers with something odd: {error.message}") from error
 
     def applications(self, *, project: str = "", namespace: str = "") -> list[Application]:
-        """Return the applications that the token may see."""
+        """Return those that the token may see."""
         query = {key: value for key, value in (("projects", project), ("appNamespace", namespace)) if value}
         items = self._get("applications", {**query, "fields": _FIELDS}).get("items") or []
         if not isinstance(items, list):
             raise self._odd("answers with something that is no list of applications")
-        return [one for one in map(Application.read, items) if one]
+        return [application for application in map(Application.read, items) if application]
 
     def _document(self, name: str, project: str, namespace: str, **more: str) -> dict[str, Any]:
         query = {key: value for key, value in (("project", project), ("appNamespace", namespace)) if value}
         return self._get(f"applications/{quote(name, safe='')}", {**query, **more})
 
-    def _read(self, document: dict[str, Any]) -> Application:
-        found = Application.read(document)
-        if found is None:
+    def _application(self, document: dict[str, Any]) -> Application:
+        application = Application.read(document)
+        if application is None:
             raise self._odd("answers with something that is no application")
-        return found
+        return application
 
     def _get(self, what: str, query: dict[str, str]) -> dict[str, Any]:
         answer = self._send(f"{self._connection.url}/api/v1/{what}", query)

@@ -121,6 +121,23 @@ def test_a_connection_that_nobody_accepts_is_left_in_time(ask: Ask) -> None:
     assert LATE[ask] in caught.value.message
 
 
+def test_a_handshake_that_nobody_answers_is_left_in_time() -> None:
+    with answering(lambda _: repeat(b""), pause=0.02) as server, pytest.raises(UnavailableError) as caught:
+        ArgoCD(Connection.parse(server.host, ""), "token", seconds=SECONDS).applications()
+    assert LATE[ask_argocd] in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["nothing", "headers that drip", "one header after the other"])
+def test_a_proxy_that_drips_is_left_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with answering(SLOW[name], pause=0.02) as server:
+        monkeypatch.setenv("https_proxy", f"http://{server.host}")
+        with pytest.raises(UnavailableError, match=LATE[ask_doppler]):
+            Doppler("token", api="https://doppler.example.com", seconds=SECONDS).names()
+    assert all(head.startswith(b"CONNECT doppler.example.com:443") for head in server.heads)
+
+
 def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, answering(lambda _: iter([answer(b"{}")])) as well:
         waiting, serving = full.getsockname(), ("127.0.0.1", well.server_port)
@@ -176,7 +193,7 @@ def test_nobody_else_is_asked_whatever_a_redirect_says(ask: Ask, target: str | N
             answering(lambda _: iter([answer(b"", location, status="302 Found")])) as server,
             suppress(OrbitReleaseError),
         ):
-            ask(server.host, 5)
+            ask(server.host, LONG)
         assert server.heads
     assert not [head for head in other.heads if b"uthorization" in head]
 

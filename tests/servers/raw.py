@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import ThreadingHTTPServer
+from itertools import takewhile
 from socketserver import StreamRequestHandler
 from threading import Event
 
@@ -34,7 +35,7 @@ class _Handler(StreamRequestHandler):
 
     def handle(self) -> None:
         with suppress(OSError):  # whoever has enough hangs up
-            head = b"".join(iter(self.rfile.readline, b"\r\n"))
+            head = b"".join(takewhile(lambda line: line not in (b"\r\n", b""), self.rfile))
             self.server.heads.append(head)
             for part in self.server.script(head):
                 self.wfile.write(part)
