@@ -37,6 +37,7 @@ Response = requests.Response
 FAULTS = (OSError, ValueError)
 _CHUNK_BYTES = _LINE_BYTES = 64 * 1024
 _LONGEST_QUOTE = 200  # characters
+_MOMENT = 0.001  # seconds
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # When the answer that is waited for must be here, in the seconds of `monotonic`.
@@ -114,7 +115,7 @@ def quoted(said: str, secrets: Iterable[str] = ()) -> str:
 def reason_of(error: BaseException) -> str:
     """Name the innermost cause; the outer ones quote addresses, which may be signed."""
     root = _root(error)
-    if is_timeout(error):
+    if is_timeout(root):
         return "timed out"
     if isinstance(root, OSError):
         return root.strerror or type(root).__name__
@@ -204,11 +205,15 @@ class _Adapter(HTTPAdapter):
 
 
 def _left() -> float:
-    """Return the seconds until the answer must be here; TimeoutError where there are none."""
-    left = _ENDS.get() - monotonic()
-    if left <= 0:
+    """Return the seconds until the answer must be here; a moment, where there are none."""
+    return max(_ENDS.get() - monotonic(), _MOMENT)
+
+
+def _limit(sock: socket.socket) -> None:
+    """Let the next step take what is left, and no step begin once that is nothing."""
+    if monotonic() >= _ENDS.get():
         raise TimeoutError("timed out")
-    return left
+    sock.settimeout(_left())
 
 
 class _Arriving(io.RawIOBase):
@@ -221,7 +226,7 @@ class _Arriving(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(_left())
+        _limit(self._socket)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -268,17 +273,17 @@ class _Connection(HTTPConnection):
                 continue
             for option in self.socket_options or ():
                 connection.setsockopt(*option)
-            connection.settimeout(_left())
+            connection.settimeout(_left())  # for a handshake, or what is sent
             return connection
         raise fault
 
     def _tunnel(self) -> None:
         super()._tunnel()
-        self.sock.settimeout(_left())  # for the handshake that follows
+        _limit(self.sock)  # the handshake, which follows
 
     def send(self, data: Any) -> None:
         if self.sock:
-            self.sock.settimeout(_left())
+            _limit(self.sock)
         super().send(data)
 
 

@@ -61,7 +61,6 @@ def body(notes: Notes) -> str:
 
 
 def find_pull(remote: Repository, branch: str, base: str) -> RemotePullRequest | None:
-    """Return the open pull request from a branch of this repository."""
     pulls = remote.get_pulls(state="open", head=f"{remote.full_name.partition('/')[0]}:{branch}", base=base)
     # GitHub lists every pull request where it does not understand whose are asked for.
     return next((pull for pull in pulls if (pull.head.ref, pull.base.ref) == (branch, base)), None)
@@ -69,10 +68,9 @@ def find_pull(remote: Repository, branch: str, base: str) -> RemotePullRequest |
 
 def open_releases(remote: Repository, base: str) -> list[PullRequest]:
     pulls = remote.get_pulls(state="open", base=base)
-    ours = (pull for pull in pulls if pull.head.ref.startswith(f"{_PREFIX}/"))
-    return [
-        PullRequest.of(pull) for pull in ours if pull.head.repo and pull.head.repo.full_name == pull.base.repo.full_name
-    ]
+    named = (pull for pull in pulls if pull.head.ref.startswith(f"{_PREFIX}/"))
+    ours = (pull for pull in named if pull.head.repo and pull.head.repo.full_name == pull.base.repo.full_name)
+    return [PullRequest.of(pull) for pull in ours]
 
 
 def point_branch(remote: Repository, branch: str, commit: str) -> None:

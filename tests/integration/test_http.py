@@ -214,6 +214,15 @@ def test_loopback_is_reached_without_proxy_and_no_password_is_looked_up(
     assert not [head for head in server.heads if b"Basic" in head]
 
 
+def test_cookies_are_not_kept() -> None:
+    reply = answer(b"{}", "Set-Cookie: a=b")
+    with answering(lambda _: iter([reply])) as server, Session(MIB) as session:
+        for _ in range(2):
+            session.request("GET", f"http://{server.host}/", timeout=LONG)
+    assert len(server.heads) == 2
+    assert not [head for head in server.heads if b"Cookie" in head]
+
+
 @pytest.mark.parametrize(
     ("url", "loopback", "secure"),
     [
