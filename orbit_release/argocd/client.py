@@ -9,6 +9,7 @@ import os
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from orbit_release import http
 from orbit_release.argocd.application import Application, Released, position
 from orbit_release.argocd.connection import Connection
 from orbit_release.argocd.observation import Observation
@@ -20,17 +21,6 @@ from orbit_release.errors import (
     UnavailableError,
     UnusableError,
     UsageError,
-)
-from orbit_release.http import (
-    FAULTS,
-    Response,
-    Session,
-    TooLargeError,
-    is_timeout,
-    is_token,
-    parse_json,
-    quoted,
-    reason_of,
 )
 from orbit_release.text import SHORTEST_SECRET
 
@@ -48,7 +38,7 @@ class ArgoCD:
 
     def __init__(self, connection: Connection, token: str, *, seconds: float) -> None:
         """`seconds`: how long an answer may take."""
-        if not is_token(token):
+        if not http.is_token(token):
             raise AccessError("ARGOCD_AUTH_TOKEN has signs that no token has", TOKEN_HINT)
         if connection.server_certificate and not os.access(connection.server_certificate, os.R_OK):
             raise UsageError(f"{connection.server_certificate} cannot be read", "name the file of its certificate.")
@@ -97,23 +87,23 @@ class ArgoCD:
         answer = self._send(f"{self._connection.url}/api/v1/{what}", query)
         if answer.is_redirect:
             raise self._redirected(answer)
-        body = parse_json(answer.content)
+        body = http.parse_json(answer.content)
         if not answer.ok:
             raise self._refusal(answer.status_code, body, query)
         if not isinstance(body, dict):
             raise self._odd("answers with something that is not JSON")
         return body
 
-    def _send(self, url: str, query: dict[str, str]) -> Response:
+    def _send(self, url: str, query: dict[str, str]) -> http.Response:
         connection = self._connection
         headers = {**dict(connection.headers), "User-Agent": "orbit-release", "Authorization": f"Bearer {self._token}"}
         verify = connection.server_certificate or connection.verify
         try:
-            with Session(_MOST_BYTES) as session:
+            with http.Session(_MOST_BYTES) as session:
                 return session.request("GET", url, params=query, headers=headers, verify=verify, timeout=self._seconds)
-        except TooLargeError as error:
+        except http.TooLargeError as error:
             raise self._odd(f"answers with {error}") from error
-        except FAULTS as error:
+        except http.FAULTS as error:
             raise self._unreached(error) from error
 
     def _unreached(self, error: Exception) -> UnavailableError:
@@ -123,11 +113,11 @@ class ArgoCD:
             return UnusableError(f"{self.host}: its certificate is not trusted", hint)
         if any(word in text for word in _NO_TLS):
             return UnusableError(f"{self.host} does not speak TLS", 'is it ARGOCD_OPTS="--plaintext"?')
-        if is_timeout(error):
+        if http.is_timeout(error):
             return UnavailableError(f"{self.host} does not answer within {self._seconds:.0f} s", _RETRY_HINT)
-        return UnavailableError(f"{self.host} cannot be reached: {reason_of(error)}", _RETRY_HINT)
+        return UnavailableError(f"{self.host} cannot be reached: {http.reason_of(error)}", _RETRY_HINT)
 
-    def _redirected(self, answer: Response) -> OrbitReleaseError:
+    def _redirected(self, answer: http.Response) -> OrbitReleaseError:
         target = urlsplit(urljoin(answer.url, answer.headers["Location"]))
         if target.hostname == urlsplit(answer.url).hostname and target.scheme == "https":
             return UnusableError(f"{self.host} wants https", "leave out --plaintext.")
@@ -137,7 +127,7 @@ class ArgoCD:
         said = body.get("message") if isinstance(body, dict) else None
         # A proxy may quote what it got.
         secrets = (self._token, *(value for _, value in self._connection.headers if len(value) >= SHORTEST_SECRET))
-        what = quoted(str(said or f"HTTP {status}"), secrets)
+        what = http.quoted(str(said or f"HTTP {status}"), secrets)
         if status == 401:  # noqa: PLR2004
             return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
         if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)

@@ -7,18 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from orbit_release import http
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError, UsageError
-from orbit_release.http import (
-    FAULTS,
-    Response,
-    Session,
-    TooLargeError,
-    is_secure,
-    is_timeout,
-    is_token,
-    parse_json,
-    quoted,
-)
 
 API = "https://api.doppler.com"
 TOKEN_HINT = "make a service token: `doppler configs tokens create orbit-release --plain`, or dashboard, Access."  # noqa: S105  (says how to get one)
@@ -32,13 +22,13 @@ class Doppler:
     def __init__(self, token: str, *, api: str = API, project: str = "", config: str = "", seconds: float) -> None:
         """`seconds`: how long an answer may take."""
         try:
-            is_https = is_secure(api)
+            is_https = http.is_secure(api)
         except ValueError as error:
             hint = "set DOPPLER_API_HOST to https://HOST, or leave it out."
             raise UsageError(f"{api} is no address", hint) from error
         if not is_https:
             raise UsageError(f"{api} is not https", "set DOPPLER_API_HOST to the https address of Doppler's API.")
-        if not is_token(token):
+        if not http.is_token(token):
             raise AccessError("DOPPLER_TOKEN is no token", TOKEN_HINT)
         self._url = f"{api.rstrip('/')}/v3/configs/config/secrets/names"
         self._token, self._seconds = token, seconds
@@ -47,7 +37,7 @@ class Doppler:
     def names(self) -> frozenset[str]:
         """Return the names of all secrets in the config."""
         answer = self._get({**self._config, "include_dynamic_secrets": "false"})  # asking for those issues leases
-        document = parse_json(answer.content)
+        document = http.parse_json(answer.content)
         if not answer.ok:
             raise self._refusal(answer.status_code, document)
         match document:
@@ -55,21 +45,21 @@ class Doppler:
                 return frozenset(names)
         raise UnavailableError("Doppler answers with something that is no list of names", _RETRY_HINT)
 
-    def _get(self, query: dict[str, str]) -> Response:
+    def _get(self, query: dict[str, str]) -> http.Response:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            with Session(_MOST_BYTES) as session:
+            with http.Session(_MOST_BYTES) as session:
                 return session.request("GET", self._url, params=query, headers=headers, timeout=self._seconds)
-        except TooLargeError as error:
+        except http.TooLargeError as error:
             raise UnavailableError(f"Doppler answers with {error}", _RETRY_HINT) from error
-        except FAULTS as error:  # its text may quote what was sent
-            what = "does not answer" if is_timeout(error) else "cannot be reached"
+        except http.FAULTS as error:  # its text may quote what was sent
+            what = "does not answer" if http.is_timeout(error) else "cannot be reached"
             raise UnavailableError(f"Doppler {what}: {type(error).__name__}", _RETRY_HINT) from error
 
     def _refusal(self, status: int, document: Any) -> OrbitReleaseError:
         match document:
             case {"messages": [*messages]}:
-                said = quoted(" ".join(map(str, messages)), [self._token])
+                said = http.quoted(" ".join(map(str, messages)), [self._token])
             case _:
                 said = f"HTTP {status}"
         if status in (401, 403):
