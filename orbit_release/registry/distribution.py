@@ -95,7 +95,6 @@ def _is_image(entry: object) -> bool:
 
 
 def config_of(manifest: bytes) -> Digest | None:
-    """Return the digest of an OCI manifest's configuration."""
     match parse_json(manifest):
         case {"config": {"digest": digest}}:
             return parse_digest(digest)
