@@ -95,7 +95,7 @@ class Surroundings:
         if repository is None:
             yield unchecked("github", "token", "GITHUB_TOKEN is not set", github_api.TOKEN_HINT)
             return
-        access = repository.access(self.tip.branch)
+        access = repository.push_rights(self.tip.branch)
         yield ok("github", "token", f"GITHUB_TOKEN opens {repository.repository}")
         yield branch_line(self.tip.branch, access)
         yield publish_line(self.tip.branch, access)

@@ -20,7 +20,7 @@ from orbit_release.releases.timeline import Deployed
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.github.client import PullRequest
+    from orbit_release.github.pull_request import PullRequest
     from orbit_release.registry.client import Registry
 
 

@@ -75,7 +75,7 @@ class Stage:
         return {**found, "status": self._status()}
 
     def _status(self) -> dict[str, Any]:
-        worst = next((one for one in ("Degraded", "Progressing", "Suspended") if one in self._healths()), "Healthy")
+        worst = next((bad for bad in ("Degraded", "Progressing", "Suspended") if bad in self._healths()), "Healthy")
         status: dict[str, Any] = {
             "sync": {"status": self.sync, **self._named(self.revision)},
             "health": {"status": self.bare or worst, "lastTransitionTime": at(self.since)},
@@ -125,7 +125,7 @@ class Stage:
             "syncResult": {
                 **self._named(self.operated),
                 "source": {"repoURL": "https://github.com/octo/orbit"},
-                "resources": [dict(one) for one in self.results],
+                "resources": [dict(result) for result in self.results],
             },
             **ended,
         }
@@ -173,8 +173,8 @@ class LivingServer(ArgoCDServer):
                 self._break(step)
             assert isinstance(step, Stage)
             self.applications[self.name] = step.document(self.name)
-        for one in self.applications.values():
-            one["metadata"]["namespace"] = self.namespace
+        for served in self.applications.values():
+            served["metadata"]["namespace"] = self.namespace
         answer = super().reply(target, headers)
         self.violations += faults(url.path, answer) if url.path.startswith(API) else []
         return answer
@@ -210,7 +210,7 @@ def _operation(path: str) -> dict[str, Any]:
 
 def undescribed(path: str, query: Mapping[str, Any]) -> list[str]:
     """Return the parameters that Argo CD does not know; `fields`, of the list, is read before the gateway."""
-    known = {one["name"] for one in _operation(path)["parameters"]} | ({"fields"} if path == API else set())
+    known = {parameter["name"] for parameter in _operation(path)["parameters"]} | ({"fields"} if path == API else set())
     return [f"{path} has no parameter {name}" for name in query if name not in known]
 
 

@@ -15,12 +15,12 @@ from orbit_release.doctor.certificate import Certificate, certificate_line
 from orbit_release.doctor.checklist import Line, State, directory_lines, keys_line
 from orbit_release.doctor.image_pulls import Found, images_line, pull_line
 from orbit_release.errors import UsageError
-from orbit_release.github.push_rights import Access, Rule
+from orbit_release.github.push_rights import BranchRule, PushRights
 from orbit_release.image import ImageReference
 
 OK, FAILED, UNCHECKED = State.OK, State.FAILED, State.UNCHECKED
 DAY = 24 * 60 * 60
-ACCESS = Access(
+ACCESS = PushRights(
     can_push=True, is_archived=False, is_private=False, scopes=None, is_protected=False, checks=(), rules=()
 )
 OURS = Released("https://github.com/octo/orbit", "deploy", "main")
@@ -30,8 +30,8 @@ APPLICATION: dict[str, Any] = {
 }
 
 
-def rules(*kinds: str, bypass: str | None = "never") -> tuple[Rule, ...]:
-    return tuple(Rule(kind, bypass) for kind in kinds)
+def rules(*kinds: str, bypass: str | None = "never") -> tuple[BranchRule, ...]:
+    return tuple(BranchRule(kind, bypass) for kind in kinds)
 
 
 @pytest.mark.parametrize(
