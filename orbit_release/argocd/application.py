@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class ApplicationSource:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The part of an Application that says what it syncs, and when."""
+    """What an application syncs, and when."""
 
     name: str
     sources: tuple[ApplicationSource, ...]
@@ -54,36 +54,33 @@ def _source(source: dict[str, Any]) -> ApplicationSource:
     return ApplicationSource(repository, path, revision)
 
 
-def same_repository(one: str, other: str) -> bool:
+def same_repository(address: str, ours: str) -> bool:
     """Whether two addresses name one repository: https, ssh:// or scp, with .git or without."""
-    addresses = [web_address(address).lower().replace("//ssh.github.com/", "//github.com/") for address in (one, other)]
-    return bool(addresses[0]) and addresses[0] == addresses[1]
+    names = [web_address(text).lower().replace("//ssh.github.com/", "//github.com/") for text in (address, ours)]
+    return bool(names[0]) and names[0] == names[1]
 
 
-def is_inside(path: str, folder: str) -> bool:
+def _is_inside(path: str, folder: str) -> bool:
     path, folder = ("/".join(part for part in text.split("/") if part not in ("", ".")) for text in (path, folder))
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def only_application(applications: Sequence[Application], ours: ApplicationSource) -> Application | tuple[str, ...]:
-    """Return the only application that syncs ours, at whatever revision, else the names of those that do."""
-    syncing = [
-        application
-        for application in applications
-        if any(
-            same_repository(source.repository, ours.repository) and is_inside(source.path, ours.path)
-            for source in application.sources
-        )
+def fit(source: ApplicationSource, ours: ApplicationSource) -> tuple[bool, bool]:
+    """Tell whether a source lies in the repository of ours, and whether in its folder; the revision does not count."""
+    is_same = same_repository(source.repository, ours.repository)
+    return is_same, is_same and _is_inside(source.path, ours.path)
+
+
+def only_application(applications: Iterable[Application], ours: ApplicationSource) -> Application | tuple[str, ...]:
+    """Return the only application that syncs ours, else the names of those that do."""
+    fitting = [
+        application for application in applications if any(all(fit(source, ours)) for source in application.sources)
     ]
-    return syncing[0] if len(syncing) == 1 else tuple(application.name for application in syncing)
+    return fitting[0] if len(fitting) == 1 else tuple(application.name for application in fitting)
 
 
 def position(application: Application, ours: ApplicationSource) -> int | None:
     """Return which of an application's sources is ours; None for an application of one source."""
     if len(application.sources) < 2:  # noqa: PLR2004  (its revision is the application's own)
         return None
-    places = [
-        place for place, source in enumerate(application.sources) if same_repository(source.repository, ours.repository)
-    ]
-    inside = [place for place in places if is_inside(application.sources[place].path, ours.path)]
-    return next(iter(inside or places), 0)
+    return max(range(len(application.sources)), key=lambda place: fit(application.sources[place], ours))

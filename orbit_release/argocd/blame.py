@@ -13,14 +13,14 @@ _RUN_TO_AN_END = ("CronJob", "Job")  # what is Degraded in them may be an older 
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """The released services whose workloads turned Degraded; where there are none to go back, `instead` says why."""
+    """The released services whose workloads turned Degraded; where none may go back, `instead` says why."""
 
     services: tuple[str, ...] = ()
     instead: str = ""
 
 
 def blame(failed: Failed, look: Look, released: Collection[str]) -> Blame:
-    """Tell which of the services that were released may go back without anybody's word: in doubt, none."""
+    """Tell which of the released services may go back without asking anybody: in doubt, none."""
     workloads = [resource for resource in failed.turned if _runs_released(resource, look, released)]
     owners = (name for workload in workloads for name in look.owners_of(workload))
     names = tuple(dict.fromkeys(name for name in owners if name in released))
@@ -35,7 +35,7 @@ def blame(failed: Failed, look: Look, released: Collection[str]) -> Blame:
 
 
 def _runs_released(resource: Resource, look: Look, released: Collection[str]) -> bool:
-    """Whether a resource is a workload of what was released, and one that is to run on and on."""
+    """Whether a resource is a workload of what was released that never ends by itself."""
     return resource.kind not in _RUN_TO_AN_END and any(name in released for name in look.owners_of(resource))
 
 
@@ -60,7 +60,7 @@ def rollback_command(verdict: Verdict, look: Look) -> str:
 
 
 def _to_blame(cause: Resource | None, look: Look) -> list[str]:
-    """Return the services released since the wanted revision that a failure may come from."""
+    """Return the services released since the awaited revision that a failure may come from."""
     if look.observation.is_deleted:
         return []
     if look.owners_of(cause):

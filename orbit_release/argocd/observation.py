@@ -65,9 +65,9 @@ class Operation:
 class Observation:
     """An application as its API tells; `revision` is what it was compared with, and "" where that is not known.
 
-    `resources` are without hooks, which are no part of its health, and `operation` is none that only tried: neither
-    changes what runs. `images` are what the pods run. `history` are the revisions that were synced. `is_requested`:
-    an operation is about to begin. `health_since` is when the health became what it is.
+    `resources` has no hooks, which are no part of its health. `operation` is never a dry run: neither changes what
+    runs. `is_requested`: an operation is about to begin. `images` are what the pods run, `history` the revisions that
+    were synced. `health_since` is when the health became what it is.
     """
 
     revision: str = ""
@@ -87,7 +87,7 @@ class Observation:
 
     @classmethod
     def read(cls, document: dict[str, Any], source: int | None = None) -> Observation:
-        """Read what Argo CD answers, InvalidError if a field has a wrong type; `source` is the one of several."""
+        """Read what Argo CD answers; InvalidError if a field has a wrong type. `source` is which of several is ours."""
         metadata, status = _mapping(document, "metadata"), _mapping(document, "status")
         sync, health = _mapping(status, "sync"), _mapping(status, "health")
         images = map(ImageReference.read, _list(_mapping(status, "summary"), "images", str))
@@ -152,7 +152,7 @@ def _errors(status: dict[str, Any]) -> Iterator[str]:
 
 
 def _revision(sync: dict[str, Any], source: int | None) -> str:
-    """Return the revision, of an application with a list of sources that of one of them."""
+    """Return the revision; of an application with several sources that of one of them."""
     revisions, place = _list(sync, "revisions", str), source or 0
     if revisions:
         return revisions[place] if place < len(revisions) else ""
@@ -160,7 +160,7 @@ def _revision(sync: dict[str, Any], source: int | None) -> str:
 
 
 def _value(mapping: dict[str, Any], key: str, kind: type[T], noun: str) -> T:
-    """Return a value, where there is none the empty one of its type."""
+    """Return a value; the empty one of its type where there is none."""
     value = mapping.get(key)
     if value is None:
         return kind()

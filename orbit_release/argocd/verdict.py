@@ -21,9 +21,9 @@ FOLLOWING = ("Service", "Ingress", "HTTPRoute", "HorizontalPodAutoscaler", "PodD
 
 
 class Relation(StrEnum):
-    """How a revision that Argo CD names stands to the wanted one."""
+    """How a revision that Argo CD names stands to the awaited one."""
 
-    OURS = "ours"  # the wanted revision or a descendant of it
+    OURS = "ours"  # the awaited revision or a descendant of it
     OLDER = "older"
     UNRELATED = "unrelated"
     NONE = "none"  # Argo CD names none
@@ -33,10 +33,9 @@ class Relation(StrEnum):
 class Look:
     """An observation, and what git says of it.
 
-    `images` are the references that must run, by the manifests at the revision; `replaced_by` is the later release
-    that has put something else in the place of ours. `released` are the services that ours has changed, or a later
-    one, and `owners` those that workloads run images of. `older` is the revision that was applied before,
-    as far as that was seen.
+    `compared` and `operated` are about the revisions of the last comparison and the last operation. `images` must run,
+    by the manifests at the revision. `replaced_by` is the later release that put something else in the place of ours.
+    `released` are the services that ours or a later one changed. `older` was applied before, as far as that was seen.
     """
 
     observation: Observation
@@ -49,11 +48,9 @@ class Look:
     older: str = ""
 
     def owners_of(self, resource: Resource | None) -> tuple[str, ...]:
-        """Return the services that a resource runs images of."""
         return owners_of(resource, self.owners) if resource else ()
 
     def released_of(self, resource: Resource | None) -> list[str]:
-        """Return those of them that were released."""
         return [name for name in self.owners_of(resource) if name in self.released]
 
 
@@ -62,9 +59,9 @@ Key: TypeAlias = tuple[str, ...]  # of a resource; () stands for the application
 
 @dataclass(frozen=True, slots=True)
 class PastLooks:
-    """What of the looks before matters to the next.
+    """What the next look must know.
 
-    `degraded` was so before our revision `is_applied` (None: nobody has looked yet), `turned` became so since;
+    `degraded` was so before our revision `is_applied` (None: nobody has looked yet), `turned` became so since.
     `erred_at` is the reconciliation that first met an error, and `erred` counts the looks since then.
     """
 
@@ -89,7 +86,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It will not, unless somebody mends it: the resource that is the cause, where it is known, and its message.
+    """It will not, unless somebody mends it; `resource` is the cause, where it is known.
 
     `turned` are the resources that turned Degraded since ours was applied.
     """
@@ -110,7 +107,6 @@ Verdict: TypeAlias = Ready | Waiting | Failed | Superseded
 
 
 def verdict_on(look: Look, past: PastLooks) -> tuple[Verdict, PastLooks]:
-    """Return the verdict on a look, and what the next one must know."""
     now = _past_with(look, past)
     if look.replaced_by:
         return Superseded(look.replaced_by), now
@@ -163,8 +159,8 @@ def _is_applied(look: Look, past: PastLooks) -> bool:
 def _degraded_before(look: Look, past: PastLooks, degraded: frozenset[Key], *, is_applied: bool) -> frozenset[Key]:
     """Return what was Degraded before ours was applied, and was not seen well since.
 
-    Of the first look that is what was so before our operation began, as far as the times tell. An application that
-    was, without a word on what, stands for what it names first.
+    At the first look the times tell what was so before our operation began. An application that was Degraded without
+    naming a resource stands for what it names first.
     """
     observation, operation = look.observation, look.observation.operation
     if past.degraded is None and is_applied:
@@ -199,7 +195,7 @@ def _failure(look: Look, past: PastLooks, now: PastLooks) -> Failed | None:
 
 
 def _likeliest(look: Look, turned: Sequence[Resource]) -> Resource | None:
-    """Return the likeliest cause: what was released."""
+    """Return the likeliest cause: what was released comes first."""
     return min(turned, key=lambda resource: (not look.released_of(resource), resource.key), default=None)
 
 
@@ -210,16 +206,12 @@ def _broken(look: Look, operation: Operation, turned: tuple[Resource, ...]) -> F
 
 
 def _revision_reason(look: Look) -> str:
-    revision = look.observation.revision[:_DIGITS]
-    match look.compared:
-        case Relation.OURS:
-            return ""
-        case Relation.OLDER:
-            return f"Argo CD to see the revision: it is at {revision}"
-        case Relation.UNRELATED:
-            return f"Argo CD to see the revision: it is at {revision}, which does not lead there"
-        case Relation.NONE:
-            return "Argo CD to name a revision"
+    if look.compared is Relation.OURS:
+        return ""
+    if look.compared is Relation.NONE:
+        return "Argo CD to name a revision"
+    astray = ", which does not lead there" if look.compared is Relation.UNRELATED else ""
+    return f"Argo CD to see the revision: it is at {look.observation.revision[:_DIGITS]}{astray}"
 
 
 def _operation_reason(look: Look) -> str:
@@ -256,7 +248,6 @@ def _health_reason(observation: Observation) -> str:
 
 
 def missing_images(look: Look) -> list[ImageReference]:
-    """Return the references that must run and do not."""
     return not_among(look.images, look.observation.images)
 
 

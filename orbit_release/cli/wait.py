@@ -73,7 +73,6 @@ _OPTIONS = (
 
 
 def wait_options(command: F) -> F:
-    """Add the options that say whether a release is waited for."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -84,7 +83,10 @@ Wait = Callable[[Sequence["Service"], "Published | None", dict[str, Any]], None]
 
 
 def awaited(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Wait | None:
-    """Return what waits for a release, which knows before it is published whether Argo CD can be asked."""
+    """Return what waits for a release, None where nobody asked for that.
+
+    It knows before anything is published whether Argo CD can be asked.
+    """
     seconds = parse_length(ways.timeout)
     if not ways.wait or ways.dry_run:
         return None
@@ -138,7 +140,7 @@ def _tell(
 
 
 def _wait(find: Callable[[], AwaitedRelease], application: ObservedApplication, seconds: int) -> WaitResult:
-    """Wait, with what is waited for on stderr; the summary of a step tells why nobody can say how it would end."""
+    """Wait, and show what for on stderr; an error goes into the summary of a step, too."""
     from orbit_release.flows.wait import Clock, wait
     from orbit_release.output.wait import summarize_unknown, waiting
 

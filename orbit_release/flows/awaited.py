@@ -22,10 +22,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class DeployedImages:
-    """What the manifests of a commit say of the services, by name: their references, and those that must run.
-
-    `owners` are the services that workloads run images of.
-    """
+    """What the manifests of a commit say of all services: by name their references, and those that must run."""
 
     references: Mapping[str, frozenset[ImageReference]]
     running: Mapping[str, tuple[ImageReference, ...]]
@@ -44,7 +41,7 @@ class DeployedImages:
 
 @dataclass
 class AwaitedRelease:
-    """A revision (the full name of a commit), and the services whose images are looked at."""
+    """The revision that is waited for (a commit's full name), and the services whose images must run."""
 
     source: Source
     services: Sequence[Service]
@@ -143,7 +140,7 @@ class AwaitedRelease:
         return git.fetch_commit(revision)
 
     def _replaced_by(self, revision: str) -> str | None:
-        """Return the commit that put something else in the place of all that ours brought, as of a descendant."""
+        """Return the commit since which a descendant has nothing left of what ours brought; None if it has."""
         ours = self._tagged(self._released(self.revision))
         if revision == self.revision or not ours or ours & self._tagged(self.deployed(revision).references):
             return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from orbit_release.argocd.live_service import LiveService, live_service
 from orbit_release.argocd.observation import Observation, owners_of
@@ -22,6 +22,8 @@ from orbit_release.service import Service
 if TYPE_CHECKING:
     from orbit_release.github.client import PullRequest
     from orbit_release.registry.client import Registry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,9 @@ def status(
     application: Callable[[], Observation] | None = None,
     unasked: Sequence[str] = (),
 ) -> Statuses:
-    """Tell how services stand at the tip of the release branch; without a registry, GitHub or Argo CD, what git knows.
+    """Tell how services stand at the tip of the release branch.
 
-    `unasked` tells why one of them is not there.
+    Without a registry, GitHub or Argo CD it is what git knows; `unasked` tells why one of them is not there.
     """
     plans = plan(source, services, head=tip.commit, tip=tip).services
     histories, reasons = history(source, services, tip), dict.fromkeys(unasked)
@@ -85,8 +87,9 @@ def status(
     if registry:
         statuses = side_by_side(lambda status: _with_image(registry, status, reasons), statuses)
     if pull_requests:
-        statuses = _with_pull_requests(source, tip, statuses, pull_requests, reasons)
-    seen = _seen(application, reasons) if application else None
+        urls = _answer("open pull requests", lambda: _proposals(source, tip, pull_requests()), reasons) or {}
+        statuses = [replace(status, pull_request=urls.get(status.service.repository, "")) for status in statuses]
+    seen = _answer("Argo CD", application, reasons) if application else None
     if seen:
         statuses = _with_live(source, tip, statuses, seen)
     return Statuses(tuple(statuses), histories, tuple(reasons), seen)
@@ -112,6 +115,15 @@ def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence
     return Status(plan.service, plan.action, plan.reason, last, due.tag, behind, hold)
 
 
+def _answer(name: str, question: Callable[[], T], unasked: dict[str, None]) -> T | None:
+    """Ask an outside system; where it does not answer, note why."""
+    try:
+        return question()
+    except OrbitReleaseError as error:
+        unasked[f"{name}: {error.message}"] = None
+        return None
+
+
 def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) -> Status:
     reference = status.deployed.reference if status.deployed else None
     name = (reference.digest or reference.tag) if reference else None
@@ -125,20 +137,9 @@ def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) ->
     return replace(status, digest=image.digest if image else None, missing=image is None)
 
 
-def _with_pull_requests(
-    source: Source,
-    tip: Tip,
-    statuses: Sequence[Status],
-    pull_requests: Callable[[], Sequence[PullRequest]],
-    unasked: dict[str, None],
-) -> list[Status]:
-    try:
-        proposed = {pull.url: _proposed(source, tip, pull.head) for pull in pull_requests()}
-    except OrbitReleaseError as error:
-        unasked[f"open pull requests: {error.message}"] = None
-        return list(statuses)
-    urls = {repository: url for url, repositories in proposed.items() for repository in repositories}
-    return [replace(status, pull_request=urls.get(status.service.repository, "")) for status in statuses]
+def _proposals(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) -> dict[Repository, str]:
+    """Return the address of the pull request that would change the image of a repository."""
+    return {repository: pull.url for pull in pull_requests for repository in _proposed(source, tip, pull.head)}
 
 
 def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
@@ -154,14 +155,6 @@ def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
 def _references(source: Source, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
     images = source.deployed(Tip("", commit, None))
     return {repository: frozenset(image.reference for image in own) for repository, own in images.items()}
-
-
-def _seen(application: Callable[[], Observation], unasked: dict[str, None]) -> Observation | None:
-    try:
-        return application()
-    except OrbitReleaseError as error:
-        unasked[f"Argo CD: {error.message}"] = None
-        return None
 
 
 def _with_live(source: Source, tip: Tip, statuses: Sequence[Status], seen: Observation) -> list[Status]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """A release and its commit."""
+    """A release that is to be taken back, and its commit."""
 
     source: Source
     release: Release
@@ -71,9 +71,9 @@ class Undo:
         return [edit for edit in edits if is_kustomization(edit.path)] or edits
 
     def changed_besides(self, older: str, seen: str) -> str:
-        """Return what has changed between two commits by more than the services' images, "" for nothing.
+        """Return a path that changed between two commits by more than the services' images, "" for none.
 
-        Where the older one is not known it is the one before the release.
+        Where the older commit is not known, it is the one before the release.
         """
         git, folder = self.source.git, self.source.config.manifests
         base = git.commit(older) if older else git.commit(f"{self.commit}^")

@@ -35,10 +35,10 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class WaitResult:
-    """How the wait for a revision ended, what was seen last (None: nothing), after how many seconds.
+    """How the wait for a revision ended; with the verdict Waiting, the time was over.
 
-    Waiting: the time was over. `images` has, by service, the references that must run; `rollback` is the command that
-    takes back what is to blame, or still on its way, or "".
+    `look` is the last one (None: there was no answer). `images` has, by service, the references that must run.
+    `rollback` is the command that takes back what is to blame, or still on its way, or "".
     """
 
     application: str
@@ -61,8 +61,7 @@ def wait(
     """Find the release, and look at the application until the verdict is more than Waiting.
 
     That takes `timeout` seconds at most; TimedOutError where git takes them all. `tell` is called with the
-    application's name and what it waits for, once per change. An answer that asking again does not mend is an error;
-    one that may come later is waited for.
+    application's name and what it waits for, once per change. An answer that asking again does not mend is raised.
     """
     begun, told = clock.now(), ""
     awaited = _within(timeout, find)
@@ -86,14 +85,14 @@ def wait(
 
 
 def _pause(wanted: float, left: float) -> float:
-    """Return how long to wait before the next look; all that is left where another one has no place."""
+    """Return how long to sleep before the next look; all the time that is left where no other look fits in."""
     if wanted < left:
         return wanted
     return left - _LEAST if left >= 2 * _LEAST else max(left, 0)
 
 
 def _within(seconds: float, action: Callable[[], T]) -> T | None:
-    """Do something for so long at most; None if it takes longer. Ctrl-C ends it at once, wherever it hangs."""
+    """Return what an action returns; None if it takes longer. Ctrl-C ends it at once, wherever it hangs."""
     ended: Future[T] = Future()
 
     def run() -> None:

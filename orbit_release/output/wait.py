@@ -29,7 +29,7 @@ _OUTCOMES: dict[type[Verdict], tuple[str, str]] = {
 
 @contextmanager
 def waiting(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
-    """Give a callable that shows which application waits for what: on a terminal as one line, else a line each."""
+    """Yield what shows which application waits for what: on a terminal in one line, else in a line each."""
     if not terminal or output.in_actions():
         yield lambda application, reason: output.say(f"{printable(application)} waits for {printable(reason)}")
         return
@@ -105,7 +105,6 @@ def _state(look: Look | None, image: ImageReference) -> str:
 
 
 def wait_document(result: WaitResult) -> dict[str, Any]:
-    """Return how a wait ended as plain data."""
     verdict, look = result.verdict, result.look
     seen, failed = look.observation if look else None, verdict if isinstance(verdict, Failed) else None
     operation = seen.operation if seen else None
