@@ -42,7 +42,7 @@ def live_service(
     resources: Sequence[Resource],
     observation: Observation,
 ) -> LiveService:
-    """Tell what runs of a service, of which references are `deployed` and some of them `wanted` to run all the time.
+    """Tell what runs of a service: of its `deployed` references the `wanted` ones must run all the time.
 
     `resources` are its workloads as the observation has them.
     """

@@ -190,13 +190,10 @@ def _list(mapping: dict[str, Any], key: str, kind: type[T]) -> list[T]:
 
 
 def _number(mapping: dict[str, Any], key: str) -> int:
-    # The gateway writes 64-bit numbers as text.
-    value = mapping.get(key) or 0
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    digits = str(mapping.get(key) or 0)  # the gateway writes 64-bit numbers as text
+    if not digits.isdecimal():
         raise _wrong(key, "number")
-    return value
+    return int(digits)
 
 
 def _time(mapping: dict[str, Any], key: str) -> str:

@@ -84,7 +84,7 @@ class AwaitedRelease:
         self._older = self._applied_before(look) or self._older
         if not is_ours:
             return look
-        images = tuple(image for references in self.images(observation).values() for image in references)
+        images = tuple(image for references in self.images(seen).values() for image in references)
         return replace(look, images=images, replaced_by=self._replaced_by(seen), older=self._older)
 
     def _applied_before(self, look: Look) -> str:
@@ -95,9 +95,9 @@ class AwaitedRelease:
         known = filter(self.source.git.commit, synced)  # as is all that ours comes from: nothing need be fetched
         return next((revision for revision in known if self._relation(revision) is Relation.OLDER), "")
 
-    def images(self, ours: Observation | None = None) -> Mapping[str, tuple[ImageReference, ...]]:
-        """Return, by service, the references that must run at the awaited revision, or at a descendant that is seen."""
-        running = self.deployed(ours.revision if ours else self.revision).running
+    def images(self, commit: str) -> Mapping[str, tuple[ImageReference, ...]]:
+        """Return, by service, the references that must run by the manifests of a commit."""
+        running = self.deployed(commit).running
         return {service.name: running[service.name] for service in self.services}
 
     def deployed(self, commit: str) -> DeployedImages:

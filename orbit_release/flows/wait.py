@@ -151,10 +151,10 @@ class _Watch:
         self.verdict = Waiting(f"an answer: {seen.message}")
 
     def result(self, seconds: float) -> WaitResult:
-        is_ours = self.last and self.last.compared is Relation.OURS
-        images = self.awaited.images(self.last.observation if self.last and is_ours else None)
-        rollback = rollback_command(self.verdict, self.last) if self.last else ""
-        return WaitResult(self.name, self.awaited.revision, self.verdict, self.last, seconds, images, rollback)
+        last, revision = self.last, self.awaited.revision
+        images = self.awaited.images(last.observation.revision if last and last.compared is Relation.OURS else revision)
+        rollback = rollback_command(self.verdict, last) if last else ""
+        return WaitResult(self.name, revision, self.verdict, last, seconds, images, rollback)
 
 
 def fault_of(result: WaitResult) -> OrbitReleaseError | None:

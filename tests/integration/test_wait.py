@@ -157,7 +157,7 @@ def live(
     assert all(later - earlier >= 1 for earlier, later in pairwise(living.asked))
     assert time.seconds <= timeout
     assert living.refreshes[:1] in ([], [True])
-    assert all(one != other for one, other in pairwise(told))
+    assert all(reason != following for reason, following in pairwise(told))
     return Lived(ended, fault, living, time, told)
 
 
@@ -512,7 +512,7 @@ def test_a_kustomization_says_which_image_runs(tmp_path: Path) -> None:
     text = f"images:\n  - name: {NOBODY}/orbit/api\n    newTag: sha-0000009\n"
     world.commits["kustomized"] = world.repo.push("kustomize", {f"{FOLDER}/kustomization.yaml": text})
     before = world.images("kustomized")
-    after = tuple(one.partition("/api:")[0] + "/api:sha-0000009" if "/api:" in one else one for one in before)
+    after = tuple(f"{NOBODY}/orbit/api:sha-0000009" if "/api:" in image else image for image in before)
     assert live(world, world.at("kustomized", images=before), revision="kustomized").outcome is Waiting
     assert live(world, world.at("kustomized", images=after), revision="kustomized").outcome is Ready
 
@@ -547,9 +547,9 @@ def test_ready_is_told_as_a_table(world: World, serve: Serve) -> None:
 def test_every_outcome_is_a_document(world: World, serve: Serve) -> None:
     def ran(expected: int, *life: Step, timeout: str = "10m") -> dict[str, Any]:
         arguments = ("wait", "--revision", world.ours, "--format", "json", "--timeout", timeout)
-        found = world.repo.run(*arguments, **serve(*life))
-        assert found.code == expected, found.err
-        return document(found, "wait")
+        done = world.repo.run(*arguments, **serve(*life))
+        assert done.code == expected, done.err
+        return document(done, "wait")
 
     ready = ran(0, world.at("ours"))
     assert (ready["outcome"], ready["seen"]["revision"], ready["rollback"]) == ("ready", world.ours, None)
@@ -559,7 +559,7 @@ def test_every_outcome_is_a_document(world: World, serve: Serve) -> None:
     assert (failed["outcome"], failed["resource"]) == ("failed", "Job/migrate")
     assert (failed["message"], failed["rollback"]) == (FAILED_HOOK["message"], "orbit-release rollback api")
     late = ran(11, world.at("ours", images=world.images("old")), timeout="1s")
-    assert (late["outcome"], [one["state"] for one in late["images"]]) == (
+    assert (late["outcome"], [image["state"] for image in late["images"]]) == (
         "timed out",
         ["running", "missing", "running"],
     )

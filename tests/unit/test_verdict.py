@@ -49,15 +49,15 @@ def references(*images: str) -> tuple[ImageReference, ...]:
 
 
 def degraded(*resources: Resource, **changes: Any) -> Look:
-    bad = tuple(replace(one, health="Degraded", message=f"{one.name} is ill") for one in resources)
-    return look(health="Degraded", health_since=SEEN, resources=bad, **changes)
+    ill = (replace(resource, health="Degraded", message=f"{resource.name} is ill") for resource in resources)
+    return look(health="Degraded", health_since=SEEN, resources=tuple(ill), **changes)
 
 
-def verdict(*looks: Look) -> object:
+def last_verdict(looks: list[Look]) -> object:
     past = PastLooks()
-    for one in looks:
-        found, past = verdict_on(one, past)
-    return found
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+    return verdict
 
 
 BEFORE: dict[str, Any] = {"revision": OLD, "compared": Relation.OLDER, "operated": Relation.OLDER, "wanted": ()}
@@ -200,16 +200,16 @@ ROWS: list[tuple[str, list[Look], object]] = [
 
 @pytest.mark.parametrize(("looks", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_every_state_has_its_verdict(looks: list[Look], expected: object) -> None:
-    found = verdict(*looks)
+    verdict = last_verdict(looks)
     if isinstance(expected, str):
-        assert isinstance(found, Waiting)
-        assert expected in found.reason
+        assert isinstance(verdict, Waiting)
+        assert expected in verdict.reason
     elif isinstance(expected, tuple):
-        assert isinstance(found, Failed)
-        assert (found.resource and str(found.resource)) == expected[0]
-        assert expected[1] in found.message
+        assert isinstance(verdict, Failed)
+        assert (verdict.resource and str(verdict.resource)) == expected[0]
+        assert expected[1] in verdict.message
     else:
-        assert found == expected
+        assert verdict == expected
 
 
 texts = st.sampled_from(
@@ -241,38 +241,40 @@ def looks_at(*relations: Relation) -> st.SearchStrategy[Look]:
 @given(st.lists(looks_at(Relation.OLDER, Relation.UNRELATED, Relation.NONE), min_size=1))
 def test_no_sequence_of_other_revisions_is_ever_ready(looks: list[Look]) -> None:
     past = PastLooks()
-    for one in looks:
-        found, past = verdict_on(one, past)
-        assert not isinstance(found, Ready)
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+        assert not isinstance(verdict, Ready)
 
 
 @given(st.lists(looks_at(*Relation), min_size=1))
 def test_ready_means_all_that_it_promises(looks: list[Look]) -> None:
     past = PastLooks()
-    for one in looks:
-        found, past = verdict_on(one, past)
-        if isinstance(found, Ready):
-            seen, operation = one.observation, one.observation.operation
-            assert (one.compared, seen.sync, seen.health, seen.is_running) == (
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+        if isinstance(verdict, Ready):
+            observation, operation = seen.observation, seen.observation.operation
+            assert (seen.compared, observation.sync, observation.health, observation.is_running) == (
                 Relation.OURS,
                 "Synced",
                 "Healthy",
                 False,
             )
-            assert operation is None or operation.finished_at <= seen.reconciled_at
-            assert operation is None or one.operated is not Relation.OURS or operation.phase == "Succeeded"
-            assert set(one.images) <= seen.images
+            assert operation is None or operation.finished_at <= observation.reconciled_at
+            assert operation is None or seen.operated is not Relation.OURS or operation.phase == "Succeeded"
+            assert set(seen.images) <= observation.images
 
 
 @given(st.lists(looks_at(*Relation), min_size=1))
 def test_what_is_degraded_from_the_start_is_never_what_fails(looks: list[Look]) -> None:
     """Degraded before ours is applied, and ever since: whatever else happens, that is no failure of ours."""
     ill = replace(DB, health="Degraded")
-    looks = [replace(one, observation=replace(one.observation, resources=(ill,), health="Degraded")) for one in looks]
+    looks = [
+        replace(seen, observation=replace(seen.observation, resources=(ill,), health="Degraded")) for seen in looks
+    ]
     past = verdict_on(replace(looks[0], compared=Relation.OLDER), PastLooks())[1]
-    for one in looks:
-        found, past = verdict_on(one, past)
-        assert not (isinstance(found, Failed) and found.resource)
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+        assert not (isinstance(verdict, Failed) and verdict.resource)
 
 
 def test_an_image_with_a_digest_is_told_by_it() -> None:
