@@ -9,7 +9,6 @@ import click
 
 from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.publishing import Ways, publishing_options
-from orbit_release.cli.rolled import tell_rolled
 from orbit_release.cli.session import Session, complete_service
 from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import UsageError
@@ -47,6 +46,7 @@ def rollback_command(
     With --all and --to, put every service back to what was deployed then, in one commit.
     """
     from orbit_release import output
+    from orbit_release.cli.rolled import tell_rolled
     from orbit_release.flows import rollback as flow
     from orbit_release.flows.put_back import Hold
     from orbit_release.image import Tag
