@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from orbit_release import http
-from orbit_release.argocd.application import Application, Released, position
+from orbit_release.argocd.application import Application, ApplicationSource, position
 from orbit_release.argocd.connection import Connection
 from orbit_release.argocd.observation import Observation
 from orbit_release.errors import (
@@ -53,7 +53,7 @@ class ArgoCD:
         return self._application(self._document(name, project, namespace))
 
     def observe(
-        self, name: str, ours: Released, *, project: str = "", namespace: str = "", refresh: bool = False
+        self, name: str, ours: ApplicationSource, *, project: str = "", namespace: str = "", refresh: bool = False
     ) -> Observation:
         """Return how an application is now; with `refresh`, after Argo CD has compared it with git again.
 
