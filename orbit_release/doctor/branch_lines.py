@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from orbit_release.doctor.checklist import ChecklistLine, failed_line, listed, ok_line, unchecked_line
-from orbit_release.github.push_rights import BLOCKING, BYPASSES, Access, Rule
+from orbit_release.github.push_rights import BLOCKING, BYPASSES, BranchRule, PushRights
 
 _APP = "use the token of a GitHub App that may bypass it (README.md shows how), or propose releases with --pr."
 
 
-def branch_line(branch: str, access: Access) -> ChecklistLine:
+def branch_line(branch: str, access: PushRights) -> ChecklistLine:
     asked = [BLOCKING.get(rule.kind, rule.kind.replace("_", " ")) for rule in access.rules]
     asked += [f"the checks {listed(access.checks)}"] if access.checks else []
     asked += ["a classic rule"] if access.is_protected else []
@@ -16,7 +16,7 @@ def branch_line(branch: str, access: Access) -> ChecklistLine:
     return ok_line("github", "branch", f"{branch} {what}")
 
 
-def publish_line(branch: str, access: Access) -> ChecklistLine:
+def publish_line(branch: str, access: PushRights) -> ChecklistLine:
     if trouble := _lacks_push(access) or _is_refused(branch, access):
         return failed_line("github", "publish", *trouble)
     if doubt := _may_be_refused(branch, access):
@@ -26,7 +26,7 @@ def publish_line(branch: str, access: Access) -> ChecklistLine:
     return ok_line("github", "publish", f"this token may put commits on {branch}{how}")
 
 
-def _is_refused(branch: str, access: Access) -> tuple[str, str] | None:
+def _is_refused(branch: str, access: PushRights) -> tuple[str, str] | None:
     blocking = [rule for rule in access.rules if rule.blocks and rule.bypass is not None]
     if blocking:
         return f"the rules of {branch} ask for {_asked(blocking)}", _APP
@@ -35,7 +35,7 @@ def _is_refused(branch: str, access: Access) -> tuple[str, str] | None:
     return None
 
 
-def _may_be_refused(branch: str, access: Access) -> tuple[str, str] | None:
+def _may_be_refused(branch: str, access: PushRights) -> tuple[str, str] | None:
     if access.can_push is None:
         return "GitHub does not tell an App's token whether it may write", "give it `contents: write`."
     if blocking := [rule for rule in access.rules if rule.blocks]:
@@ -50,11 +50,11 @@ def _may_be_refused(branch: str, access: Access) -> tuple[str, str] | None:
     return None
 
 
-def _asked(rules: list[Rule]) -> str:
+def _asked(rules: list[BranchRule]) -> str:
     return listed(dict.fromkeys(BLOCKING[rule.kind] for rule in rules))
 
 
-def _lacks_push(access: Access) -> tuple[str, str] | None:
+def _lacks_push(access: PushRights) -> tuple[str, str] | None:
     if access.is_archived:
         return "the repository is archived: nothing can be published there", "unarchive it in its settings."
     if access.can_push is False:
