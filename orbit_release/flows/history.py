@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from orbit_release.errors import InvalidError
 from orbit_release.flows.source import Source, commit_of
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.graph import Commit, History
-from orbit_release.git.raw import Blobs
+from orbit_release.git.graph import Commit
+from orbit_release.git.listings import Blobs
 from orbit_release.image import Repository
 from orbit_release.manifests.names import is_manifest
 from orbit_release.manifests.rewrite import find_images
@@ -34,7 +34,7 @@ def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, 
         found = replay(reversed([*changes(git, log, repositories)]))
     references = {one.reference for stretches in found.values() for one in stretches}
     commits = {reference: commit_of(git, reference, None) for reference in references}
-    graph = git.graph([tip.commit, *{commit for commit in commits.values() if commit}])
+    graph = git.history([tip.commit, *{commit for commit in commits.values() if commit}])
     return {service.name: explain(found.get(service.repository, ()), commits, graph) for service in services}
 
 
@@ -110,7 +110,7 @@ def _back(source: Source, tip: Tip, moves: Mapping[Service, Move], registry: Reg
     git = source.git
     pairs = {service: _commits(git, move, registry) for service, move in moves.items()}
     known = [(service, was, now) for service, (was, now) in pairs.items() if was and now]
-    graph = git.history([commit for _, was, now in known for commit in (was, now)]) if known else History()
+    graph = git.history([commit for _, was, now in known for commit in (was, now)])
     back = {service for service, was, now in known if was != now and graph.is_ancestor(now, was)}
     unknown = [one for one in moves if None in pairs[one]]
     back |= {one for one in unknown if pairs[one][0] and not is_fixed(moves[one].new[0].reference)}

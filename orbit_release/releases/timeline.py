@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orbit_release.git.graph import Commit, Graph
+from orbit_release.git.graph import Commit, History
 from orbit_release.image import LATEST, ImageReference, Repository
 from orbit_release.manifests.rewrite import FoundImage, is_hold
 
@@ -180,16 +180,16 @@ def _is_same(one: ImageReference, other: ImageReference) -> bool:
 
 
 def explain(
-    stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], graph: Graph
+    stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], history: History
 ) -> tuple[Deployed, ...]:
     """Tell for each what it brought, and whether it went back; `commits` are those that the references name."""
     explained: list[Deployed] = []
     standing: list[Deployed] = []
     for one in stretches:
         base, head = commits.get(one.before) if one.before else None, commits.get(one.reference)
-        if base and head and base in graph and head in graph:
-            back = base != head and graph.is_ancestor(head, base)
-            between = tuple(graph.between(*((head, base) if back else (base, head))))
+        if base and head:
+            back = base != head and history.is_ancestor(head, base)
+            between = tuple(history.between(*((head, base) if back else (base, head))))
         else:  # a tag that comes again, though it was not rolled back from
             back, between = one.before is not None and _place(standing[:-1], one) is not None, ()
         explained.append(replace(one, is_rollback=back, base=base, head=head, commits=between))

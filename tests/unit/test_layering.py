@@ -84,10 +84,12 @@ MAY = {
     "builders.choose": {"random", "time"},
     "builders.engine": {"io", "os", "pathlib", "tempfile", "threading"},
     "builders.request": {"pathlib"},  # for `Path` as a type
-    "git.clone": {"os", "subprocess"},
+    "git.clone": {"subprocess"},  # for `Popen` as a type
+    "git.objects": {"subprocess"},  # likewise
     "git.process": {"os", "subprocess"},
     "git.publish": {"pathlib", "tempfile"},
-    "git.reach": {"os", "signal", "subprocess"},
+    "git.worktree": {"os"},
+    "git.probe": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
     "registry.client": {"http", "pathlib", "random", "subprocess", "threading", "time"},
     "flows.attempts": {"random", "time"},  # the pause between two attempts
