@@ -16,7 +16,16 @@ from orbit_release.git.listings import Blobs
 from orbit_release.image import Repository
 from orbit_release.manifests.names import is_manifest
 from orbit_release.manifests.rewrite import find_images
-from orbit_release.releases.timeline import Change, Deployed, Images, Move, explain, is_fixed, newest_moves, replay
+from orbit_release.releases.timeline import (
+    Deployed,
+    Images,
+    LoggedImages,
+    Move,
+    explain,
+    is_fixed,
+    newest_moves,
+    replay,
+)
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
@@ -40,7 +49,7 @@ def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, 
 
 def changes(
     git: Clone, log: Iterator[tuple[Commit, tuple[Blobs, ...]]], repositories: set[Repository]
-) -> Iterator[Change]:
+) -> Iterator[LoggedImages]:
     """Yield what each commit of a log did to the references of some repositories, newest first, as it is read."""
 
     @cache  # what a commit leaves behind is what the next one finds
@@ -58,7 +67,7 @@ def changes(
             paths = [(file.path.decode("utf-8", "surrogateescape"), file) for file in files]
             before = {path: images(path, file.before) for path, file in paths}
             after = {path: images(path, file.after) for path, file in paths}
-            yield Change(commit, before, after)
+            yield LoggedImages(commit, before, after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from orbit_release.git.listings import (
     tokens,
     tree_files,
 )
-from orbit_release.git.objects import OBJECT_NAME, Object, Objects
+from orbit_release.git.objects import OBJECT_NAME, GitObject, Objects
 from orbit_release.git.process import Process, remote_error
 from orbit_release.git.remotes import Remotes, tracking
 
@@ -298,7 +298,7 @@ class Clone:
     def _tree(self, commit: str) -> str:
         return self._require(f"{commit}^{{commit}}").data.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
 
-    def _require(self, name: str) -> Object:
+    def _require(self, name: str) -> GitObject:
         required = self._objects.read(name)
         if required is None:
             raise NotFoundError(f"{name} is not in this clone", "fetch it with `git fetch --all`.")

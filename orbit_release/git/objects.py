@@ -18,7 +18,7 @@ _HEADER = re.compile(rb"([0-9a-f]+) ([a-z]+) ([0-9]+)\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class GitObject:
     """An object by its full name; the kind is git's word (`commit`, `tree`, `blob`)."""
 
     name: str
@@ -32,13 +32,13 @@ class Objects:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._reader = self._start()
-        self._known: dict[str, Object] = {}
+        self._known: dict[str, GitObject] = {}
 
     def __contains__(self, name: str) -> bool:
         """Whether an object was read already, so that the clone has it."""
         return name in self._known
 
-    def read(self, name: str) -> Object | None:
+    def read(self, name: str) -> GitObject | None:
         """Return what a name stands for; None if that is nothing, or not certain."""
         if "\n" in name:
             raise UsageError(f"{name!r} is not a revision", "write a branch, a tag or a commit's name.")
@@ -58,7 +58,7 @@ class Objects:
     def _start(self) -> subprocess.Popen[bytes]:
         return self._process.start("cat-file", "--batch")
 
-    def _ask(self, name: str) -> Object | None:
+    def _ask(self, name: str) -> GitObject | None:
         reader = self._reader
         assert reader.stdin and reader.stdout  # noqa: S101, PT018  (both are pipes)
         with suppress(BrokenPipeError):  # then there is no answer either
@@ -71,4 +71,4 @@ class Objects:
         header = _HEADER.fullmatch(line)
         if header is None:
             return None
-        return Object(header[1].decode(), header[2].decode(), reader.stdout.read(int(header[3]) + 1)[:-1])
+        return GitObject(header[1].decode(), header[2].decode(), reader.stdout.read(int(header[3]) + 1)[:-1])

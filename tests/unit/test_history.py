@@ -14,7 +14,7 @@ from orbit_release.git.graph import Commit, History
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.rewrite import FoundImage, NewImage, find_images
 from orbit_release.releases.release import plan_release
-from orbit_release.releases.timeline import Change, Deployed, deployed_at, explain, replay, rollback_targets
+from orbit_release.releases.timeline import Deployed, LoggedImages, deployed_at, explain, replay, rollback_targets
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\
@@ -63,12 +63,12 @@ class World:
     """Manifests by path, and what each commit did to them."""
 
     files: dict[str, bytes]
-    changes: list[Change] = field(default_factory=list)
+    changes: list[LoggedImages] = field(default_factory=list)
 
     def write(self, files: dict[str, bytes]) -> None:
         before, after = ({path: images(d.get(path, b""), path) for path in files} for d in (self.files, files))
         number = len(self.changes)
-        self.changes.append(Change(Commit(f"r{number}", (), number, "Ada", "s"), before, after))
+        self.changes.append(LoggedImages(Commit(f"r{number}", (), number, "Ada", "s"), before, after))
         self.files |= files
 
     def release(self, *images: NewImage, **marks: str | None) -> None:
