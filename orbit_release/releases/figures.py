@@ -124,5 +124,6 @@ def _each(by_week: Sequence[Sequence[_Release]], measure: Callable[[_Release], l
 def _figure(
     name: str, definition: str, unit: Unit, average: Callable[[Sequence[float]], float], by_week: list[list[float]]
 ) -> Figure:
-    value, *weeks = (average(values) if values else None for values in (sum(by_week, []), *by_week))
+    window = [value for week in by_week for value in week]
+    value, *weeks = (average(values) if values else None for values in (window, *by_week))
     return Figure(name, definition, unit, value, tuple(weeks))

@@ -82,7 +82,8 @@ MAY = {
     "argocd.client": {"os"},
     "builders.buildx": {"os", "pathlib", "signal", "subprocess", "tempfile", "threading"},
     "builders.choose": {"random", "time"},
-    "builders.engine": {"io", "os", "pathlib", "tempfile", "threading"},
+    "builders.context": {"io", "os", "pathlib"},
+    "builders.engine": {"tempfile", "threading"},
     "builders.request": {"pathlib"},  # for `Path` as a type
     "git.clone": {"subprocess"},  # for `Popen` as a type
     "git.objects": {"subprocess"},  # likewise
