@@ -34,6 +34,7 @@ class RollbackOnFailure:
         """Do it, and let the fault of the release (None: there was nothing to do) say what comes next."""
         from orbit_release.argocd.verdict import Failed
         from orbit_release.flows.rollback import rollback_failed
+        from orbit_release.output.releases import release_document
 
         failed, look = waited.verdict, waited.look
         if not (isinstance(failed, Failed) and look):
@@ -49,7 +50,7 @@ class RollbackOnFailure:
             raise
         else:
             self._rolled, fault.hint = rolled, _next(rolled, waited)
-            document["rolled_back"] = output.release_document(rolled.published) if rolled.published else None
+            document["rolled_back"] = release_document(rolled.published) if rolled.published else None
 
     def tell(self) -> None:
         """Tell what was done."""

@@ -98,8 +98,8 @@ MAY = {
     "flows.plan": {"concurrent"},
     "flows.rollback": {"time"},  # to write a time in words
     "flows.wait": {"concurrent", "threading"},
-    "output": {"threading"},
     "output.actions": {"secrets"},
+    "output.builds": {"threading"},
     "output.history": {"time"},  # to write a time in words
     "check.kustomize": {"concurrent", "os", "shutil", "subprocess"},
     "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
