@@ -38,6 +38,7 @@ _NAMES = ("--no-color", "--format=%H")
 _ALONE = ("--no-recurse-submodules",)
 # No reference of the clone moves: several of us may work in it side by side.
 _FETCH = ("fetch", "--no-tags", "--no-write-fetch-head", *_ALONE)
+_MANY_HEADS = 200  # to look for their common ancestor may take longer than to list all that they reach
 _UNSHALLOW = ("fetch", "--no-tags", "--unshallow", *_ALONE)
 # The tree without files, by the length of object names (SHA-1, SHA-256).
 _EMPTY_TREES = {
@@ -140,8 +141,8 @@ class Clone:
         names = sorted({*heads})
         if len(names) < 2:  # noqa: PLR2004  (nothing is between one commit and itself)
             return History(names)
-        common = self.process.run("merge-base", "--octopus", *names).stdout.decode().split()[:1]
-        excluded = (f"^{commit}" for commit in common)
+        common = self.process.run("merge-base", "--octopus", *names).stdout if len(names) < _MANY_HEADS else b""
+        excluded = (f"^{commit}" for commit in common.decode().split()[:1])
         with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *names, *excluded, "--") as output:
             return History(names, (commit for commit, _ in logged(output)))
 
