@@ -31,7 +31,6 @@ def plain(text: str) -> str:
 
 
 def build_error(words: str) -> BuildError:
-    """Say that the builder gave up, in its own words."""
     return BuildError(words, "The lines above it in the build's output say more.")
 
 
@@ -42,7 +41,6 @@ def machine_error(error: Exception) -> BuildError:
 
 
 def interruption() -> BuildError:
-    """Say that the build was stopped, because its user or another failure ended the run."""
     return BuildError("the build was interrupted", "Run the command again: finished images are not built twice.")
 
 

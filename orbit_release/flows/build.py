@@ -16,7 +16,7 @@ from orbit_release.errors import NotFoundError, OrbitReleaseError
 from orbit_release.flows.plan import ask, clash_of, plan, targets
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
-from orbit_release.git.publish import check_out
+from orbit_release.git.worktree import check_out
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.planning.actions import Action, Deployment, ServicePlan, is_forward
 from orbit_release.planning.matrix import labels

@@ -76,7 +76,6 @@ class Clone:
 
     @property
     def top(self) -> str:
-        """The folder that the paths of the repository start at."""
         return self.process.top
 
     def __enter__(self) -> Self:
@@ -99,7 +98,6 @@ class Clone:
         return commit if commit and commit.startswith(prefix) else None
 
     def file(self, commit: str, path: str) -> bytes | None:
-        """Return the bytes of a file at a commit, or None."""
         file = self._objects.read(f"{commit}:{path}")
         return file.data if file and file.kind == "blob" else None
 
@@ -115,7 +113,6 @@ class Clone:
         return tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
 
     def blob(self, name: str) -> bytes:
-        """Return the bytes of a blob by its full name."""
         return self._require(name).data
 
     def have(self, blobs: Iterable[str]) -> None:
@@ -253,7 +250,6 @@ class Clone:
         return Tip(branch, commit, remote)
 
     def local_tip(self, branch: str) -> Tip:
-        """Return where the clone's own branch of that name stands."""
         return Tip(branch, self._branch_commit(f"refs/heads/{branch}", "this clone"), None)
 
     def fetch_commit(self, name: str) -> str | None:

@@ -80,7 +80,6 @@ class Process:
         return self._answers[3]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start git with pipes to talk through."""
         try:
             return subprocess.Popen(
                 ["git", *PLUMBING, *arguments],

@@ -1,8 +1,12 @@
-"""The files of the working tree, committed or not."""
+"""The files of the working tree, committed or not, and a commit's files in a folder of our own."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from orbit_release.errors import UsageError
 from orbit_release.git.clone import Clone
@@ -29,3 +33,17 @@ def work_file(clone: Clone, path: str) -> bytes:
         return b""
     with open(os.path.join(clone.top, path), "rb") as file:
         return file.read()
+
+
+def check_out(clone: Clone, commit: str, folder: Path) -> None:
+    """Write a commit's files into an empty folder, with the filters and line ends of a real checkout."""
+    with private_index() as index:
+        everything = ("-c", "core.sparseCheckout=false", f"--work-tree={folder}")
+        clone.process.out(*everything, "read-tree", "--reset", "-u", commit, environment=index)
+
+
+@contextmanager
+def private_index() -> Iterator[Mapping[str, str]]:
+    """Give the environment of a git that leaves the clone's own index alone."""
+    with TemporaryDirectory(prefix="orbit-release-") as folder:
+        yield {"GIT_INDEX_FILE": f"{folder}/index"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.output.actions import group
 from orbit_release.output.console import in_actions, say, summarize, table, to_json
+from orbit_release.output.github_actions import group
 from orbit_release.text import code, markdown_table, printable
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ _MARGIN = 12  # columns of the spinner and the time
 
 
 def show_builds(results: Sequence[Result], shape: str) -> None:
-    """Print what became of the builds, as a table or as JSON."""
     if not results:
         say("nothing to do: every image that the plan asks for is built")
     if shape == "json":
@@ -45,7 +44,6 @@ def _document(result: Result) -> dict[str, Any]:
 
 
 def summarize_builds(results: Sequence[Result], file: str | None) -> None:
-    """Add what became of the builds to the summary of a step."""
     rows = [
         (code(result.plan.service.name), result.status, code(str(result.plan.image)), code(str(result.digest or "")))
         for result in results

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from orbit_release.errors import OrbitReleaseError, UnavailableError
-from orbit_release.output import actions
+from orbit_release.output import github_actions as actions
 from orbit_release.text import printable
 
 
@@ -63,20 +63,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def to_json(document: Mapping[str, Any]) -> str:
-    """Return a versioned JSON document for people and programs."""
     text = dumps({"version": 1, **document}, indent=2)
     return text.replace("##[", "##\\u005b") if in_actions() else text  # the same JSON, and no command
 
 
 def dumps(value: object, *, indent: int | None = None) -> str:
-    """Return JSON, without blanks where nobody is to read it."""
     import json  # noqa: PLC0415  (2 ms that tables and names do not pay for)
 
     return json.dumps(value, indent=indent, separators=(",", ": " if indent else ":"))
 
 
 def show_error(error: OrbitReleaseError) -> None:
-    """Tell what happened and what to do about it."""
     if in_actions():
         for annotation in actions.error_lines(error):
             click.echo(annotation, err=True)

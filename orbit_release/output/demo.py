@@ -6,7 +6,6 @@ import click
 
 
 def show_line(line: str) -> None:
-    """Print a line that a command printed; the command itself stands out."""
     click.echo(click.style(line, bold=True) if line.startswith("$ ") else line)
 
 
@@ -15,7 +14,6 @@ def show_heading(text: str) -> None:
 
 
 def show_end(folder: str, program: str) -> None:
-    """Say where the sandbox is, and what to try there."""
     show_heading(f"\n# The sandbox stays in {folder}. Three things to try in {folder}/orbit:")
     click.echo(
         "git log -p --first-parent origin/main -- infrastructure/k8s    # a release changes tags and nothing else"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from orbit_release.output import actions
+from orbit_release.output import github_actions as actions
 from orbit_release.output.console import dumps, table, to_json, warn
 from orbit_release.planning.actions import PENDING, Action, Plan, ServicePlan
 from orbit_release.text import code, markdown_table

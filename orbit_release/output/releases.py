@@ -32,7 +32,6 @@ def show_diff(diff: str, *, terminal: bool) -> None:
 
 
 def release_document(published: Published | None) -> dict[str, Any]:
-    """Return a release as plain data."""
     commit, pull_request = (published.landed.commit, published.landed.pull_request) if published else (None, None)
     release = published.release if published and not published.landed.is_newer else None
     edits = [
@@ -53,7 +52,6 @@ def release_document(published: Published | None) -> dict[str, Any]:
 
 
 def where_it_went(published: Published) -> str:
-    """Return where a release went, for people to read."""
     commit, pull_request = published.landed.commit[:7], published.landed.pull_request
     if published.landed.is_newer:
         return f"nothing to do: something newer is proposed for {published.tip.branch}: {printable(str(pull_request))}"
@@ -63,7 +61,6 @@ def where_it_went(published: Published) -> str:
 
 
 def summarize_release(published: Published | None, missing: Sequence[str], file: str | None) -> None:
-    """Add a release, and the images that it should have had, to the summary of a step."""
     if published and not published.landed.is_newer:
         link = published.landed.pull_request
         where = f"proposed: {link}" if link else f"on {code(published.tip.branch)}"
@@ -80,7 +77,6 @@ def release_summary(notes: Notes | None, where: str, missing: Sequence[str]) -> 
 
 
 def release_table(published: Published) -> str:
-    """Return the edits of a release as a table, or the marks of holds that it only changes."""
     edits, marks = published.release.edits, published.release.marks
     rows = [
         (_image(edit.before.repository), _suffix(edit.before), _suffix(edit.after), f"{edit.path}:{edit.line}")

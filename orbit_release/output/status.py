@@ -87,7 +87,6 @@ def _image(status: Status) -> str:
 
 
 def state(status: Status) -> str:
-    """Return how a service stands, in words."""
     if status.action is Action.ABSENT or status.deployed is None:
         return status.reason
     behind = f"{status.behind} commit{'s' if status.behind != 1 else ''} behind" if status.behind else ""

@@ -38,7 +38,7 @@ class Figure:
 
 
 @dataclass(slots=True)
-class _Release:
+class _ReleaseCommit:
     commit: Commit
     came_in: dict[str, Commit] = field(default_factory=dict)
     restored_by: Commit | None = None  # the last rollback, if several of its services were rolled back from it
@@ -63,9 +63,9 @@ def figures(histories: Mapping[str, Sequence[Deployed]], now: int, weeks: int = 
     releases = _by_week(_releases(histories), now, weeks)
     return (
         _frequency(releases, _weeks_of_use(histories, now)),
-        _figure("Lead time for changes", _LEAD_TIME, Unit.SECONDS, median, _each(releases, _Release.lead_times)),
-        _figure("Change failure rate", _FAILURE_RATE, Unit.SHARE, fmean, _each(releases, _Release.failures)),
-        _figure("Time to restore", _RESTORE_TIME, Unit.SECONDS, median, _each(releases, _Release.restore_times)),
+        _figure("Lead time for changes", _LEAD_TIME, Unit.SECONDS, median, _each(releases, _ReleaseCommit.lead_times)),
+        _figure("Change failure rate", _FAILURE_RATE, Unit.SHARE, fmean, _each(releases, _ReleaseCommit.failures)),
+        _figure("Time to restore", _RESTORE_TIME, Unit.SECONDS, median, _each(releases, _ReleaseCommit.restore_times)),
     )
 
 
@@ -78,21 +78,21 @@ _FAILURE_RATE = "The share of releases of which a service was rolled back later.
 _RESTORE_TIME = "The median time from such a failed release to the rollback: DORA's failed deployment recovery time."
 
 
-def _releases(histories: Mapping[str, Sequence[Deployed]]) -> list[_Release]:
+def _releases(histories: Mapping[str, Sequence[Deployed]]) -> list[_ReleaseCommit]:
     """Return the releases without the release commits among what came in: those are no changes."""
-    releases: dict[str, _Release] = {}
+    releases: dict[str, _ReleaseCommit] = {}
     for stretches in histories.values():
         for stretch, after in pairwise((*stretches, None)):
             if stretch and stretch.before and not stretch.is_rollback:
-                releases.setdefault(stretch.since.name, _Release(stretch.since)).add(stretch, after)
+                releases.setdefault(stretch.since.name, _ReleaseCommit(stretch.since)).add(stretch, after)
     made = {stretch.since.name for stretches in histories.values() for stretch in stretches}
     for release in releases.values():
         release.came_in = {name: commit for name, commit in release.came_in.items() if name not in made}
     return list(releases.values())
 
 
-def _by_week(releases: Sequence[_Release], now: int, weeks: int) -> list[list[_Release]]:
-    by_week: list[list[_Release]] = [[] for _ in range(weeks)]
+def _by_week(releases: Sequence[_ReleaseCommit], now: int, weeks: int) -> list[list[_ReleaseCommit]]:
+    by_week: list[list[_ReleaseCommit]] = [[] for _ in range(weeks)]
     for release in releases:
         age = _age_in_weeks(release.commit, now)
         if age < weeks:
@@ -111,13 +111,15 @@ def _weeks_of_use(histories: Mapping[str, Sequence[Deployed]], now: int) -> int:
     return 1 + max((_age_in_weeks(commit, now) for commit in begins), default=-1)
 
 
-def _frequency(by_week: Sequence[Sequence[_Release]], in_use: int) -> Figure:
+def _frequency(by_week: Sequence[Sequence[_ReleaseCommit]], in_use: int) -> Figure:
     counts = [float(len(releases)) for releases in by_week][max(0, len(by_week) - in_use) :]
     weeks = (*([None] * (len(by_week) - len(counts))), *counts)
     return Figure("Deployment frequency", _FREQUENCY, Unit.PER_WEEK, fmean(counts) if counts else None, weeks)
 
 
-def _each(by_week: Sequence[Sequence[_Release]], measure: Callable[[_Release], list[float]]) -> list[list[float]]:
+def _each(
+    by_week: Sequence[Sequence[_ReleaseCommit]], measure: Callable[[_ReleaseCommit], list[float]]
+) -> list[list[float]]:
     return [[value for release in releases for value in measure(release)] for releases in by_week]
 
 

@@ -37,7 +37,6 @@ class Release:
         return {path: change.after for path, change in self.changes.items()}
 
     def diff(self) -> str:
-        """Return a unified diff of the manifests, for people to read."""
         return "".join(_diff(path, change) for path, change in self.changes.items())
 
 

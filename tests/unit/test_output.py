@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from orbit_release.output import table
-from orbit_release.output.actions import outputs as github_output
+from orbit_release.output.github_actions import outputs as github_output
 from orbit_release.output.releases import coloured_diff
 from orbit_release.text import printable
 

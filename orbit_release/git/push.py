@@ -1,17 +1,15 @@
-"""Publishing: a commit made without a checkout, put on the release branch by compare-and-swap."""
+"""Publishing by git: a commit made without a checkout, put on the release branch by compare-and-swap."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Collection, Mapping
 
 from orbit_release.errors import AccessError, ConfigurationError, ConflictError, OrbitReleaseError, UnavailableError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.listings import remote_branch
 from orbit_release.git.process import PLUMBING, Process, complaint, remote_error
+from orbit_release.git.worktree import private_index
 
 _LOST_RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old")
 _PUSHES = 3
@@ -31,21 +29,8 @@ def publish(clone: Clone, tip: Tip, files: Mapping[str, bytes], message: str) ->
     return commit if _push(clone.process, tip, tip.remote, commit) else None
 
 
-def check_out(clone: Clone, commit: str, folder: Path) -> None:
-    """Write a commit's files into an empty folder, with the filters and line ends of a real checkout."""
-    with _private_index() as index:
-        everything = ("-c", "core.sparseCheckout=false", f"--work-tree={folder}")
-        clone.process.out(*everything, "read-tree", "--reset", "-u", commit, environment=index)
-
-
-@contextmanager
-def _private_index() -> Iterator[Mapping[str, str]]:
-    with TemporaryDirectory(prefix="orbit-release-") as folder:
-        yield {"GIT_INDEX_FILE": f"{folder}/index"}
-
-
 def _commit_files(git: Process, parent: str, files: Mapping[str, bytes], message: str) -> str:
-    with _private_index() as index:
+    with private_index() as index:
         git.out("read-tree", parent, environment=index)
         lines = (f"{file_mode(git, parent, path)} {_store(git, data)}\t{path}\0" for path, data in files.items())
         listing = "".join(lines).encode("utf-8", "surrogateescape")
@@ -67,7 +52,6 @@ def _commit_tree(git: Process, *arguments: str, message: str) -> str:
 
 
 def file_mode(git: Process, commit: str, path: str) -> str:
-    """Return the mode of a file at a commit, as git writes it."""
     return git.out("ls-tree", "--full-tree", commit, "--", path).partition(b" ")[0].decode()
 
 

@@ -54,7 +54,6 @@ def harmless(line: str) -> str:
 
 
 def group(title: str, lines: Sequence[str]) -> Iterator[str]:
-    """Yield lines that the log shows folded under a title."""
     yield command("group", printable(title))
     yield from map(harmless, lines)
     yield "::endgroup::"
@@ -72,7 +71,6 @@ def outputs(values: Mapping[str, str]) -> str:
 
 
 def append(file: str, text: str, variable: str) -> None:
-    """Append to a file that Actions named in a variable."""
     try:
         with open(file, "a", encoding="utf-8") as stream:
             stream.write(text)
