@@ -21,10 +21,10 @@ from orbit_release.planning.actions import (
     assess,
     clashing,
     describe,
-    find_image,
     held,
     is_forward,
     most_urgent,
+    with_image,
 )
 from orbit_release.service import BuildSettings, Service
 
@@ -297,7 +297,7 @@ def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
     if plan.action is not Action.BUILD or plan.tag is None:
         return plan
     image = registry.image(plan.service.repository, plan.tag)
-    return find_image(_own(plan, image), there=image is not None)
+    return with_image(_own(plan, image), there=image is not None)
 
 
 def _own(plan: ServicePlan, image: RemoteImage | None) -> ServicePlan:

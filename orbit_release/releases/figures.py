@@ -1,7 +1,7 @@
 """The four figures of DORA, from what was deployed when.
 
-A release is a commit that moved at least one service forward; a service's first appearance is none, and neither is
-a rollback. Everything is filed under the time of its release, so that the four figures tell of the same releases.
+A release is a commit that moved at least one service forward. A service's first appearance is no release, and
+neither is a rollback. Everything counts at the time of its release: the four figures tell of the same releases.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was deployed when, replayed from the manifests' own history: it holds whoever changed them, and how."""
+"""What was deployed when, replayed from the manifests' own log: whoever changed them, and however."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Move:
     def is_held(self, marks_now: Collection[str | None]) -> bool:
         """Whether a move back counts as a hold.
 
-        It does not where the same commit set the mark of a hold, which then counts alone, and where somebody has
-        let go since: a mark that says so, and was not there before the move.
+        It does not if the same commit set the mark of a hold: that mark then counts alone. Nor does it if somebody
+        has let go since, by a mark that was not there before the move.
         """
         own = any(is_hold(mark) for mark in self.marks_after - self.marks_before)
         let_go = any(mark is not None and not is_hold(mark) for mark in {*marks_now} - self.marks_before)
