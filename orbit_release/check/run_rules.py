@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 
 from orbit_release.check import deployed_tag_rules, workflow_rules
 from orbit_release.check.configuration_file import ConfigurationFile
@@ -18,6 +19,7 @@ from orbit_release.config import FILE_NAME, lines, suggestion
 from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
+from orbit_release.git.worktree import ignored, work_file, work_files
 from orbit_release.manifests.rewrite import FoundImage
 from orbit_release.service import Service
 
@@ -38,7 +40,7 @@ def check(
     UsageError for a name that is none.
     """
     _require_known((*only, *ignore))
-    tree = Tree(source.git.work_files(), source.git.work_file)
+    tree = Tree(work_files(source.git), partial(work_file, source.git))
     file = ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
     everything = (each for group in _groups(source, tree, file, render) for each in group)
     chosen = [each for each in everything if _is_chosen(each.names, only, ignore)]
@@ -64,7 +66,7 @@ def _is_chosen(names: set[str], only: Collection[str], ignore: Collection[str]) 
 def _groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Findings]:
     config = source.config
     folder = ManifestFolder(tree, config.manifests)
-    yield input_rules.check_inputs(config.services, tree, file, config.manifests, source.git.ignored)
+    yield input_rules.check_inputs(config.services, tree, file, config.manifests, partial(ignored, source.git))
     findings, images = manifest_rules.check_manifests(folder, file, config.services, config.image)
     yield findings
     yield _check_wiring(folder, images, config.services, render)
