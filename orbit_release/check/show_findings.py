@@ -9,7 +9,7 @@ import click
 
 from orbit_release import output
 from orbit_release.check.finding import Finding, Note
-from orbit_release.output import actions
+from orbit_release.output import github_actions
 from orbit_release.text import counted, printable
 
 
@@ -34,7 +34,7 @@ def _lines(finding: Finding) -> str:
 
 def _annotation(finding: Finding) -> str:
     text = f"{printable(finding.message)}\nwhy: {finding.rule.why}\nfix: {printable(finding.fix)}"
-    return actions.command("error", text, file=finding.path, line=str(finding.line), title=finding.rule.name)
+    return github_actions.command("error", text, file=finding.path, line=str(finding.line), title=finding.rule.name)
 
 
 def _document(findings: Iterable[Finding], notes: Iterable[Note]) -> dict[str, Any]:
