@@ -52,7 +52,6 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     from orbit_release.doctor import endpoint
     from orbit_release.doctor.checks import Surroundings
     from orbit_release.doctor.needs import needs
-    from orbit_release.flows.source import manifests
     from orbit_release.registry.client import Registry
 
     git, config = source.git, source.config
@@ -60,7 +59,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     return Surroundings(
         git,
         tip,
-        needs(manifests(git, tip, config.manifests)),
+        needs(source.manifests(tip)),
         released(session, source),
         config.argocd,
         _QUESTION_SECONDS,

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orbit_release import output
-from orbit_release.cli.rollback import tell_rolled
+from orbit_release.cli.rolled import tell_rolled
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.text import printable
 
 if TYPE_CHECKING:
-    from orbit_release.cli.publishing import Ways
+    from orbit_release.cli.publishing import PublishingOptions
     from orbit_release.cli.session import Session
-    from orbit_release.flows.attempts import Published
-    from orbit_release.flows.put_back import Rolled
+    from orbit_release.flows.publish_until_landed import Published
+    from orbit_release.flows.put_back import RollbackOutcome
     from orbit_release.flows.source import Source
     from orbit_release.flows.wait import Waited
     from orbit_release.registry.client import Registry
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class RollbackOnFailure:
     """Rolls back the services that are to blame for a failure, without asking again."""
 
-    def __init__(self, session: Session, source: Source, ways: Ways, registry: Registry | None) -> None:
-        self._source, self._registry, self._ways = source, registry, replace(ways, yes=True)
-        self._publishing = self._ways.publishing(session, source.git)
-        self._rolled: Rolled | None = None
+    def __init__(self, session: Session, source: Source, options: PublishingOptions, registry: Registry | None) -> None:
+        self._source, self._registry = source, registry
+        self._publication = replace(options, yes=True).publication(session, source)
+        self._rolled: RollbackOutcome | None = None
 
     def act(
         self, waited: Waited, published: Published | None, fault: OrbitReleaseError, document: dict[str, Any]
@@ -39,7 +39,7 @@ class RollbackOnFailure:
         if not (isinstance(failed, Failed) and look):
             return
         output.say(f"{printable(fault.message)}: looking for what to roll back")
-        registry, publishing = self._registry, self._publishing
+        registry, publishing = self._registry, self._publication.publishing
         try:
             rolled = rollback_failed(self._source, failed, look, published, registry=registry, publishing=publishing)
         except OrbitReleaseError as error:
@@ -54,12 +54,12 @@ class RollbackOnFailure:
     def tell(self) -> None:
         """Tell what was done."""
         if self._rolled and self._rolled.published:
-            self._ways.tell(self._rolled.published)
+            self._publication.tell(self._rolled.published)
         if self._rolled:
             tell_rolled(self._rolled)
 
 
-def _next(rolled: Rolled, waited: Waited) -> str:
+def _next(rolled: RollbackOutcome, waited: Waited) -> str:
     """Return what is to be done then."""
     if rolled.published is None and rolled.left:
         why = ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())

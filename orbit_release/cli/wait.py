@@ -17,8 +17,8 @@ from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.cli.failure import RollbackOnFailure
-    from orbit_release.cli.publishing import Ways
-    from orbit_release.flows.attempts import Published
+    from orbit_release.cli.publishing import PublishingOptions
+    from orbit_release.flows.publish_until_landed import Published
     from orbit_release.flows.source import Source
     from orbit_release.flows.wait import Waited
     from orbit_release.flows.wanted import Wanted
@@ -76,15 +76,15 @@ def wait_options(command: F) -> F:
 Wait = Callable[[Sequence["Service"], "Published | None", dict[str, Any]], None]
 
 
-def awaited(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Wait | None:
+def awaited(session: Session, source: Source, options: PublishingOptions, registry: Registry | None) -> Wait | None:
     """Return what waits for a release, which knows before it is published whether Argo CD can be asked."""
     from orbit_release.cli.failure import RollbackOnFailure
 
-    seconds = parse_length(ways.timeout)
-    if not ways.wait or ways.dry_run:
+    seconds = parse_length(options.timeout)
+    if not options.wait or options.dry_run:
         return None
-    on_failure = RollbackOnFailure(session, source, ways, registry) if ways.rollback_on_failure else None
-    return partial(Awaited(session, source, seconds).published, words=ways.words, on_failure=on_failure)
+    on_failure = RollbackOnFailure(session, source, options, registry) if options.rollback_on_failure else None
+    return partial(Awaited(session, source, seconds).published, words=options.words, on_failure=on_failure)
 
 
 class Awaited:

@@ -10,7 +10,8 @@ from orbit_release.argocd.live_service import Live, live
 from orbit_release.argocd.observation import Observation, Seen, owners_of
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.history import history
-from orbit_release.flows.plan import plan, plan_unheld, side_by_side
+from orbit_release.flows.plan import plan, plan_unheld
+from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.flows.wanted import read_state
 from orbit_release.git.clone import Clone, Tip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import NotFoundError
-from orbit_release.flows.put_back import verified, why_left
+from orbit_release.flows.put_back import restored_image, why_left
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.manifests.documents import same_but_for_images
@@ -47,7 +47,7 @@ class Undo:
         if not is_fixed(first):
             return why_left(first)
         try:
-            return verified(registry, service, first, others=())
+            return restored_image(registry, service, first, others=())
         except NotFoundError as error:
             return f"cannot: {error.message}"
 

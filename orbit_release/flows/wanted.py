@@ -11,7 +11,7 @@ from itertools import takewhile
 from orbit_release.argocd.observation import Observation
 from orbit_release.argocd.verdict import Look, Relation
 from orbit_release.errors import NotFoundError
-from orbit_release.flows.source import Source, manifests
+from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference
 from orbit_release.manifests.workloads import Owners, owners, running_images, workloads
@@ -35,7 +35,7 @@ class State:
 def read_state(source: Source, tip: Tip) -> State:
     """Read what the manifests at a tip say of all services."""
     found, services = source.deployed(tip), source.config.services
-    among = list(workloads(manifests(source.git, tip, source.config.manifests)))
+    among = list(workloads(source.manifests(tip)))
     references = {one.name: frozenset(str(i.reference) for i in found[one.repository]) for one in services}
     running = {one.name: running_images(found[one.repository], among) for one in services}
     return State(references, running, owners(among, services))

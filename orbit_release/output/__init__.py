@@ -14,8 +14,8 @@ from orbit_release.planning.actions import PENDING, Action, Plan, ServicePlan
 from orbit_release.text import code, markdown_table, printable
 
 if TYPE_CHECKING:
-    from orbit_release.flows.attempts import Published
-    from orbit_release.flows.build import Result
+    from orbit_release.flows.build import BuildOutcome
+    from orbit_release.flows.publish_until_landed import Published
     from orbit_release.image import ImageReference, Repository
     from orbit_release.releases.messages import Notes
 
@@ -239,7 +239,7 @@ def _suffix(reference: ImageReference) -> str:
     return reference.suffix.lstrip(":@") or "untagged"
 
 
-def show_builds(results: Sequence[Result], shape: str) -> None:
+def show_builds(results: Sequence[BuildOutcome], shape: str) -> None:
     """Print what became of the builds, as a table or as JSON."""
     if not results:
         say("nothing to do: every image that the plan asks for is built")
@@ -249,7 +249,7 @@ def show_builds(results: Sequence[Result], shape: str) -> None:
         click.echo(builds_table(results))
 
 
-def builds_document(results: Sequence[Result]) -> dict[str, Any]:
+def builds_document(results: Sequence[BuildOutcome]) -> dict[str, Any]:
     """Return what became of the builds as plain data."""
     services = [
         {
@@ -266,7 +266,7 @@ def builds_document(results: Sequence[Result]) -> dict[str, Any]:
     return {"services": services}
 
 
-def builds_table(results: Sequence[Result]) -> str:
+def builds_table(results: Sequence[BuildOutcome]) -> str:
     """Return what became of the builds as a table."""
     rows = [
         (result.plan.service.name, result.status, str(result.plan.tag), str(result.digest or "-")) for result in results
@@ -274,7 +274,7 @@ def builds_table(results: Sequence[Result]) -> str:
     return table(("SERVICE", "STATUS", "TAG", "DIGEST"), rows)
 
 
-def summarize_builds(results: Sequence[Result], file: str | None) -> None:
+def summarize_builds(results: Sequence[BuildOutcome], file: str | None) -> None:
     """Add what became of the builds to the summary of a step."""
     rows = [
         (code(one.plan.service.name), one.status, code(str(one.plan.image)), code(str(one.digest or "")))

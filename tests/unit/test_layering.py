@@ -90,10 +90,10 @@ MAY = {
     "git.reach": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
     "registry.client": {"http", "pathlib", "random", "subprocess", "threading", "time"},
-    "flows.attempts": {"random", "time"},  # the pause between two attempts
     "flows.build": {"concurrent", "pathlib", "tempfile"},
-    "flows.plan": {"concurrent"},
+    "flows.publish_until_landed": {"random", "time"},  # the pause between two attempts
     "flows.rollback": {"time"},  # to write a time in words
+    "flows.side_by_side": {"concurrent"},
     "flows.wait": {"concurrent", "threading"},
     "output": {"threading"},
     "output.actions": {"secrets"},
