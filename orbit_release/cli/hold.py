@@ -14,6 +14,7 @@ from orbit_release.errors import UsageError
 if TYPE_CHECKING:
     from orbit_release.cli.publication import Publication
     from orbit_release.flows.hold import HoldOutcome
+    from orbit_release.flows.publish_until_landed import Published
     from orbit_release.flows.source import Source
     from orbit_release.service import Service
 
@@ -49,8 +50,7 @@ def unhold_command(
 
     source, services, publication = _start(session, names, "unhold", everything=everything, **options)
     freed = unhold(source, services, reason, everything=everything, publishing=publication.publishing)
-    holds = freed.published.notes.holds if freed.published else {}
-    _show(freed, publication, lambda: next_releases(source, source.config.select([*holds]), freed.tip))
+    _show(freed, publication, lambda published: next_releases(source, published))
 
 
 def _start(
@@ -64,7 +64,9 @@ def _start(
 
 
 def _show(
-    outcome: HoldOutcome, publication: Publication, next_releases: Callable[[], Mapping[str, str]] = dict
+    outcome: HoldOutcome,
+    publication: Publication,
+    next_releases: Callable[[Published], Mapping[str, str]] = lambda _: {},
 ) -> None:
     from orbit_release import output
     from orbit_release.text import printable
@@ -77,7 +79,7 @@ def _show(
         if outcome.published is None:
             publication.withdraw()
         else:
-            for name, what in next_releases().items():
+            for name, what in next_releases(outcome.published).items():
                 output.say(f"{name}: {printable(what)}")
         if outcome.unplaced:
             raise outcome.unplaced

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orbit_release.cli.publication import Publication
 from orbit_release.cli.session import INTERRUPTED, Session, in_actions
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
+    from orbit_release.cli.publication import Publication
     from orbit_release.flows.publish_until_landed import Landed, Put
     from orbit_release.flows.source import Source
     from orbit_release.git.clone import Clone, Tip
@@ -91,6 +91,7 @@ class PublishingOptions:
 
         `forward`: a pull request that proposes something newer is left as it is.
         """
+        from orbit_release.cli.publication import Publication
         from orbit_release.flows.publish import ReleasePullRequest
         from orbit_release.flows.publish_until_landed import Publishing
         from orbit_release.github.pull_request import branch_name

@@ -9,7 +9,6 @@ import click
 
 from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.publishing import PublishingOptions, publishing_options
-from orbit_release.cli.rolled import tell_rolled
 from orbit_release.cli.session import Session, complete_service
 from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import UsageError
@@ -44,6 +43,7 @@ def rollback_command(
     With --all and --to, put every service back to what was deployed then, in one commit.
     """
     from orbit_release import output
+    from orbit_release.cli.rolled import tell_rolled
     from orbit_release.flows.put_back import RollbackHold
     from orbit_release.flows.rollback import rollback, rollback_all
     from orbit_release.image import Tag

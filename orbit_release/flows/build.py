@@ -12,14 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from orbit_release.builders.request import BuildRequest
-from orbit_release.errors import NotFoundError, OrbitReleaseError
+from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.latest import may_move
-from orbit_release.flows.plan import ask, plan, targets
+from orbit_release.flows.plan import plan, plan_named
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.git.publish import check_out
 from orbit_release.image import LATEST, Digest, ImageReference
-from orbit_release.planning.actions import Action, Deployment, ServicePlan
+from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.planning.matrix import labels
 from orbit_release.planning.targets import clash_of
 from orbit_release.service import Service
@@ -65,43 +65,23 @@ def build(
     progress: Progress,
 ) -> list[BuildOutcome]:
     """Build what the plan asks for at head, or exactly the named services; one failure stops no other build."""
-    plans = _plan_named(building, services, head) if named else _plan(building, services, head)
-    # Asked before anything is built: an answer that fails to come must not cost the outcomes.
-    tip = _fresh_tip(building) if building.registry and plans else None
+    source, registry = building.source, building.registry
+    if named:
+        plans = plan_named(source, services, head=head, registry=registry)
+    else:
+        plans = plan(source, services, head=head, registry=registry).services
     there = [plan for plan in plans if plan.action is Action.RELEASE]
     todo = [plan for plan in plans if plan.action is Action.BUILD or (building.force and plan in there)]
     outcomes = [BuildOutcome(plan, "failed", error=clash_of([plan])) for plan in plans if plan.clash]
     outcomes += [BuildOutcome(plan, "skipped") for plan in there if plan not in todo]
+    # Asked before anything is built: an answer that fails to come must not cost the outcomes.
+    tip = source.git.tip(source.config.branch, fetch=True) if registry and (outcomes or todo) else None
     outcomes += _build_all(building, todo, builder, progress) if todo else ()
-    if building.registry and tip:
-        outcomes = [_move_latest(building.source, building.registry, tip, outcome) for outcome in outcomes]
+    if registry and tip:
+        # Also of images that were there before: an interrupted run may have left `latest` behind.
+        outcomes = [_move_latest(source, registry, tip, outcome) for outcome in outcomes]
     names = [service.name for service in services]
     return sorted(outcomes, key=lambda outcome: names.index(outcome.plan.service.name))
-
-
-def _plan(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
-    plans = plan(building.source, services, head=head, registry=building.registry).services
-    # `release` images exist: looking at them again moves a `latest` that an interrupted run left behind.
-    return [service_plan for service_plan in plans if service_plan.target or service_plan.clash]
-
-
-def _plan_named(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
-    source, commits = building.source, targets(building.source, head, services)
-    plans = []
-    for service in services:
-        target = commits.get(service.name)
-        if target is None:
-            hint = f"plan {service.name} says what is missing."
-            raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
-        deployed = Deployment(ImageReference(service.repository))  # whatever it is, the person wants this image
-        plans.append(ServicePlan(source.service_at(service, target), Action.BUILD, "named", deployed, target=target))
-    return [ask(building.registry, service_plan) for service_plan in plans] if building.registry else plans
-
-
-def _fresh_tip(building: Building) -> Tip:
-    git = building.source.git
-    git.deepen()
-    return git.tip(building.source.config.branch, fetch=True)
 
 
 def _build_all(

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 from orbit_release.errors import ConflictError, HeldError, InvalidError
 from orbit_release.flows.hold import held_marks
 from orbit_release.flows.plan import plan
-from orbit_release.flows.publish_until_landed import (
-    Published,
-    Publishing,
-    publish,
-    publish_until_landed,
-    release_on,
-)
+from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.git.graph import History
@@ -80,12 +74,7 @@ def bump(
 
 
 def bump_built(
-    source: Source,
-    services: Sequence[Service],
-    *,
-    head: str | None,
-    registry: Registry,
-    publishing: Publishing,
+    source: Source, services: Sequence[Service], *, head: str | None, registry: Registry, publishing: Publishing
 ) -> BuiltOutcome:
     """Release every service whose target's image is in the registry, in one commit, from the fresh state."""
 

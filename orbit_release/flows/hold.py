@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from orbit_release.errors import InvalidError
 from orbit_release.flows.moved_back import MovedBack, moved_back
 from orbit_release.flows.plan import plan_unheld
-from orbit_release.flows.publish_until_landed import (
-    Published,
-    Publishing,
-    publish,
-    publish_until_landed,
-    release_on,
-)
+from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import Repository
-from orbit_release.planning.actions import ServicePlan
 from orbit_release.releases.release import Release
 from orbit_release.service import Service
 
@@ -32,7 +25,6 @@ class HoldOutcome:
 
     published: Published | None
     left: Mapping[str, str]
-    tip: Tip
     unplaced: InvalidError | None = None
 
 
@@ -101,13 +93,15 @@ def _still_held(
             yield service.name, str(back[service.name])
 
 
-def next_releases(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, str]:
-    """Return, by service, what automation does next where it is not held."""
-    return {due.service.name: _next(due) for due in plan_unheld(source, services, tip).services}
-
-
-def _next(plan: ServicePlan) -> str:
-    return f"the next run releases {plan.tag}" if plan.tag else f"there is nothing to release, {plan.reason}"
+def next_releases(source: Source, published: Published) -> dict[str, str]:
+    """Return what automation does next with each service whose hold was taken away."""
+    services = source.config.select(list(published.notes.holds))
+    return {
+        due.service.name: f"the next run releases {due.tag}"
+        if due.tag
+        else f"there is nothing to release, {due.reason}"
+        for due in plan_unheld(source, services, published.tip).services
+    }
 
 
 def _publish_marks(
@@ -126,7 +120,7 @@ def _publish_marks(
     unplaced = _unplaced(services, release)
     if unplaced and not everything:
         raise unplaced
-    return HoldOutcome(publish(source, tip, release, publishing, verb), left, tip, unplaced)
+    return HoldOutcome(publish(source, tip, release, publishing, verb), left, unplaced)
 
 
 def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> dict[Repository, str | None]:

@@ -11,7 +11,7 @@ from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.graph import History
-from orbit_release.image import LATEST
+from orbit_release.image import LATEST, ImageReference
 from orbit_release.planning.actions import (
     Action,
     Deployment,
@@ -66,18 +66,27 @@ def plan_unheld(source: Source, services: Sequence[Service], tip: Tip) -> Plan:
     return _against_deployed(source, _services_at(source, tip.commit, services), None, tip, holds=False)
 
 
-def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
-    """Return the services' targets by name; absent services have none."""
+def plan_named(
+    source: Source, services: Sequence[Service], *, head: str, registry: Registry | None
+) -> Sequence[ServicePlan]:
+    """Decide to build services at `head`, whatever is deployed; NotFoundError for one that is absent there."""
     source.git.deepen()
     there = _services_at(source, _commit(source.git, head), services)
-    return _targets(source, there, there.present)
+    for service in services:
+        if service not in there.present:
+            hint = f"plan {service.name} says what is missing."
+            raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
+    targets = _targets(source, there, services)
+    untold = ((service, Deployment(ImageReference(service.repository))) for service in services)
+    plans = (ServicePlan(service, Action.BUILD, "named", deployed) for service, deployed in untold)
+    return _ask_registry(registry, [_with_target(source, plan, targets) for plan in plans])
 
 
-def _commit(git: Clone, revision: str) -> str:
+def _commit(git: Clone, revision: str, hint: str = "", what: str = "") -> str:
     commit = git.fetch_commit(revision)
     if commit is None:
-        hint = "name a branch, a tag or a commit of this clone, or fetch it first."
-        raise NotFoundError(f"{revision} names no commit, or several", hint)
+        hint = hint or "name a branch, a tag or a commit of this clone, or fetch it first."
+        raise NotFoundError(f"{what}{revision} names no commit, or several", hint)
     return commit
 
 
@@ -100,17 +109,14 @@ def _compare(source: Source, head: ServicesAtHead, base: str, registry: Registry
         git.deepen()
         targets = _targets(source, head, stale)
     plans = [_with_target(source, plan, targets) for plan in plans]
-    return head.plan(_ask_all(registry, plans), start or "the empty tree")
+    return head.plan(_ask_registry(registry, plans), start or "the empty tree")
 
 
 def _base(git: Clone, base: str) -> str | None:
     if base and not base.strip("0"):  # the state before a branch existed, in GitHub's push event
         return None
-    commit = git.fetch_commit(base)
-    if commit is None:
-        hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
-        raise NotFoundError(f"base {base} names no commit, or several", hint)
-    return commit
+    hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
+    return _commit(git, base, hint, "base ")
 
 
 def _with_target(source: Source, plan: ServicePlan, targets: Mapping[str, str]) -> ServicePlan:
@@ -136,7 +142,7 @@ def _against_deployed(
         return head.plan(current, superseded=True)
     plans = [_aim(source, plan, targets, history) for plan in plans]
     plans = _hold_moved_back(source, tip, plans, registry) if holds else plans
-    return head.plan(_ask_all(registry, plans))
+    return head.plan(_ask_registry(registry, plans))
 
 
 def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history: History) -> ServicePlan:
@@ -204,16 +210,18 @@ def _targets(source: Source, head: ServicesAtHead, services: Sequence[Service]) 
     return targets
 
 
-def _ask_all(registry: Registry | None, plans: Sequence[ServicePlan]) -> Sequence[ServicePlan]:
-    return side_by_side(lambda plan: ask(registry, plan), plans) if registry else plans
+def _ask_registry(registry: Registry | None, plans: Sequence[ServicePlan]) -> Sequence[ServicePlan]:
+    """Take into account what the registry has under the targets' tags."""
+    if registry is None:
+        return plans
 
+    def ask(plan: ServicePlan) -> ServicePlan:
+        if plan.action is not Action.BUILD or plan.tag is None:
+            return plan
+        image = registry.image(plan.service.repository, plan.tag)
+        return find_image(_clash_with(plan, image), there=image is not None)
 
-def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
-    """Take into account what the registry has under the target's tag."""
-    if plan.action is not Action.BUILD or plan.tag is None:
-        return plan
-    image = registry.image(plan.service.repository, plan.tag)
-    return find_image(_clash_with(plan, image), there=image is not None)
+    return side_by_side(ask, plans)
 
 
 def _clash_with(plan: ServicePlan, image: RemoteImage | None) -> ServicePlan:

@@ -69,13 +69,19 @@ class Published:
     tip: Tip
 
 
-def publish_until_landed(source: Source, publishing: Publishing, attempt: Callable[[Tip], T]) -> T:
+def publish_until_landed(
+    source: Source,
+    publishing: Publishing,
+    attempt: Callable[[Tip], T],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
     """Attempt to publish on a fresh tip each time that somebody was faster; ConflictError when that never ends."""
     git, branch = source.git, source.config.branch
     git.deepen()  # in a shallow clone no question about ancestors has an answer
     for count in range(_ATTEMPTS):
         if count:
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**count)))  # noqa: S311  (jitter, not a secret)
+            sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**count)))  # noqa: S311  (jitter, not a secret)
         tip = git.local_tip(branch) if publishing.local else git.tip(branch, fetch=True)
         with suppress(OvertakenError):
             return attempt(tip)
