@@ -56,11 +56,11 @@ def bump_command(
     from orbit_release.flows.bump import bump, bump_built
 
     _check_built(built=built, head=head, no_verify=no_verify, unhold=unhold)
-    wanted, source, registry = PublishingOptions(**options), session.source(), session.registry()
+    how, source, registry = PublishingOptions(**options), session.source(), session.registry()
     asked = None if no_verify else registry
     names = words if built else words[::2]
-    wait = awaited(session, source, wanted, asked)
-    publication = wanted.publication(session, source, names, forward=built, subject=_one_line(message))
+    wait = awaited(session, source, how, asked)
+    publication = how.publication(session, source, names, forward=built, subject=_one_line(message))
     publishing = publication.publishing
     if built:
         services = source.config.select(words)

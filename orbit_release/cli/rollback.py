@@ -51,22 +51,22 @@ def rollback_command(
 
     _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
     hold = RollbackHold(not no_hold, valid_reason(reason) if reason else "")
-    wanted, source = PublishingOptions(**options), session.source()
+    how, source = PublishingOptions(**options), session.source()
     names = [service] if service else []
     services = source.config.select(names)
     registry = None if no_verify else session.registry()
-    wait = awaited(session, source, wanted, registry)
-    publication = wanted.publication(session, source, names, "rollback")
-    how: dict[str, Any] = {"registry": registry, "publishing": publication.publishing, "hold": hold}
+    wait = awaited(session, source, how, registry)
+    publication = how.publication(session, source, names, "rollback")
+    common: dict[str, Any] = {"registry": registry, "publishing": publication.publishing, "hold": hold}
     if to is not None:
-        rolled = rollback_all(source, services, source.git.commit(to) or parse_moment(to, time.time()), **how)
+        rolled = rollback_all(source, services, source.git.commit(to) or parse_moment(to, time.time()), **common)
     else:
-        rolled = rollback(source, services[0], Tag(tag) if tag else None, **how)
+        rolled = rollback(source, services[0], Tag(tag) if tag else None, **common)
     if not rolled.published:
         publication.withdraw()
         output.say("nothing to do: that is what is deployed")
     with publication.shown(rolled.published) as document:
-        tell_rolled(rolled, dry_run=wanted.dry_run)
+        tell_rolled(rolled, dry_run=how.dry_run)
         if wait:
             wait(services, rolled.published, document)
 

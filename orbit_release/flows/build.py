@@ -88,8 +88,10 @@ def _build_all(
     building: Building, plans: Sequence[ServicePlan], builder: Callable[[], Builder], progress: Progress
 ) -> Iterator[BuildOutcome]:
     with ExitStack() as stack:
-        commits = {plan.target for plan in plans if plan.target}
-        trees = {commit: _check_out(building.source, commit, stack) for commit in commits}
+        commits = {plan.target or "" for plan in plans}
+        trees = {commit: Path(stack.enter_context(TemporaryDirectory(prefix="orbit-release-"))) for commit in commits}
+        for commit, folder in trees.items():
+            check_out(building.source.git, commit, folder)
         pool = stack.enter_context(ThreadPoolExecutor(building.jobs))
         engine = builder()
         stack.enter_context(engine)
@@ -97,12 +99,6 @@ def _build_all(
             pool.submit(_build_one, building, engine, plan, trees[plan.target or ""], progress) for plan in plans
         ]
         yield from (future.result() for future in as_completed(futures))
-
-
-def _check_out(source: Source, commit: str, stack: ExitStack) -> Path:
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="orbit-release-")))
-    check_out(source.git, commit, folder)
-    return folder
 
 
 def _build_one(building: Building, engine: Builder, plan: ServicePlan, tree: Path, progress: Progress) -> BuildOutcome:

@@ -129,9 +129,7 @@ def _check(
         if not images:
             release = release_on(source, tip, [NewImage(change.service.repository, change.tag)])
             raise source.not_named(change.service, "; ".join(release.warnings))
-        if not unhold:
-            _check_held(change, images)
-        _check_digests(change, images, verified=registry is not None)
+        _check_images(change, images, verified=registry is not None, unhold=unhold)
         if change.tag.commit_prefix:
             target = commits[change.image]
             _check_order(change, target, {image.reference: commits[image.reference] for image in images}, history)
@@ -139,17 +137,15 @@ def _check(
                 _check_merged(change, tip, confirm_unmerged)
 
 
-def _check_held(change: TagChange, images: Sequence[FoundImage]) -> None:
+def _check_images(change: TagChange, images: Sequence[FoundImage], *, verified: bool, unhold: bool) -> None:
+    name = change.service.name
     for image in images:
-        if image.hold is not None:
-            message = f"{change.service.name} is held: {image.hold or 'no reason given'}"
-            raise HeldError(message, f"add --unhold, or first run: orbit-release unhold {change.service.name}")
-
-
-def _check_digests(change: TagChange, images: Sequence[FoundImage], *, verified: bool) -> None:
+        if image.hold is not None and not unhold:
+            hint = f"add --unhold, or first run: orbit-release unhold {name}"
+            raise HeldError(f"{name} is held: {image.hold or 'no reason given'}", hint)
     for image in images:
         if image.reference.digest and not change.digest and not verified:
-            message = f"{image.path}:{image.line}: {change.service.name} is pinned to a digest"
+            message = f"{image.path}:{image.line}: {name} is pinned to a digest"
             raise InvalidError(message, f"name the new one, {change.tag}@sha256:…, or leave out --no-verify.")
 
 

@@ -132,7 +132,7 @@ def _against_deployed(
         return head.plan(())
     git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
-    plans = _assess(source, head, _deployments(source, tip, head.present, registry, holds=holds))
+    plans = _assess(source, head, tip, registry, holds=holds)
     targets = _targets(source, head, _stale(plans))
     running = [plan.deployed.commit for plan in plans if plan.service.name in targets and plan.deployed]
     history = git.history([tip.commit, head.commit, *targets.values(), *filter(None, running)])
@@ -169,26 +169,20 @@ def _hold_moved_back(
     return [held(plan, str(back[plan.service.name])) if plan.service.name in back else plan for plan in plans]
 
 
-def _deployments(
-    source: Source, tip: Tip, services: Iterable[Service], registry: Registry | None, *, holds: bool
-) -> list[tuple[Service, Deployment | None]]:
-    """Return each service with each reference that the manifests carry of it, or with None."""
-    pairs: list[tuple[Service, Deployment | None]] = []
-    for service in services:
-        marked = dict.fromkeys((image.reference, image.hold) for image in source.deployed(tip)[service.repository])
-        for reference, hold in marked:
-            commit = source.commit_of(reference, registry)
-            pairs.append((service, Deployment(reference, hold if holds else None, commit)))
-        if not marked:
-            pairs.append((service, None))
-    return pairs
-
-
 def _assess(
-    source: Source, head: ServicesAtHead, pairs: Sequence[tuple[Service, Deployment | None]]
+    source: Source, head: ServicesAtHead, tip: Tip, registry: Registry | None, *, holds: bool
 ) -> list[ServicePlan]:
-    commits = {deployed.commit for _, deployed in pairs if deployed and deployed.commit}
-    changes = source.git.changes(commits, head.commit)
+    """Decide what trees can tell, for each reference that the manifests carry of a service."""
+    pairs: list[tuple[Service, Deployment | None]] = []
+    for service in head.present:
+        carried = dict.fromkeys((image.reference, image.hold) for image in source.deployed(tip)[service.repository])
+        pairs += [
+            (service, Deployment(reference, hold if holds else None, source.commit_of(reference, registry)))
+            for reference, hold in carried
+        ] or [(service, None)]
+    changes = source.git.changes(
+        {deployed.commit for _, deployed in pairs if deployed and deployed.commit}, head.commit
+    )
     new = source.settings(head.commit)
     plans = []
     for service, deployed in pairs:
