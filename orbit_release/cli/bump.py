@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.publishing import PublishingOptions, is_interactive, publishing_options
+from orbit_release.cli.publishing import Publication, PublishingOptions, is_interactive, publishing_options
 from orbit_release.cli.session import Session, complete_service, head_of_run
 from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.cli.publication import Publication
     from orbit_release.config import Config
     from orbit_release.flows.bump import BuiltOutcome, TagChange
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.publishing import PublishingOptions, publishing_options
+from orbit_release.cli.publishing import Publication, PublishingOptions, publishing_options
 from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.cli.publication import Publication
     from orbit_release.flows.hold import HoldOutcome
     from orbit_release.flows.publish_until_landed import Published
     from orbit_release.flows.source import Source

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.flows.moved_back import MovedBack, moved_back
+from orbit_release.flows.moved_back import moved_back
 from orbit_release.flows.plan import plan_unheld
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
 from orbit_release.flows.source import Source
@@ -59,38 +59,22 @@ def unhold(
 
     def attempt(tip: Tip) -> HoldOutcome:
         held, back = _reasons(source, tip, services), moved_back(source, tip, services)
-        freed = [service for service in services if _lets_go(held.get(service.name), back.get(service.name), reason)]
-        marks = {service.repository: _mark_after(back.get(service.name), reason) for service in freed}
-        still = dict(_still_held(services, freed, held, back if reason is not None else {}))
-        left = {name: f"stays held: {why}" for name, why in still.items()}
-        if not everything:
-            left |= {s.name: "is not held" for s in services if s not in freed and s.name not in still}
+        # The end of a freeze leaves alone what somebody moved back in the meantime, or before.
+        let_go, kept = ({}, back) if reason is not None else (back, {})
+        due = held if reason is None else {name for name, why in held.items() if why == reason}
+        freed = [service for service in services if service.name in due or service.name in let_go]
+        marks = {s.repository: f"no, after {let_go[s.name].commit[:7]}" if s.name in let_go else None for s in freed}
+        still: dict[str, str] = {}
+        for service in services:
+            if service.name in held and service not in freed:
+                still[service.name] = f"stays held: {held[service.name]}"
+            elif service.name in kept:
+                still[service.name] = f"stays held: {kept[service.name]}"
+        idle = [] if everything else [s.name for s in services if s not in freed and s.name not in still]
+        left = still | dict.fromkeys(idle, "is not held")
         return _publish_marks(source, tip, freed, marks, left, publishing, "unhold", everything=everything)
 
     return publish_until_landed(source, publishing, attempt)
-
-
-def _lets_go(held: str | None, back: MovedBack | None, reason: str | None) -> bool:
-    return held == reason if reason is not None else held is not None or back is not None
-
-
-def _mark_after(back: MovedBack | None, reason: str | None) -> str | None:
-    """Return the mark that lets go: none, unless a move back has to be let go of as well.
-
-    The end of a freeze leaves a service alone that somebody moved back in the meantime, or before.
-    """
-    return f"no, after {back.commit[:7]}" if back and reason is None else None
-
-
-def _still_held(
-    services: Sequence[Service], freed: Sequence[Service], held: Mapping[str, str], back: Mapping[str, MovedBack]
-) -> Iterator[tuple[str, str]]:
-    """Yield the services that are held afterwards, and why."""
-    for service in services:
-        if service not in freed and service.name in held:
-            yield service.name, held[service.name]
-        elif service.name in back:
-            yield service.name, str(back[service.name])
 
 
 def next_releases(source: Source, published: Published) -> dict[str, str]:

@@ -64,7 +64,10 @@ def _newest_moves(source: Source, tip: Tip, now: Mapping[Repository, Images]) ->
 
 def _only_back(source: Source, tip: Tip, moves: Mapping[Service, Move], registry: Registry | None) -> set[Service]:
     """Return the services that moved to an older commit, or from a commit to no certain image."""
-    pairs = {service: _commits(source, move, registry) for service, move in moves.items()}
+    pairs = {
+        service: [source.commit_of(images[0].reference, registry) for images in (move.gone, move.new)]
+        for service, move in moves.items()
+    }
     known = {service: (was, now) for service, (was, now) in pairs.items() if was and now}
     ancestry = source.git.history([commit for pair in known.values() for commit in pair]) if known else None
     back = {
@@ -75,8 +78,3 @@ def _only_back(source: Source, tip: Tip, moves: Mapping[Service, Move], registry
     unclear = [service for service in unknown if service not in back]
     histories = history(source, unclear, tip) if unclear else {}
     return back | {service for service in unclear if (seen := histories[service.name]) and seen[-1].is_rollback}
-
-
-def _commits(source: Source, move: Move, registry: Registry | None) -> tuple[str | None, str | None]:
-    was, now = (source.commit_of(images[0].reference, registry) for images in (move.gone, move.new))
-    return was, now

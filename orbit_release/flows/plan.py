@@ -230,14 +230,13 @@ def _force(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry 
         return plan
     source.git.deepen()
     targets = _targets(source, head, [there.service for there in again])
-    forced = {there.service.name: _forced(_with_target(source, there, targets), registry) for there in again}
+    forced: dict[str, ServicePlan] = {}
+    for there in again:
+        reason = f"forced; {there.reason}"
+        build = replace(_with_target(source, there, targets), action=Action.BUILD, reason=reason)
+        image = registry.image(build.service.repository, build.tag) if registry and build.tag else None
+        forced[build.service.name] = _clash_with(build, image)
     return replace(plan, services=tuple(forced.get(each.service.name, each) for each in plan.services))
-
-
-def _forced(plan: ServicePlan, registry: Registry | None) -> ServicePlan:
-    build = replace(plan, action=Action.BUILD, reason=f"forced; {plan.reason}")
-    image = registry.image(plan.service.repository, build.tag) if registry and build.tag else None
-    return _clash_with(build, image)
 
 
 def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:

@@ -82,9 +82,14 @@ class ReleasePullRequest:
         """Open the pull request of a release, or bring the open one up to date; what is newer stays as it is."""
         pull = self.github.pull_request(self.branch, tip.branch)
         head = self.source.git.fetch_commit(pull.head) if pull else None
-        if pull and head and self.forward and self._carries_newer(tip, head, self._commits(release)):
+        released = {edit.after.repository: self.source.commit_of(edit.after) for edit in release.edits}
+        if pull and head and self.forward and self._carries_newer(tip, head, released):
             return Landed(pull.head, pull.url, is_newer=True)
-        commit = head if head and self._proposes(tip, head, release) else self._store(tip, release, notes)
+        if head and self._proposes(tip, head, release):
+            commit = head
+        else:
+            files = _files(self.source.git, tip, release.files)
+            commit = self.github.store_commit(self.branch, tip.commit, files, notes.message())
         pull = self.github.propose(self.branch, tip.branch, commit, notes.title, body(notes))
         merged = self.github.merge_when_ready(pull, notes.message()) if self.auto_merge else None
         return Landed(merged) if merged else Landed(pull.head, pull.url)
@@ -102,10 +107,6 @@ class ReleasePullRequest:
         self.github.close(pull, self.branch, "Closed: there is nothing to release any more.")
         return Withdrawal(pull.url, is_closed=True)
 
-    def _store(self, tip: Tip, release: Release, notes: Notes) -> str:
-        files = _files(self.source.git, tip, release.files)
-        return self.github.store_commit(self.branch, tip.commit, files, notes.message())
-
     def _proposes(self, tip: Tip, head: str, release: Release) -> bool:
         """Whether a commit makes just this release, so that its checks and reviews need not be had again.
 
@@ -121,9 +122,6 @@ class ReleasePullRequest:
             (git.file(parent, path), git.file(head, path)) == (change.before, change.after)
             for path, change in release.changes.items()
         )
-
-    def _commits(self, release: Release) -> dict[Repository, str | None]:
-        return {edit.after.repository: self.source.commit_of(edit.after) for edit in release.edits}
 
     def _carries_newer(self, tip: Tip, head: str, bounds: Mapping[Repository, str | None]) -> bool:
         """Whether a commit changes an image to one that its bound has not seen, and that the release branch has."""

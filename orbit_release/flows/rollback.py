@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orbit_release.argocd.blame import blame
@@ -43,7 +43,7 @@ def rollback(
 
     What was rolled back from since is skipped, so that rolling back again goes one further back.
     """
-    way: _Way | None = None
+    way: tuple[ImageReference, ImageReference] | None = None  # from, to: looked up once
 
     def attempt(tip: Tip) -> RollbackOutcome:
         nonlocal way
@@ -51,26 +51,14 @@ def rollback(
         running = _current(stretches)
         if running is None:
             raise source.not_named(service, "there is nothing that could be rolled back.")
-        way = way or _Way(running, _named(service, stretches, tag) if tag else _previous(service, stretches))
-        if tag is None:
-            way.check(service, running)
-        image = restored_image(registry, service, way.wanted, rollback_targets(stretches))
+        way = way or (running, _named(service, stretches, tag) if tag else _previous(service, stretches))
+        if tag is None and running not in way:
+            message = f"{service.name} went from {way[0].version} to {running.version} in the meantime"
+            raise ConflictError(message, f"look at it: orbit-release history {service.name}; then name the tag.")
+        image = restored_image(registry, service, way[1], rollback_targets(stretches))
         return put_back(source, tip, {service: image}, publishing, hold)
 
     return publish_until_landed(source, publishing, attempt)
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """What a person wants to leave, and where it goes: looked up once, and not again when somebody was faster."""
-
-    leaving: ImageReference
-    wanted: ImageReference
-
-    def check(self, service: Service, running: ImageReference) -> None:
-        if running not in (self.leaving, self.wanted):
-            message = f"{service.name} went from {self.leaving.version} to {running.version} in the meantime"
-            raise ConflictError(message, f"look at it: orbit-release history {service.name}; then name the tag.")
 
 
 def rollback_all(
