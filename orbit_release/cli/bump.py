@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.publishing import Publication, PublishingOptions, is_interactive, publishing_options
+from orbit_release.cli.publishing import PublishingOptions, is_interactive, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, complete_service, head_of_run
 from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UsageError
@@ -59,21 +59,22 @@ def bump_command(
     asked = None if no_verify else registry
     names = words if built else words[::2]
     wait = awaited(session, source, how, asked)
-    publication = how.publication(session, source, names, forward=built, subject=_one_line(message))
-    publishing = publication.publishing
+    publishing = how.publishing(session, source, names, forward=built, subject=_one_line(message))
     if built:
         services = source.config.select(words)
         done = bump_built(source, services, head=head or head_of_run(), registry=registry, publishing=publishing)
-        _show_built(done, publication, partial(wait, services, done.published) if wait else None)
+        if not (done.plan.superseded or done.published or done.missing):
+            withdraw(publishing, done.plan.head)
+        _show_built(done, how, partial(wait, services, done.published) if wait else None)
         return
     changes = _changes(source.config, words)
     confirm = _unmerged(allowed=allow_unmerged)
     published = bump(source, changes, registry=asked, publishing=publishing, confirm_unmerged=confirm, unhold=unhold)
     if not published:
-        publication.withdraw()  # the person knows best
+        withdraw(publishing)  # the person knows best
         already = ", ".join(f"{change.service.name} {change.tag}" for change in changes)
         output.say(f"nothing to do: already at {already}")
-    with publication.shown(published) as document:
+    with shown(how, published) as document:
         if wait:
             wait([change.service for change in changes], published, document)
 
@@ -120,15 +121,13 @@ def _one_line(text: str) -> str:
     return text.strip()
 
 
-def _show_built(done: BuiltOutcome, publication: Publication, wait: Callable[[dict[str, Any]], None] | None) -> None:
+def _show_built(done: BuiltOutcome, how: PublishingOptions, wait: Callable[[dict[str, Any]], None] | None) -> None:
     """Tell what was released and wait for it; raise what there is to complain about, what does not run first."""
     from orbit_release import output
 
-    if not (done.plan.superseded or done.published or done.missing):
-        publication.withdraw(done.plan.head)
     _tell_nothing(done)
     fault = _fault_of(done)
-    with publication.shown(done.published, [str(image) for image in done.missing]) as document:
+    with shown(how, done.published, [str(image) for image in done.missing]) as document:
         try:
             # With nothing released for a fault, what is deployed is not what was wanted.
             if wait and not done.plan.superseded and (done.published or not fault):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orbit_release import output
+from orbit_release.cli.publishing import tell_published
 from orbit_release.cli.rolled import tell_rolled
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.text import printable
@@ -24,8 +25,8 @@ class RollbackOnFailure:
     """Rolls back the services that are to blame for a failure, without asking again."""
 
     def __init__(self, session: Session, source: Source, options: PublishingOptions, registry: Registry | None) -> None:
-        self._source, self._registry = source, registry
-        self._publication = replace(options, yes=True).publication(session, source)
+        self._source, self._registry, self._options = source, registry, replace(options, yes=True)
+        self._publishing = self._options.publishing(session, source)
         self._rolled: RollbackOutcome | None = None
 
     def act(
@@ -39,7 +40,7 @@ class RollbackOnFailure:
         if not (isinstance(failed, Failed) and look):
             return
         output.say(f"{printable(fault.message)}: looking for what to roll back")
-        registry, publishing = self._registry, self._publication.publishing
+        registry, publishing = self._registry, self._publishing
         try:
             rolled = rollback_failed(self._source, failed, look, published, registry=registry, publishing=publishing)
         except OrbitReleaseError as error:
@@ -54,7 +55,7 @@ class RollbackOnFailure:
     def tell(self) -> None:
         """Tell what was done."""
         if self._rolled and self._rolled.published:
-            self._publication.tell(self._rolled.published)
+            tell_published(self._options, self._rolled.published)
         if self._rolled:
             tell_rolled(self._rolled)
 

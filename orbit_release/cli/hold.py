@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.publishing import Publication, PublishingOptions, publishing_options
+from orbit_release.cli.publishing import PublishingOptions, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
     from orbit_release.flows.hold import HoldOutcome
-    from orbit_release.flows.publish_until_landed import Published
+    from orbit_release.flows.publish_until_landed import Published, Publishing
     from orbit_release.flows.source import Source
     from orbit_release.service import Service
 
@@ -29,10 +29,11 @@ def hold_command(session: Session, /, names: tuple[str, ...], *, everything: boo
     from orbit_release.flows.hold import hold
     from orbit_release.manifests.mark_edit import valid_reason
 
-    source, services, publication = _start(session, names, "hold", everything=everything, **options)
-    reason, publishing = valid_reason(reason), publication.publishing
-    held = hold(source, services, reason, everything=everything, publishing=publishing)
-    _show(held, publication)
+    source, services = _select(session, names, everything=everything)
+    how = PublishingOptions(**options)
+    publishing = how.publishing(session, source, names, "hold")
+    held = hold(source, services, valid_reason(reason), everything=everything, publishing=publishing)
+    _show(held, how, publishing)
 
 
 @click.command("unhold")
@@ -47,24 +48,24 @@ def unhold_command(
     """Let automation change the tags of services again."""
     from orbit_release.flows.hold import next_releases, unhold
 
-    source, services, publication = _start(session, names, "unhold", everything=everything, **options)
-    freed = unhold(source, services, reason, everything=everything, publishing=publication.publishing)
-    _show(freed, publication, lambda published: next_releases(source, published))
+    source, services = _select(session, names, everything=everything)
+    how = PublishingOptions(**options)
+    publishing = how.publishing(session, source, names, "unhold")
+    freed = unhold(source, services, reason, everything=everything, publishing=publishing)
+    _show(freed, how, publishing, lambda published: next_releases(source, published))
 
 
-def _start(
-    session: Session, names: Sequence[str], verb: str, *, everything: bool, **options: Any
-) -> tuple[Source, Sequence[Service], Publication]:
+def _select(session: Session, names: Sequence[str], *, everything: bool) -> tuple[Source, Sequence[Service]]:
     if everything == bool(names):
         raise UsageError("name services, or all of them with --all", "orbit-release status lists them.")
     source = session.source()
-    publication = PublishingOptions(**options).publication(session, source, names, verb)
-    return source, source.config.select(names), publication
+    return source, source.config.select(names)
 
 
 def _show(
     outcome: HoldOutcome,
-    publication: Publication,
+    how: PublishingOptions,
+    publishing: Publishing,
     next_releases: Callable[[Published], Mapping[str, str]] = lambda _: {},
 ) -> None:
     from orbit_release import output
@@ -74,9 +75,9 @@ def _show(
         output.say(f"{name} {printable(why)}")
     if outcome.published is None:
         output.say("nothing to do")
-    with publication.shown(outcome.published):
+    with shown(how, outcome.published):
         if outcome.published is None:
-            publication.withdraw()
+            withdraw(publishing)
         else:
             for name, what in next_releases(outcome.published).items():
                 output.say(f"{name}: {printable(what)}")

@@ -16,7 +16,6 @@ from orbit_release.cli.session import INTERRUPTED, Session, in_actions
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.flows.publish import ReleasePullRequest
     from orbit_release.flows.publish_until_landed import Landed, Published, Publishing, Put
     from orbit_release.flows.source import Source
     from orbit_release.git.clone import Clone, Tip
@@ -78,7 +77,7 @@ class PublishingOptions:
         """Whether people read stdout, not a program."""
         return self.format != "json"
 
-    def publication(
+    def publishing(
         self,
         session: Session,
         source: Source,
@@ -87,8 +86,8 @@ class PublishingOptions:
         *,
         forward: bool = False,
         subject: str = "",
-    ) -> Publication:
-        """Return how what is done to some services is published and told.
+    ) -> Publishing:
+        """Return how what is done to some services is published.
 
         `forward`: a pull request that proposes something newer is left as it is.
         """
@@ -96,14 +95,13 @@ class PublishingOptions:
         from orbit_release.flows.publish_until_landed import Publishing
         from orbit_release.github.pull_request import branch_name
 
-        git, pull_request = source.git, None
-        if self.pr and not self.dry_run:
-            wanted, services = source.config.select(names), source.config.services
-            branch = branch_name([service.name for service in wanted], [service.name for service in services], verb)
-            pull_request = ReleasePullRequest(source, session.github(git), branch, forward, self.auto_merge)
-        put = pull_request.put if pull_request else self._put(session, git)
-        publishing = Publishing(put, self.no_push, subject, session.address(git), self._review())
-        return Publication(self, publishing, pull_request)
+        local, address, review = self.no_push, session.address(source.git), self._review()
+        if not self.pr or self.dry_run:
+            return Publishing(self._put(session, source.git), local, subject, address, review)
+        wanted, services = source.config.select(names), source.config.services
+        branch = branch_name([service.name for service in wanted], [service.name for service in services], verb)
+        pull_request = ReleasePullRequest(source, session.github(source.git), branch, forward, self.auto_merge)
+        return Publishing(pull_request.put, local, subject, address, review, pull_request.withdraw)
 
     def _put(self, session: Session, git: Clone) -> Put:
         from orbit_release.flows.publish import through_api, through_git
@@ -134,60 +132,57 @@ class PublishingOptions:
         return review
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """How a command's release is published, and the pull request that it goes into, if it does."""
+def withdraw(publishing: Publishing, known: str | None = None) -> None:
+    """Close the open pull request, unless it carries what is newer than the commit `known`."""
+    from orbit_release import output
 
-    options: PublishingOptions
-    publishing: Publishing
-    pull_request: ReleasePullRequest | None
+    withdrawal = publishing.withdraw(known)
+    if withdrawal and withdrawal.is_closed:
+        output.say(f"closed {withdrawal.url}: it would change nothing any more")
+    elif withdrawal:
+        output.say(f"left {withdrawal.url} open: it proposes something newer than this run's commit")
 
-    def withdraw(self, known: str | None = None) -> None:
-        """Close the open pull request, unless it carries what is newer than the commit `known`."""
-        from orbit_release import output
 
-        withdrawal = self.pull_request.withdraw(known) if self.pull_request else None
-        if withdrawal and withdrawal.is_closed:
-            output.say(f"closed {withdrawal.url}: it would change nothing any more")
-        elif withdrawal:
-            output.say(f"left {withdrawal.url} open: it proposes something newer than this run's commit")
+@contextmanager
+def shown(
+    options: PublishingOptions, published: Published | None, missing: Sequence[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Print what was published, and where it went: in words at once, as JSON with what is added to it meanwhile."""
+    from orbit_release import output
 
-    @contextmanager
-    def shown(self, published: Published | None, missing: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Print what was published, and where it went: in words at once, as JSON with what is added to it meanwhile."""
-        from orbit_release import output
+    document = output.release_document(published)
+    if missing is not None:
+        document["missing"] = missing
+    tell_published(options, published, missing or ())
+    try:
+        yield document
+    except BaseException:
+        with suppress(OSError):
+            _print_document(options, document)
+        raise
+    _print_document(options, document)
 
-        document = output.release_document(published)
-        if missing is not None:
-            document["missing"] = missing
-        self.tell(published, missing or ())
-        try:
-            yield document
-        except BaseException:
-            with suppress(OSError):
-                self._print(document)
-            raise
-        self._print(document)
 
-    def _print(self, document: dict[str, Any]) -> None:
-        from orbit_release import output
+def _print_document(options: PublishingOptions, document: dict[str, Any]) -> None:
+    from orbit_release import output
 
-        if not (self.options.words or self.options.dry_run):
-            click.echo(output.to_json(document))
+    if not (options.words or options.dry_run):
+        click.echo(output.to_json(document))
 
-    def tell(self, published: Published | None, missing: Sequence[str] = ()) -> None:
-        """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
-        from orbit_release import output
 
-        if self.options.dry_run:
-            return
-        if published and self.options.words and not published.landed.is_newer:
-            # What is published is waited for, whoever reads along.
-            with suppress(OSError) if self.options.wait else nullcontext():
-                click.echo(output.release_table(published))
-        if published:
-            output.say(output.where_it_went(published))
-        output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
+def tell_published(options: PublishingOptions, published: Published | None, missing: Sequence[str] = ()) -> None:
+    """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
+    from orbit_release import output
+
+    if options.dry_run:
+        return
+    if published and options.words and not published.landed.is_newer:
+        # What is published is waited for, whoever reads along.
+        with suppress(OSError) if options.wait else nullcontext():
+            click.echo(output.release_table(published))
+    if published:
+        output.say(output.where_it_went(published))
+    output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def _show_diff(tip: Tip, release: Release, _: Notes) -> Landed:

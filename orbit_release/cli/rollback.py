@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from orbit_release.cli.moment import parse_moment
-from orbit_release.cli.publishing import PublishingOptions, publishing_options
+from orbit_release.cli.publishing import PublishingOptions, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, complete_service
 from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import UsageError
@@ -56,16 +56,16 @@ def rollback_command(
     services = source.config.select(names)
     registry = None if no_verify else session.registry()
     wait = awaited(session, source, how, registry)
-    publication = how.publication(session, source, names, "rollback")
-    common: dict[str, Any] = {"registry": registry, "publishing": publication.publishing, "hold": hold}
+    publishing = how.publishing(session, source, names, "rollback")
+    common: dict[str, Any] = {"registry": registry, "publishing": publishing, "hold": hold}
     if to is not None:
         rolled = rollback_all(source, services, source.git.commit(to) or parse_moment(to, time.time()), **common)
     else:
         rolled = rollback(source, services[0], Tag(tag) if tag else None, **common)
     if not rolled.published:
-        publication.withdraw()
+        withdraw(publishing)
         output.say("nothing to do: that is what is deployed")
-    with publication.shown(rolled.published) as document:
+    with shown(how, rolled.published) as document:
         tell_rolled(rolled, dry_run=how.dry_run)
         if wait:
             wait(services, rolled.published, document)

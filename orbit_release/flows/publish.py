@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
-from orbit_release.flows.publish_until_landed import Landed, OvertakenError, Put
+from orbit_release.flows.publish_until_landed import Landed, OvertakenError, Put, Withdrawal
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.publish import file_mode, publish
@@ -58,14 +58,6 @@ def _files(git: Clone, tip: Tip, files: Mapping[str, bytes]) -> list[File]:
         if not path.isprintable():  # surrogates stand for bytes that are no UTF-8, and are not printable either
             raise InvalidError(f"{path!r} is no text, and GitHub's API takes no other name", "publish with --via git.")
     return [File(path, file_mode(git.process, tip.commit, path), data) for path, data in files.items()]
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """What became of a pull request that a run has nothing to add to."""
-
-    url: str
-    is_closed: bool
 
 
 @dataclass(frozen=True, slots=True)

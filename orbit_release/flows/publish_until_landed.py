@@ -40,6 +40,14 @@ class Landed:
     is_newer: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What became of a pull request that a run has nothing to add to."""
+
+    url: str
+    is_closed: bool
+
+
 # Puts a release where it goes; OvertakenError if the branch has moved on from the tip meanwhile.
 Put = Callable[[Tip, Release, Notes], Landed]
 
@@ -48,8 +56,9 @@ Put = Callable[[Tip, Release, Notes], Landed]
 class Publishing:
     """How a release is published: by what, on the clone's own branch or the remote's, and what it says of itself.
 
-    `review` sees each release before it is put, and may raise an error to stop it. `subject` takes the place of the
-    commit's own; `address` is the monorepo's web address, or "".
+    `subject` takes the place of the commit's own; `address` is the monorepo's web address, or "". `review` sees each
+    release before it is put, and may raise an error to stop it. `withdraw` takes back what is proposed where there is
+    nothing to release, unless it is newer than a commit.
     """
 
     put: Put
@@ -57,6 +66,7 @@ class Publishing:
     subject: str = ""
     address: str = ""
     review: Callable[[Release, Notes], None] = lambda _release, _notes: None
+    withdraw: Callable[[str | None], Withdrawal | None] = lambda _known: None
 
 
 @dataclass(frozen=True, slots=True)
