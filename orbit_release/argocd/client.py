@@ -12,7 +12,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import requests
 import urllib3
 
-from orbit_release.argocd.application import Application, Released, position
+from orbit_release.argocd.application import Application, ApplicationSource, position
 from orbit_release.argocd.connection import Connection
 from orbit_release.argocd.observation import Observation
 from orbit_release.errors import (
@@ -57,7 +57,7 @@ class ArgoCD:
         return self._read(self._document(name, project, namespace))
 
     def observe(
-        self, name: str, ours: Released, *, project: str = "", namespace: str = "", refresh: bool = False
+        self, name: str, ours: ApplicationSource, *, project: str = "", namespace: str = "", refresh: bool = False
     ) -> Observation:
         """Return how an application is now; with `refresh`, after Argo CD has compared it with git again.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +13,6 @@ from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.argocd.observation import Seen
     from orbit_release.flows.source import Source
     from orbit_release.flows.status import Statuses
     from orbit_release.git.clone import Tip
@@ -54,6 +53,7 @@ def ask_status(
     session: Session, source: Source, names: Sequence[str], *, fetch: bool, offline: bool, live: bool = False
 ) -> tuple[Statuses, Tip]:
     """Return how services stand, and the tip of the release branch that this is true of."""
+    from orbit_release.cli.argocd import observed_application
     from orbit_release.flows.status import status
 
     tip = source.git.tip(source.config.branch, fetch=fetch)
@@ -67,14 +67,7 @@ def ask_status(
         tip,
         registry=None if offline else session.registry(budget=_PATIENCE),
         pull_requests=(lambda: github.open_releases(tip.branch)) if github else None,
-        application=_application(session, source) if live else None,
+        application=observed_application(session, source, None, _PATIENCE).observe if live else None,
         unasked=left_out,
     )
     return statuses, tip
-
-
-def _application(session: Session, source: Source) -> Callable[[], Seen]:
-    from orbit_release.cli.argocd import ArgoApplication, argocd_server
-
-    application = ArgoApplication(session, source, argocd_server(None, _PATIENCE))
-    return lambda: application.look(refresh=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from orbit_release.image import ImageReference, Repository
 from orbit_release.manifests.documents import CRON_JOB_POD, Document, at, each, images, pod_place, read_documents
 from orbit_release.manifests.names import is_kustomization
 
@@ -89,43 +90,33 @@ class _Kustomization:
         return self.repositories[name] + image.removeprefix(name) if name else image
 
 
-def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tuple[str, ...]:
+def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tuple[ImageReference, ...]:
     """Return the references of one repository that pods must run; `found` are those in the manifests.
 
     A kustomization's `images` stand in the place of what the containers say. What is not known to be idle runs.
     """
-    renamed = [one for one in found if is_kustomization(one.path)]
     busy = {image for workload in among if not workload.is_idle for image in workload.images}
     idle = {image for workload in among if workload.is_idle for image in workload.images} - busy
-    if renamed:
-        name = str(renamed[0].reference.repository)
-        known = any(is_of(image, name) for image in idle) and not any(is_of(image, name) for image in busy)
-        return () if known else tuple(dict.fromkeys(str(one.reference) for one in renamed))
-    return tuple(dict.fromkeys(text for one in found if (text := str(one.reference)) not in idle))
+    kustomized = [image.reference for image in found if is_kustomization(image.path)]
+    if kustomized:
+        name = kustomized[0].repository
+        is_asleep = any(is_of(image, name) for image in idle) and not any(is_of(image, name) for image in busy)
+        return () if is_asleep else tuple(dict.fromkeys(kustomized))
+    asleep = {ImageReference.read(image) for image in idle}
+    return tuple(dict.fromkeys(image.reference for image in found if image.reference not in asleep))
 
 
-def owners(among: Iterable[Workload], services: Iterable[Service]) -> Owners:
+def owners(among: Iterable[Workload], services: Sequence[Service]) -> Owners:
     """Return the services that workloads run images of; a patch may name a workload once more."""
-    repositories = {one.name: str(one.repository) for one in services}
-    found: dict[tuple[str, str, str], dict[str, None]] = {}
-    for one in among:
-        names = [name for name, own in repositories.items() if any(is_of(image, own) for image in one.images)]
-        found.setdefault((one.kind, one.namespace, one.name), {}).update(dict.fromkeys(names))
-    return {key: tuple(names) for key, names in found.items()}
+    names: dict[tuple[str, str, str], dict[str, None]] = {}
+    for workload in among:
+        runs = [
+            service.name for service in services if any(is_of(image, service.repository) for image in workload.images)
+        ]
+        names.setdefault((workload.kind, workload.namespace, workload.name), {}).update(dict.fromkeys(runs))
+    return {key: tuple(own) for key, own in names.items()}
 
 
-def is_of(image: str, repository: str) -> bool:
-    """Whether a reference, as it is written, is one to a repository."""
-    return image.partition("@")[0] == repository or image.startswith((f"{repository}:", f"{repository}@"))
-
-
-def not_running(wanted: Iterable[str], running: Iterable[str]) -> list[str]:
-    """Return the references that are not among others; of one with a digest, the tag beside it says nothing."""
-    there = {_identity(image) for image in running}
-    return [image for image in wanted if _identity(image) not in there]
-
-
-def _identity(image: str) -> str:
-    named, at, digest = image.partition("@")
-    slash, colon = named.rfind("/"), named.rfind(":")
-    return f"{named[:colon] if colon > slash else named}@{digest}" if at else image
+def is_of(image: str, name: Repository | str) -> bool:
+    """Whether an image, as it is written, is one of a repository; its tag may be a placeholder."""
+    return image.partition("@")[0] == str(name) or image.startswith((f"{name}:", f"{name}@"))

@@ -106,7 +106,7 @@ def argocd(
 
 def test_an_application_and_all_of_them(server: ArgoCDServer) -> None:
     found = argocd(server).application("orbit", project="applications", namespace="argocd")
-    assert [origin.path for origin in found.origins] == ["deploy"]
+    assert [source.path for source in found.sources] == ["deploy"]
     assert [one.name for one in argocd(server).applications()] == ["orbit", "other"]
     assert argocd(server).applications(project="none") == []
 
