@@ -63,8 +63,6 @@ class UnavailableError(OrbitReleaseError):
 
 
 class HeldError(OrbitReleaseError):
-    """The service is held."""
-
     exit_code = 12
 
 

@@ -25,6 +25,7 @@ from orbit_release.config import FILE_NAME, lines, suggestion
 from orbit_release.errors import InvalidError, NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
+from orbit_release.git.worktree import work_file, work_files
 from orbit_release.manifests.rewrite import FoundImage, find_images
 from orbit_release.service import Service
 
@@ -45,7 +46,7 @@ def check(
     UsageError for a name that is none.
     """
     _require_known((*only, *ignore))
-    tree = Tree(source.git.work_files(), source.git.work_file)
+    tree = Tree(work_files(source.git), partial(work_file, source.git))
     file = ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
     found = [one for group in _groups(source, tree, file, render) for one in _chosen(group, only, ignore)]
     read = {file.path: source.config_data}  # which may lie outside of the repository

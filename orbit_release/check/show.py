@@ -9,7 +9,7 @@ import click
 
 from orbit_release import output
 from orbit_release.check.finding import Finding, Note
-from orbit_release.output import actions as workflow
+from orbit_release.output import github_actions as workflow
 from orbit_release.text import printable
 
 

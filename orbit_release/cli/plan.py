@@ -43,7 +43,7 @@ def plan_command(
     """Show which services need a build or a release, and why."""
     from orbit_release import output
     from orbit_release.flows.plan import plan
-    from orbit_release.output import actions as workflow
+    from orbit_release.output.plans import plan_summary, show_plan
 
     source = session.source()
     github, by_state, jobs = format == "github", base == "deployed", format in ("matrix", "github")
@@ -58,10 +58,10 @@ def plan_command(
         latest=jobs,
     )
     address = session.address(source.git) if jobs else ""
-    output.show_plan(decided, format, address, os.environ.get("GITHUB_OUTPUT"))
+    show_plan(decided, format, address, os.environ.get("GITHUB_OUTPUT"))
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         merging = os.environ.get("GITHUB_EVENT_NAME") == "pull_request"
-        output.summarize(file, workflow.plan_summary(decided, merging=merging))
+        output.summarize(file, plan_summary(decided, merging=merging))
     _tell_clash(decided, goes_on=github)
 
 

@@ -116,6 +116,7 @@ class PublishingOptions:
     def _review(self) -> Callable[[Release, Notes], None]:
         """Tell what a release does, and ask on a terminal whether it is wanted."""
         from orbit_release import output
+        from orbit_release.output.releases import leaving
 
         # Where somebody was faster, what is the same is not told and asked again.
         warn, say, confirm = cache(output.warn), cache(output.say), cache(_confirm)
@@ -124,7 +125,7 @@ class PublishingOptions:
         def review(release: Release, notes: Notes) -> None:
             for warning in release.warnings:
                 warn(warning)
-            for line in output.leaving(notes):
+            for line in leaving(notes):
                 say(line)
             if not self.dry_run and not self.yes and is_interactive():
                 confirm(release.diff(), f"{where} the release branch?")
@@ -148,9 +149,9 @@ def shown(
     options: PublishingOptions, published: Published | None, missing: Sequence[str] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Print what was published, and where it went: in words at once, as JSON with what is added to it meanwhile."""
-    from orbit_release import output
+    from orbit_release.output.releases import release_document
 
-    document = output.release_document(published)
+    document = release_document(published)
     if missing is not None:
         document["missing"] = missing
     tell_published(options, published, missing or ())
@@ -173,30 +174,32 @@ def _print_document(options: PublishingOptions, document: dict[str, Any]) -> Non
 def tell_published(options: PublishingOptions, published: Published | None, missing: Sequence[str] = ()) -> None:
     """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
     from orbit_release import output
+    from orbit_release.output.releases import release_table, summarize_release, where_it_went
 
     if options.dry_run:
         return
     if published and options.words and not published.landed.is_newer:
         # What is published is waited for, whoever reads along.
         with suppress(OSError) if options.wait else nullcontext():
-            click.echo(output.release_table(published))
+            click.echo(release_table(published))
     if published:
-        output.say(output.where_it_went(published))
-    output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
+        output.say(where_it_went(published))
+    summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def _show_diff(tip: Tip, release: Release, _: Notes) -> Landed:
-    from orbit_release import output
     from orbit_release.flows.publish_until_landed import Landed
+    from orbit_release.output.releases import show_diff
 
-    output.show_diff(release.diff(), terminal=sys.stdout.isatty())
+    show_diff(release.diff(), terminal=sys.stdout.isatty())
     return Landed(tip.commit)
 
 
 def _confirm(diff: str, question: str) -> None:
     from orbit_release import output
+    from orbit_release.output.releases import coloured_diff
 
-    output.say(output.coloured_diff(diff))
+    output.say(coloured_diff(diff))
     if not click.confirm(question, default=True, err=True):
         output.say("nothing was published")
         raise click.exceptions.Exit(INTERRUPTED)

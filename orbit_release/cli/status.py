@@ -37,7 +37,7 @@ def status_command(
     session: Session, /, names: tuple[str, ...], *, fetch: bool, strict: bool, live: bool, offline: bool, format: str
 ) -> None:
     """Show what is deployed, since when, how far behind it is, and what is held; with --live also what runs."""
-    from orbit_release.output.history import show_status
+    from orbit_release.output.status import show_status
 
     if live and offline:
         raise UsageError("--live asks Argo CD", "leave out --live or --offline.")

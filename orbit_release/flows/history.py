@@ -10,11 +10,11 @@ from orbit_release.errors import InvalidError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.graph import Commit
-from orbit_release.git.raw import Blobs
+from orbit_release.git.listings import Blobs
 from orbit_release.image import Repository
 from orbit_release.manifests.names import is_manifest
 from orbit_release.manifests.rewrite import find_images
-from orbit_release.releases.timeline import Change, Deployed, Images, explain, replay
+from orbit_release.releases.timeline import Deployed, Images, LoggedImages, explain, replay
 from orbit_release.service import Service
 
 _AT_ONCE = 64  # commits whose manifests are read, and in a clone without blobs fetched, together
@@ -29,13 +29,13 @@ def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, 
         deployed = replay(reversed([*read_changes(git, log, repositories)]))
     references = {stretch.reference for stretches in deployed.values() for stretch in stretches}
     commits = {reference: source.commit_of(reference) for reference in references}
-    graph = git.graph({tip.commit, *filter(None, commits.values())})
+    graph = git.history({tip.commit, *filter(None, commits.values())})
     return {service.name: explain(deployed.get(service.repository, ()), commits, graph) for service in services}
 
 
 def read_changes(
     git: Clone, log: Iterator[tuple[Commit, tuple[Blobs, ...]]], repositories: set[Repository]
-) -> Iterator[Change]:
+) -> Iterator[LoggedImages]:
     """Yield what each commit of a log did to the references of some repositories, newest first, as it is read."""
 
     @cache  # what a commit leaves behind is what the next one finds
@@ -53,4 +53,4 @@ def read_changes(
             paths = [(file.path.decode("utf-8", "surrogateescape"), file) for file in files]
             before = {path: images(path, file.before) for path, file in paths}
             after = {path: images(path, file.after) for path, file in paths}
-            yield Change(commit, before, after)
+            yield LoggedImages(commit, before, after)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
+from orbit_release.planning.actions import is_forward
 
 if TYPE_CHECKING:
     from orbit_release.registry.client import RemoteImage
@@ -18,4 +19,7 @@ def may_move(source: Source, tip: Tip, moves: Sequence[tuple[RemoteImage | None,
     running = [git.fetch_commit(image.revision) if image and image.revision else None for image, _ in moves]
     targets = [target for _, target in moves]
     history = git.history([tip.commit, *targets, *filter(None, running)])
-    return [history.is_forward(*pair, tip.commit) for pair in zip(running, targets, strict=True)]
+    return [
+        is_forward(history, running=commit, target=target, tip=tip.commit)
+        for commit, target in zip(running, targets, strict=True)
+    ]

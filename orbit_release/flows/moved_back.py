@@ -69,10 +69,8 @@ def _only_back(source: Source, tip: Tip, moves: Mapping[Service, Move], registry
         for service, move in moves.items()
     }
     known = {service: (was, now) for service, (was, now) in pairs.items() if was and now}
-    ancestry = source.git.history([commit for pair in known.values() for commit in pair]) if known else None
-    back = {
-        service for service, (was, now) in known.items() if was != now and ancestry and ancestry.is_ancestor(now, was)
-    }
+    ancestry = source.git.history([commit for pair in known.values() for commit in pair])
+    back = {service for service, (was, now) in known.items() if was != now and ancestry.is_ancestor(now, was)}
     unknown = [service for service in moves if service not in known]
     back |= {service for service in unknown if pairs[service][0] and not is_fixed(moves[service].new[0].reference)}
     unclear = [service for service in unknown if service not in back]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from orbit_release import config
 from orbit_release.check.tree import Tree
 from orbit_release.errors import UsageError
 from orbit_release.git.clone import Clone
+from orbit_release.git.worktree import work_file, work_files
 from orbit_release.init import workflow
 from orbit_release.init.new_files import refuse_existing, write_new
 from orbit_release.init.proposal import Origin, propose
@@ -40,7 +42,7 @@ def new_files(git: Clone, template: str) -> NewFiles:
     address = urlsplit(web_address(git.remote_address())).path.strip("/")
     branch = git.remote_head()
     origin = Origin(address or os.path.basename(git.top), branch or _BRANCH, is_guess=branch is None)
-    text = written(propose(Tree(git.work_files(), git.work_file), origin))
+    text = written(propose(Tree(work_files(git), partial(work_file, git)), origin))
     services = config.load(text.encode(), config.FILE_NAME).services  # which proves that it is one
     adopted = workflow.adopted(template, origin.branch, {one.repository.host for one in services})
     return NewFiles(dict(zip(PATHS, (text, adopted), strict=True)), tuple(one.name for one in services))

@@ -66,7 +66,7 @@ ONLY_IN = {
     "rich": {"output"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
-    "git": {"git.publish"},
+    "git": {"git.push"},
     "github": {"github.client"},
     "docker": {"builders.engine"},
     "requests": {"argocd.client", "builders.engine", "doppler.client", "github.client", "registry.client"},
@@ -82,12 +82,14 @@ MAY = {
     "argocd.client": {"os"},
     "builders.buildx": {"os", "pathlib", "signal", "subprocess", "tempfile", "threading"},
     "builders.choose": {"random", "time"},
-    "builders.engine": {"io", "os", "pathlib", "tempfile", "threading"},
+    "builders.context": {"io", "os", "pathlib"},
+    "builders.engine": {"tempfile", "threading"},
     "builders.request": {"pathlib"},  # for `Path` as a type
-    "git.clone": {"os", "subprocess"},
+    "git.clone": {"subprocess"},  # for `Popen` as a type
+    "git.objects": {"subprocess"},  # likewise
     "git.process": {"os", "subprocess"},
-    "git.publish": {"pathlib", "tempfile"},
-    "git.reach": {"os", "signal", "subprocess"},
+    "git.worktree": {"os", "pathlib", "tempfile"},
+    "git.probe": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
     "registry.client": {"http", "pathlib", "random", "subprocess", "threading", "time"},
     "flows.build": {"concurrent", "pathlib", "tempfile"},
@@ -95,8 +97,8 @@ MAY = {
     "flows.rollback": {"time"},  # to write a time in words
     "flows.side_by_side": {"concurrent"},
     "flows.wait": {"concurrent", "threading"},
-    "output": {"threading"},
-    "output.actions": {"secrets"},
+    "output.github_actions": {"secrets"},
+    "output.builds": {"threading"},
     "output.history": {"time"},  # to write a time in words
     "check.kustomize": {"concurrent", "os", "shutil", "subprocess"},
     "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
@@ -231,7 +233,7 @@ def _file(module: str) -> Path:
         ("registry.client", "from orbit_release.git.clone import Clone", "registry may not import git (git.clone)"),
         ("registry.client", "from orbit_release import output", "registry may not import output (output)"),
         ("registry.client", "import docker", "docker belongs in builders.engine"),
-        ("builders.buildx", "from git import Repo", "git belongs in git.publish"),
+        ("builders.buildx", "from git import Repo", "git belongs in git.push"),
         ("git.clone", "import github", "github belongs in github.client"),
         ("flows.plan", "import yaml", "yaml belongs in"),
         ("registry.client", "import os\nos.environ['A']", "os.environ is for cli only"),

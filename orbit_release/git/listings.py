@@ -1,4 +1,4 @@
-"""Reading what git's plumbing prints: NUL-separated listings of trees and of changes."""
+"""What git's plumbing prints: NUL-separated listings of trees, changes and logs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from orbit_release.git.graph import ChangedFile, Commit
 
 # git-diff-tree(1), "Raw output format"; never renames: they fail where blobs are missing, and both sides count.
 RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--ignore-submodules=none")
+# Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
+LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
 _PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
+_CHANGE = re.compile(
+    rb":(?P<mode_before>[0-9]+) (?P<mode_after>[0-9]+) (?P<before>[0-9a-f]+) (?P<after>[0-9a-f]+) [A-Z]"
+)
 _BLOCK = 65536
 _NO_FILES = (b"40000", b"160000")  # folders and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
 _REGULAR = b"100"
 _LATEST = 253_402_300_799  # the end of the year 9999, in seconds since 1970
-_CHANGE = re.compile(rb":([0-9]+) ([0-9]+) ([0-9a-f]+) ([0-9a-f]+) [A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,20 @@ class TreeFile:
         return self.mode == _SYMLINK
 
 
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The blobs of a file before and after a commit; None where there was no file, or only a link or a submodule."""
+
+    path: bytes
+    before: str | None
+    after: str | None
+
+
 def tree_files(listing: bytes) -> tuple[TreeFile, ...]:
     """Read what `ls-tree -r -z` prints; submodules are no files."""
     entries = (line.partition(b"\t") for line in listing.split(b"\0") if line)
-    found = (TreeFile(path, *_mode_and_blob(meta)) for meta, _, path in entries)
-    return tuple(file for file in found if file.mode != _SUBMODULE)
+    files = (TreeFile(path, *_mode_and_blob(meta)) for meta, _, path in entries)
+    return tuple(file for file in files if file.mode != _SUBMODULE)
 
 
 def _mode_and_blob(meta: bytes) -> tuple[str, str]:
@@ -60,21 +73,23 @@ def _status(token: bytes) -> str:
 
 
 def changes_by_trees(output: bytes) -> dict[tuple[str, str], tuple[ChangedFile, ...]]:
-    found: dict[tuple[str, str], list[ChangedFile]] = {}
+    """Read what `diff-tree --stdin -z --raw` prints: the pair of trees, then what differs between them."""
+    changes: dict[tuple[str, str], list[ChangedFile]] = {}
     files: list[ChangedFile] = []
     tokens = iter(output.split(b"\0"))
     for token in tokens:
         start = 0
         while pair := _PAIR.match(token, start):
-            files = found.setdefault((pair[1].decode(), pair[2].decode()), [])
+            files = changes.setdefault((pair[1].decode(), pair[2].decode()), [])
             start = pair.end()
         if token[start:]:
             files.append(ChangedFile(next(tokens), _status(token)))
-    return {pair: tuple(files) for pair, files in found.items()}
+    return {pair: tuple(files) for pair, files in changes.items()}
 
 
 def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
-    commit, files = "", []
+    """Read what `git log -z --raw --format=%H` prints."""
+    commit, files = "", list[ChangedFile]()
     for token in tokens:
         text = token.strip(b"\n")
         if text.startswith(b":"):
@@ -87,19 +102,6 @@ def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, .
         yield commit, tuple(files)
 
 
-# Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
-LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
-
-
-@dataclass(frozen=True, slots=True)
-class Blobs:
-    """The blobs of a file before and after a commit; None where there was no file, or only a link or a submodule."""
-
-    path: bytes
-    before: str | None
-    after: str | None
-
-
 def logged(tokens: Iterator[bytes]) -> Iterator[tuple[Commit, tuple[Blobs, ...]]]:
     """Read what `git log -z` prints in the format LOGGED, with --raw also what each commit changed."""
     commit, files = None, list[Blobs]()
@@ -109,8 +111,7 @@ def logged(tokens: Iterator[bytes]) -> Iterator[tuple[Commit, tuple[Blobs, ...]]
                 yield commit, tuple(files)
             commit, files = _commit(token[1:]), []
         elif change := _CHANGE.match(token.lstrip(b"\n")):
-            before, after = ((blob.decode() if mode.startswith(_REGULAR) else None) for mode, blob in _sides(change))
-            files.append(Blobs(next(tokens), before, after))
+            files.append(Blobs(next(tokens), _blob(change, "before"), _blob(change, "after")))
     if commit:
         yield commit, tuple(files)
 
@@ -125,8 +126,8 @@ def _time(text: str) -> int:
     return min(int(text), _LATEST) if text.isdigit() else 0
 
 
-def _sides(change: re.Match[bytes]) -> tuple[tuple[bytes, bytes], ...]:
-    return (change[1], change[3]), (change[2], change[4])
+def _blob(change: re.Match[bytes], side: str) -> str | None:
+    return change[side].decode() if change[f"mode_{side}"].startswith(_REGULAR) else None
 
 
 def file_names(tree: bytes, digest_size: int) -> set[bytes]:

@@ -1,23 +1,15 @@
-"""Publishing: a commit made without a checkout, put on the release branch by compare-and-swap."""
+"""Publishing by git: a commit made without a checkout, put on the release branch by compare-and-swap."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Collection, Mapping
 
-from orbit_release.errors import (
-    AccessError,
-    ConfigurationError,
-    ConflictError,
-    OrbitReleaseError,
-    UnavailableError,
-)
+from orbit_release.errors import AccessError, ConfigurationError, ConflictError, OrbitReleaseError, UnavailableError
 from orbit_release.git.clone import Clone, Tip
+from orbit_release.git.listings import remote_branch
 from orbit_release.git.process import PLUMBING, Process, complaint, remote_error
-from orbit_release.git.raw import remote_branch
+from orbit_release.git.worktree import private_index
 
 _LOST_RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old")
 _PUSHES = 3
@@ -37,21 +29,8 @@ def publish(clone: Clone, tip: Tip, files: Mapping[str, bytes], message: str) ->
     return commit if _push(clone.process, tip, tip.remote, commit) else None
 
 
-def check_out(clone: Clone, commit: str, folder: Path) -> None:
-    """Write a commit's files into an empty folder, with the filters and line ends of a real checkout."""
-    with _private_index() as index:
-        everything = ("-c", "core.sparseCheckout=false", f"--work-tree={folder}")
-        clone.process.out(*everything, "read-tree", "--reset", "-u", commit, environment=index)
-
-
-@contextmanager
-def _private_index() -> Iterator[Mapping[str, str]]:
-    with TemporaryDirectory(prefix="orbit-release-") as folder:
-        yield {"GIT_INDEX_FILE": f"{folder}/index"}
-
-
 def _commit_files(git: Process, parent: str, files: Mapping[str, bytes], message: str) -> str:
-    with _private_index() as index:
+    with private_index() as index:
         git.out("read-tree", parent, environment=index)
         lines = (f"{file_mode(git, parent, path)} {_store(git, data)}\t{path}\0" for path, data in files.items())
         listing = "".join(lines).encode("utf-8", "surrogateescape")
@@ -65,16 +44,14 @@ def _commit_files(git: Process, parent: str, files: Mapping[str, bytes], message
 def _commit_tree(git: Process, *arguments: str, message: str) -> str:
     result = git.run("commit-tree", *arguments, stdin=message.encode("utf-8", "surrogateescape"))
     if result.returncode:
-        told = complaint(result.stderr)
         nameless = b"tell me who you are" in result.stderr or b"ident name" in result.stderr
         hint = 'git config user.name "…" and git config user.email "…"' if nameless else "see what git said."
         kind = ConfigurationError if nameless else UnavailableError
-        raise kind(f"git cannot make the release commit: {told}", hint)
+        raise kind(f"git cannot make the release commit: {complaint(result.stderr)}", hint)
     return result.stdout.decode().strip()
 
 
 def file_mode(git: Process, commit: str, path: str) -> str:
-    """Return the mode of a file at a commit, as git writes it."""
     return git.out("ls-tree", "--full-tree", commit, "--", path).partition(b" ")[0].decode()
 
 
@@ -117,11 +94,11 @@ def _push(process: Process, tip: Tip, remote: str, commit: str) -> bool:
     branch was reset to an older commit, and bring back what was removed there.
     """
     for _ in range(_PUSHES):  # a lock that another writer holds is gone at the next one
-        status, told, stderr = _pushed(process, tip, remote, commit)
+        status, printed, stderr = _run_push(process, tip, remote, commit)
         now = _branch_at(process, remote, tip.branch) if status else commit
         if now == commit:  # also where the answer to the push was lost on the way
             return True
-        rejected = _REJECTED.search(told)
+        rejected = _REJECTED.search(printed)
         if rejected is None:
             raise remote_error(stderr.encode(), remote)
         reason = rejected[1]
@@ -129,10 +106,10 @@ def _push(process: Process, tip: Tip, remote: str, commit: str) -> bool:
             break
         if now != tip.commit:
             return False
-    raise _refused(reason, stderr, tip)
+    raise _refusal(reason, stderr, tip)
 
 
-def _pushed(process: Process, tip: Tip, remote: str, commit: str) -> tuple[int, str, str]:
+def _run_push(process: Process, tip: Tip, remote: str, commit: str) -> tuple[int, str, str]:
     import git  # noqa: PLC0415  (85 ms that only publishing pays for)
 
     branch = f"refs/heads/{tip.branch}"
@@ -151,7 +128,7 @@ def _branch_at(git: Process, remote: str, branch: str) -> str | None:
     return remote_branch(git.run("ls-remote", remote, f"refs/heads/{branch}").stdout, branch)
 
 
-def _refused(reason: str, stderr: str, tip: Tip) -> OrbitReleaseError:
+def _refusal(reason: str, stderr: str, tip: Tip) -> OrbitReleaseError:
     said = complaint(stderr.encode("utf-8", "surrogateescape"))
     if _LOST_RACE.search(reason):  # and yet nobody was faster
         hint = "look at the repository there: a lock file that a crash left behind has to be removed."

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from orbit_release.errors import ConfigurationError, InvalidError, OrbitReleaseError, UnavailableError
-from orbit_release.planning.actions import PENDING, Plan
-from orbit_release.text import SHORTEST_SECRET, code, markdown_table, printable
+from orbit_release.text import SHORTEST_SECRET, printable
 
-if TYPE_CHECKING:
-    from orbit_release.releases.messages import Notes
-
-# As config.py and core/manifest.py write where a fault is.
+# As config.py and manifests/manifest.py write where a fault is.
 _PLACE = re.compile(r"(?P<file>[^:]+):(?P<line>\d+)(?::(?P<col>\d+))?: (?P<text>.+)")
 
 
@@ -59,7 +54,6 @@ def harmless(line: str) -> str:
 
 
 def group(title: str, lines: Sequence[str]) -> Iterator[str]:
-    """Yield lines that the log shows folded under a title."""
     yield command("group", printable(title))
     yield from map(harmless, lines)
     yield "::endgroup::"
@@ -77,30 +71,8 @@ def outputs(values: Mapping[str, str]) -> str:
 
 
 def append(file: str, text: str, variable: str) -> None:
-    """Append to a file that Actions named in a variable."""
     try:
         with open(file, "a", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
         raise UnavailableError(f"{file} cannot be written: {error.strerror}", f"check ${variable}.") from error
-
-
-def plan_summary(plan: Plan, *, merging: bool) -> str:
-    """Return a plan as Markdown; `merging`: it is about what a pull request would release."""
-    names = ", ".join(code(one.service.name) for one in plan.with_action(*PENDING))
-    title = f"{'Merging this releases' if merging else 'To release'}: {names or 'nothing'}"
-    if plan.superseded:
-        title = "The release branch has moved on: update this to see what merging releases" if merging else "Superseded"
-    rows = [
-        (code(one.service.name), one.action.value, code(str(one.tag or "")), code(one.reason)) for one in plan.services
-    ]
-    return f"### {title}\n\n{markdown_table(('Service', 'Action', 'Target', 'Reason'), rows)}\n"
-
-
-def release_summary(notes: Notes | None, where: str, missing: Sequence[str]) -> str:
-    """Return a release (None: there was nothing to release) as Markdown, and the images that are missing."""
-    from orbit_release.releases.messages import summary  # noqa: PLC0415  (manifests, which `plan` may not need)
-
-    title = f"### {code(notes.title)} {where}\n\n{summary(notes)}" if notes else "### Nothing was released\n"
-    lost = "".join(f"- {code(image)}\n" for image in missing)
-    return f"{title}\n" + (f"**Not in the registry**, so not released:\n\n{lost}\n" if lost else "")

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from orbit_release.errors import UnavailableError
 from orbit_release.git.clone import Clone, Tip
+from orbit_release.git.listings import remote_branch
 from orbit_release.git.process import PLUMBING, remote_error
-from orbit_release.git.raw import remote_branch
 
 _HINT = "check the network; over ssh, whether a key needs its passphrase."
 _PROBE = "refs/heads/orbit-release/doctor"  # it never comes to be: the push is a dry run
@@ -44,12 +44,12 @@ def _talk(clone: Clone, tip: Tip, seconds: float, *arguments: str) -> bytes:
         start_new_session=True,
     )
     try:
-        told, complained = program.communicate(timeout=seconds)
+        printed, complaint = program.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
         with suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
         program.communicate()
         raise UnavailableError(f"{tip.remote} does not answer within {seconds:.0f} s", _HINT) from error
     if program.returncode:
-        raise remote_error(complained, str(tip.remote))
-    return told
+        raise remote_error(complaint, str(tip.remote))
+    return printed
