@@ -67,7 +67,7 @@ class HeldError(OrbitReleaseError):
 
 
 class UnusableError(UnavailableError):
-    """An outside system that answers in a way that trying again does not mend."""
+    """An outside system answers, and to try again would not help."""
 
 
 class UnhealthyError(OrbitReleaseError):

@@ -17,7 +17,7 @@ from orbit_release.flows.latest import may_move
 from orbit_release.flows.plan import plan, plan_named
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
-from orbit_release.git.push import check_out
+from orbit_release.git.worktree import check_out
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.planning.matrix import labels

@@ -21,8 +21,8 @@ from orbit_release.planning.actions import (
     aim,
     assess,
     clashing,
-    find_image,
     held,
+    with_image,
 )
 from orbit_release.planning.targets import ServicesAtHead, compare, find_targets, settings_differ
 from orbit_release.service import Service
@@ -213,7 +213,7 @@ def _ask_registry(registry: Registry | None, plans: Sequence[ServicePlan]) -> Se
         if plan.action is not Action.BUILD or plan.tag is None:
             return plan
         image = registry.image(plan.service.repository, plan.tag)
-        return find_image(_clash_with(plan, image), there=image is not None)
+        return with_image(_clash_with(plan, image), there=image is not None)
 
     return side_by_side(ask, plans)
 

@@ -33,8 +33,8 @@ class ChangedFile:
 class History:
     """How some commits, the heads, descend from each other; LookupError for a question about any other commit.
 
-    It may leave out a commit that every head reaches, with all that this one reaches. A head that is left out is
-    therefore reached by every head, and reaches none that is listed.
+    A commit that every head reaches may be left out, with all below it. A head that is not listed is therefore below
+    all others: every head reaches it, and it reaches no commit that is listed.
     """
 
     def __init__(self, heads: Collection[str] = (), commits: Iterable[Commit] = ()) -> None:

@@ -19,9 +19,9 @@ _REJECTED = re.compile(r"(?m)^!\t[^\t]*\t(.*)$")
 def publish(clone: Clone, tip: Tip, files: Mapping[str, bytes], message: str) -> str | None:
     """Put one commit that changes `files` on the release branch; None if the branch has moved on from `tip`.
 
-    The commit is built on the tip in a private index, so that it can only land as the fast-forward of exactly the
-    state it was computed from. Nothing of the clone changes but its object store, unless the tip is the clone's
-    own branch: then that branch moves, and its files follow if it is checked out.
+    The commit is built on the tip in a private index: it lands as the fast-forward of exactly that state, or not at
+    all. Of the clone only the store of objects changes. If the tip is the clone's own branch, that branch moves, and
+    its files follow if it is checked out.
     """
     commit = _commit_files(clone.process, tip.commit, files, message)
     if tip.remote is None:
@@ -88,10 +88,10 @@ def _require_no_merge(git: Process, branch: str) -> None:
 
 
 def _push(process: Process, tip: Tip, remote: str, commit: str) -> bool:
-    """Push with a lease on the tip: with the tip as its parent the update is always a fast-forward.
+    """Push with a lease on the tip; the tip is the commit's parent, so the update is always a fast-forward.
 
-    The lease only adds that the branch must not have moved *at all*: a plain push would also succeed after the
-    branch was reset to an older commit, and bring back what was removed there.
+    With the lease the branch must not have moved *at all*. A plain push would also succeed after somebody reset the
+    branch to an older commit, and bring back what they removed.
     """
     for _ in range(_PUSHES):  # a lock that another writer holds is gone at the next one
         status, printed, stderr = _run_push(process, tip, remote, commit)

@@ -1,8 +1,8 @@
 """Which service needs what, and why: decided from state alone, so that no event can be lost.
 
 Four facts decide: the head, the inputs of a service at a commit, the reference that is deployed, and what the
-registry has. They are gathered in this order because each next one is dearer: `assess` needs only trees,
-`aim` the history of the branch, `find_image` the registry.
+registry has. They are gathered in this order, the cheapest first: `assess` needs only trees, `aim` the history of
+the branch, `with_image` the registry.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
     return aimed
 
 
-def find_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
+def with_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
     if plan.action is not Action.BUILD or not there:
         return plan
     if plan.deployed is None:

@@ -1,7 +1,7 @@
 """The four figures of DORA, from what was deployed when.
 
-A release is a commit that moved at least one service forward; a service's first appearance is none, and neither is
-a rollback. Everything is filed under the time of its release, so that the four figures tell of the same releases.
+A release is a commit that moved at least one service forward. A service's first appearance is no release, and
+neither is a rollback. Everything counts at the time of its release: the four figures tell of the same releases.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def figures(histories: Mapping[str, Sequence[Deployed]], now: int, weeks: int = 
     releases = _by_week(_releases(histories), now, weeks)
     return (
         _frequency(releases, _weeks_of_use(histories, now)),
-        _figure("Lead time for changes", _LEAD_TIME, Unit.SECONDS, median, _each(releases, _ReleaseCommit.lead_times)),
-        _figure("Change failure rate", _FAILURE_RATE, Unit.SHARE, fmean, _each(releases, _ReleaseCommit.failures)),
-        _figure("Time to restore", _RESTORE_TIME, Unit.SECONDS, median, _each(releases, _ReleaseCommit.restore_times)),
+        _figure("Lead time for changes", _LEAD_TIME, Unit.SECONDS, median, releases, _ReleaseCommit.lead_times),
+        _figure("Change failure rate", _FAILURE_RATE, Unit.SHARE, fmean, releases, _ReleaseCommit.failures),
+        _figure("Time to restore", _RESTORE_TIME, Unit.SECONDS, median, releases, _ReleaseCommit.restore_times),
     )
 
 
@@ -117,15 +117,15 @@ def _frequency(by_week: Sequence[Sequence[_ReleaseCommit]], in_use: int) -> Figu
     return Figure("Deployment frequency", _FREQUENCY, Unit.PER_WEEK, fmean(counts) if counts else None, weeks)
 
 
-def _each(
-    by_week: Sequence[Sequence[_ReleaseCommit]], measure: Callable[[_ReleaseCommit], list[float]]
-) -> list[list[float]]:
-    return [[value for release in releases for value in measure(release)] for releases in by_week]
-
-
 def _figure(
-    name: str, definition: str, unit: Unit, average: Callable[[Sequence[float]], float], by_week: list[list[float]]
+    name: str,
+    definition: str,
+    unit: Unit,
+    average: Callable[[Sequence[float]], float],
+    by_week: Sequence[Sequence[_ReleaseCommit]],
+    measure: Callable[[_ReleaseCommit], list[float]],
 ) -> Figure:
-    window = [value for week in by_week for value in week]
-    value, *weeks = (average(values) if values else None for values in (window, *by_week))
-    return Figure(name, definition, unit, value, tuple(weeks))
+    weeks = [[value for release in releases for value in measure(release)] for releases in by_week]
+    window = [value for week in weeks for value in week]
+    overall, *each = (average(values) if values else None for values in (window, *weeks))
+    return Figure(name, definition, unit, overall, tuple(each))

@@ -1,4 +1,4 @@
-"""What was deployed when, replayed from the manifests' own history: it holds whoever changed them, and how."""
+"""What was deployed when, replayed from the manifests' own log: whoever changed them, and however."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Move:
     def is_held(self, marks_now: Collection[str | None]) -> bool:
         """Whether a move back counts as a hold.
 
-        It does not where the same commit set the mark of a hold, which then counts alone, and where somebody has
-        let go since: a mark that says so, and was not there before the move.
+        It does not if the same commit set the mark of a hold: that mark then counts alone. Nor does it if somebody
+        has let go since, by a mark that was not there before the move.
         """
         own = any(is_hold(mark) for mark in self.marks_after - self.marks_before)
         let_go = any(mark is not None and not is_hold(mark) for mark in {*marks_now} - self.marks_before)
@@ -92,7 +92,7 @@ class _Standing:
         return tuple(dict.fromkeys(image.reference for image in self.images))
 
 
-def _of(side: Mapping[str, Images | None], repository: Repository) -> dict[str, Images]:
+def _images_of(side: Mapping[str, Images | None], repository: Repository) -> dict[str, Images]:
     """Return a repository's images of one side of a change, without the manifests that cannot be read."""
     return {
         path: tuple(image for image in images if image.reference.repository == repository)
@@ -117,7 +117,7 @@ def newest_moves(changes: Iterable[LoggedImages], now: Mapping[Repository, Image
         for repository in _touched(change) & left.keys():
             standing = left[repository]
             after = standing.images
-            if standing.step(_of(change.before, repository)) and (move := _move(change, standing.images, after)):
+            if standing.step(_images_of(change.before, repository)) and (move := _move(change, standing.images, after)):
                 moves[repository] = move
                 del left[repository]
         if not left:
@@ -144,7 +144,7 @@ def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Deployed, 
     replayed: dict[Repository, list[Deployed]] = {}
     for place, change in enumerate(changes):
         for repository in _touched(change):
-            standing, side = standings.setdefault(repository, _Standing()), _of(change.after, repository)
+            standing, side = standings.setdefault(repository, _Standing()), _images_of(change.after, repository)
             new = standing.news(side)
             if standing.step(side):
                 stretches = replayed.setdefault(repository, [])

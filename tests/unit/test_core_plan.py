@@ -19,8 +19,8 @@ from orbit_release.planning.actions import (
     aim,
     assess,
     describe,
-    find_image,
     most_urgent,
+    with_image,
 )
 from orbit_release.service import BuildSettings, Service
 
@@ -133,17 +133,17 @@ def test_a_tag_whose_commit_is_unknown_is_current_when_it_is_the_targets_tag() -
 
 def test_an_image_that_is_there_only_needs_its_release() -> None:
     aimed = aim(to_build(), NEW, FORWARD)
-    found = find_image(aimed, there=True)
+    found = with_image(aimed, there=True)
     assert (found.action, found.target, found.reason) == (Action.RELEASE, NEW, aimed.reason)
 
 
 def test_an_image_that_is_not_there_is_to_be_built() -> None:
     aimed = aim(to_build(), NEW, FORWARD)
-    assert find_image(aimed, there=False) == aimed
+    assert with_image(aimed, there=False) == aimed
 
 
 def test_an_image_that_no_manifest_names_is_done_once_it_is_built() -> None:
-    found = find_image(aim(to_build(None), NEW, FORWARD), there=True)
+    found = with_image(aim(to_build(None), NEW, FORWARD), there=True)
     assert (found.action, found.target) == (Action.CURRENT, None)
     assert found.reason == "sha-1a2b3c4 is in the registry, and no manifest names ghcr.io/acme/api"
 
@@ -151,7 +151,7 @@ def test_an_image_that_no_manifest_names_is_done_once_it_is_built() -> None:
 @pytest.mark.parametrize("action", [action for action in Action if action is not Action.BUILD])
 def test_the_registry_changes_nothing_about_what_is_not_to_be_built(action: Action) -> None:
     one = ServicePlan(API, action, "a reason", RUNNING)
-    assert find_image(one, there=True) == one
+    assert with_image(one, there=True) == one
 
 
 def test_an_absent_service_names_the_dockerfile_that_is_missing() -> None:
