@@ -77,8 +77,10 @@ def plan_named(
             hint = f"plan {service.name} says what is missing."
             raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
     targets = _targets(source, there, services)
-    untold = ((service, Deployment(ImageReference(service.repository))) for service in services)
-    plans = (ServicePlan(service, Action.BUILD, "named", deployed) for service, deployed in untold)
+    plans = [
+        ServicePlan(service, Action.BUILD, "named", Deployment(ImageReference(service.repository)))
+        for service in services
+    ]
     return _ask_registry(registry, [_with_target(source, plan, targets) for plan in plans])
 
 
