@@ -12,7 +12,7 @@ import click
 from orbit_release.cli.session import Session, head_of_run, services_argument
 
 if TYPE_CHECKING:
-    from orbit_release.flows.build import Result
+    from orbit_release.flows.build import BuildOutcome
 
 
 @click.command("build")
@@ -59,7 +59,7 @@ def build_command(
     _raise_failed(results)
 
 
-def _raise_failed(results: Sequence[Result]) -> None:
+def _raise_failed(results: Sequence[BuildOutcome]) -> None:
     """End with exit code 7 if a build failed, after its last log lines; with 6 or 8 if that was all that failed."""
     from orbit_release import output
     from orbit_release.errors import AccessError, BuildError, ConflictError

@@ -53,7 +53,6 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     from orbit_release.doctor import endpoint
     from orbit_release.doctor.checks import Surroundings
     from orbit_release.doctor.needs import needs
-    from orbit_release.flows.source import manifests
     from orbit_release.registry.client import Registry
 
     git, config = source.git, source.config
@@ -61,7 +60,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     return Surroundings(
         git,
         tip,
-        needs(manifests(git, tip, config.manifests)),
+        needs(source.manifests(tip)),
         our_source(session, source),
         config.argocd,
         _QUESTION_SECONDS,

@@ -27,7 +27,7 @@ from orbit_release.doctor.image_pulls import RegistryAnswer, images_line, pull_l
 from orbit_release.doctor.needs import Needs
 from orbit_release.doppler import client as doppler_api
 from orbit_release.errors import AccessError, OrbitReleaseError
-from orbit_release.flows.plan import side_by_side
+from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.probe import remote_tip, try_push
 from orbit_release.github import client as github_api

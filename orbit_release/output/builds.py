@@ -13,12 +13,12 @@ from orbit_release.output.github_actions import group
 from orbit_release.text import code, markdown_table, printable
 
 if TYPE_CHECKING:
-    from orbit_release.flows.build import Result
+    from orbit_release.flows.build import BuildOutcome
 
 _MARGIN = 12  # columns of the spinner and the time
 
 
-def show_builds(results: Sequence[Result], shape: str) -> None:
+def show_builds(results: Sequence[BuildOutcome], shape: str) -> None:
     if not results:
         say("nothing to do: every image that the plan asks for is built")
     if shape == "json":
@@ -31,7 +31,7 @@ def show_builds(results: Sequence[Result], shape: str) -> None:
         click.echo(table(("SERVICE", "STATUS", "TAG", "DIGEST"), rows))
 
 
-def _document(result: Result) -> dict[str, Any]:
+def _document(result: BuildOutcome) -> dict[str, Any]:
     return {
         "name": result.plan.service.name,
         "status": result.status,
@@ -43,7 +43,7 @@ def _document(result: Result) -> dict[str, Any]:
     }
 
 
-def summarize_builds(results: Sequence[Result], file: str | None) -> None:
+def summarize_builds(results: Sequence[BuildOutcome], file: str | None) -> None:
     rows = [
         (code(result.plan.service.name), result.status, code(str(result.plan.image)), code(str(result.digest or "")))
         for result in results

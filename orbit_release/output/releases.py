@@ -12,7 +12,7 @@ from orbit_release.releases.messages import Notes, hold_text, summary
 from orbit_release.text import code, printable
 
 if TYPE_CHECKING:
-    from orbit_release.flows.attempts import Published
+    from orbit_release.flows.publish_until_landed import Published
     from orbit_release.image import ImageReference, Repository
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orbit_release.image import ImageReference
 from orbit_release.output.console import say, table, to_json
 from orbit_release.output.history import DIGITS, iso_time, minute, version
 from orbit_release.planning.actions import Action

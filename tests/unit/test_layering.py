@@ -96,10 +96,10 @@ MAY = {
     "registry.client": {"http", "pathlib", "random", "time"},
     "registry.login": {"http", "pathlib", "subprocess", "threading"},
     "registry.retries": {"threading"},
-    "flows.attempts": {"random", "time"},  # the pause between two attempts
     "flows.build": {"concurrent", "pathlib", "tempfile"},
-    "flows.plan": {"concurrent"},
+    "flows.publish_until_landed": {"random", "time"},  # the pause between two attempts
     "flows.rollback": {"time"},  # to write a time in words
+    "flows.side_by_side": {"concurrent"},
     "flows.wait": {"concurrent", "threading"},
     "output.github_actions": {"secrets"},
     "output.builds": {"threading"},
