@@ -50,7 +50,7 @@ def rollback_command(
     from orbit_release.flows import rollback as flow
     from orbit_release.flows.put_back import Hold
     from orbit_release.image import Tag
-    from orbit_release.manifests.mark_edit import valid_reason
+    from orbit_release.manifests.mark import valid_reason
 
     _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
     ways, hold = Ways(**options), Hold(not no_hold, valid_reason(reason) if reason else "")
@@ -95,7 +95,7 @@ def _point(git: Clone, to: str) -> str | int:
 def tell_rolled(rolled: Rolled, *, dry_run: bool = False) -> None:
     """Tell which services stay as they are, and which are held now."""
     from orbit_release import output
-    from orbit_release.manifests.rewrite import is_hold
+    from orbit_release.manifests.mark import is_hold
     from orbit_release.text import printable
 
     for name, why in rolled.left.items():

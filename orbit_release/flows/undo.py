@@ -10,8 +10,8 @@ from orbit_release.errors import NotFoundError
 from orbit_release.flows.put_back import verified, why_left
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
-from orbit_release.manifests.documents import same_but_for_images
 from orbit_release.manifests.names import is_kustomization, is_manifest
+from orbit_release.manifests.proof import same_but_for_images
 from orbit_release.manifests.rewrite import Edit, NewImage
 from orbit_release.manifests.workloads import is_of, not_running
 from orbit_release.releases.release import Release

@@ -1,4 +1,4 @@
-"""Proof, by parsing again, that a splice changed certain scalars or comments of a YAML text and nothing else."""
+"""Proof, by parsing again, that certain scalars or comments of a YAML text changed and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import yaml
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.splice import Replacement, end_of, events, line_of, parse, scalars_of, span, start_of
+from orbit_release.manifests.nodes import (
+    Node,
+    Scalar,
+    SequenceNode,
+    end_of,
+    events,
+    is_null,
+    is_text,
+    line_of,
+    pairs,
+    parse,
+    scalars_of,
+    start_of,
+    text as text_at,
+)
+from orbit_release.manifests.objects import objects_of
+from orbit_release.manifests.splice import Replacement, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,9 +36,9 @@ _FIELDS = ("anchor", "tag", "value")
 
 def prove(before: str, after: str, replacements: Iterable[Replacement], path: str) -> None:
     """Raise InvalidError unless two parsers see the replacements, and nothing else, in `after`."""
-    expected = sorted(replacements, key=lambda one: start_of(one.scalar))
+    expected = sorted(replacements, key=lambda change: start_of(change.scalar))
     where = f"{path}:{line_of(before, start_of(expected[0].scalar))}"
-    values = [(one.scalar.value, one.value) for one in expected]
+    values = [(change.scalar.value, change.value) for change in expected]
     if not _is_proven(before, after, values, path):
         raise unproven(where, "image references")
 
@@ -98,3 +114,25 @@ def _without_tabs(text: str) -> str:
     pieces = [text[start:end] for start, end in pairwise(edges)]
     pieces[::2] = [piece.replace("\t", " ") for piece in pieces[::2]]
     return "".join(pieces)
+
+
+def same_but_for_images(before: bytes | None, after: bytes | None, is_ours: Callable[[str], bool]) -> bool:
+    """Whether two states of a manifest (None: there is none) differ in certain images and in comments only."""
+    if before is None or after is None:
+        return before == after
+    try:
+        old, new = ([_said(root, is_ours) for root in objects_of(data, "")] for data in (before, after))
+    except (InvalidError, RecursionError):  # RecursionError: an anchor that holds itself
+        return False
+    return old == new
+
+
+def _said(node: Node, is_ours: Callable[[str], bool]) -> Any:
+    """Return what a node says, without the images, as values that can be compared."""
+    if isinstance(node, Scalar):
+        return None if is_null(node) else (node.value, node.tag, is_text(node))
+    if isinstance(node, SequenceNode):
+        return [_said(item, is_ours) for item in node]
+    named, image = text_at(node, "newName") or text_at(node, "name"), text_at(node, "image")
+    left_out = {*(("image",) if is_ours(image) else ()), *(("newTag", "digest") if is_ours(named) else ())}
+    return {key.value: _said(value, is_ours) for key, value in pairs(node) if key.value not in left_out}

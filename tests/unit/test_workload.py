@@ -7,8 +7,8 @@ import pytest
 from orbit_release.argocd.observation import Resource, owners_of
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
-from orbit_release.manifests.documents import same_but_for_images
-from orbit_release.manifests.workloads import Workload, is_of, owners, workloads
+from orbit_release.manifests.proof import same_but_for_images
+from orbit_release.manifests.workloads import AppliedWorkload, is_of, owners, workloads
 from orbit_release.service import BuildSettings, Service
 
 API = Service("api", Repository("example.com/api"), Globs(("api/**",)), BuildSettings(".", "Dockerfile"))
@@ -19,7 +19,7 @@ def manifest(name: str, image: str, more: str = "") -> bytes:
     return f"kind: Deployment\nmetadata: {{name: {name}{more}}}\n{containers}\n".encode()
 
 
-def read(**files: bytes) -> list[Workload]:
+def read(**files: bytes) -> list[AppliedWorkload]:
     return list(workloads([(f"{name.replace('_', '/')}.yaml", data) for name, data in files.items()]))
 
 

@@ -7,8 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.configuration import ConfigurationFile
 from orbit_release.check.finding import Finding, Group, Rule
 from orbit_release.check.folder import Folder
@@ -19,10 +17,9 @@ from orbit_release.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
 from orbit_release.manifests.manifest import read_manifest
 from orbit_release.manifests.mark import mark_of
-from orbit_release.manifests.nodes import line, scalars
-from orbit_release.manifests.objects import Object, Source
+from orbit_release.manifests.nodes import Scalar, is_plain, line, scalars, value_of
+from orbit_release.manifests.objects import Object, ObjectFile
 from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
-from orbit_release.manifests.splice import is_plain, value_of
 from orbit_release.service import Service
 
 UNDEPLOYED_SERVICE = Rule(
@@ -172,7 +169,7 @@ class _Reads:
         except InvalidError as error:
             yield _fault(UNEDITABLE_IMAGE, path, error)
 
-    def _elsewhere(self, source: Source, known: set[int]) -> Iterator[Finding]:
+    def _elsewhere(self, source: ObjectFile, known: set[int]) -> Iterator[Finding]:
         """Find the images of services in kinds of objects that are not read."""
         for one in (found for found in source.objects if workload(found) is None):
             for image in _images(one):
@@ -193,7 +190,7 @@ def _is_on_one_line(data: bytes, spot: Container | KustomizeImage) -> bool:
     return re.search(whole, data, re.MULTILINE) is not None
 
 
-def _images(one: Object) -> Iterator[ScalarEvent]:
+def _images(one: Object) -> Iterator[Scalar]:
     yield from (value for path, value in scalars(one.root) if path[-1:] == ("image",))
 
 

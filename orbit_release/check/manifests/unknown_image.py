@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.configuration import ConfigurationFile
 from orbit_release.check.finding import Finding, Group, Rule
 from orbit_release.check.folder import Folder
 from orbit_release.check.wiring.cluster import workload
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.nodes import items, line, scalar
-from orbit_release.manifests.objects import Source
-from orbit_release.manifests.splice import value_of
+from orbit_release.manifests.nodes import Scalar, items, line, scalar, value_of
+from orbit_release.manifests.objects import ObjectFile
 
 UNKNOWN_IMAGE = Rule("unknown-image", Group.MANIFESTS, "No release ever changes the tag of an image of no service.")
 
@@ -48,7 +45,7 @@ def repository_of(text: str) -> Repository | None:
         return None
 
 
-def _all_images(source: Source) -> Iterator[ScalarEvent]:
+def _all_images(source: ObjectFile) -> Iterator[Scalar]:
     """Yield what containers run, and what a kustomization gives a tag to."""
     pods = (found for one in source.objects if (found := workload(one)))
     for container in (one for pod in pods for one in pod.containers):

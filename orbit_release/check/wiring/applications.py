@@ -16,10 +16,8 @@ from orbit_release.check.finding import Finding, Group, Note, Rule
 from orbit_release.check.folder import Folder
 from orbit_release.check.wiring.overlay import Added, Kustomization, Origins
 from orbit_release.errors import InvalidError, OrbitReleaseError
-from orbit_release.manifests import splice as yaml
-from orbit_release.manifests.nodes import keys, text
+from orbit_release.manifests.nodes import MappingNode, Node, keys, text
 from orbit_release.manifests.objects import Object, read
-from orbit_release.manifests.splice import Node
 
 _REMOTE = re.compile(r"://|^git@|^(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|[?&](?:ref|version)=|^git::")
 _HELM = ("helmCharts", "helmChartInflationGenerator")
@@ -110,7 +108,7 @@ class _Reader:
         if folder not in self._known:
             path = self.folder.kustomization(folder)
             documents = self.folder.source(path).roots if path else ()
-            is_one = path and documents and isinstance(documents[0], yaml.Mapping) and not _is_foreign(documents[0])
+            is_one = path and documents and isinstance(documents[0], MappingNode) and not _is_foreign(documents[0])
             self._known[folder] = Kustomization(path, documents[0]) if is_one and path else None
         return self._known[folder]
 

@@ -7,15 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.finding import Finding, Group, Rule
 from orbit_release.check.wiring.addresses import addresses, service_names
 from orbit_release.check.wiring.cluster import Cluster, Workload, may_meet
 from orbit_release.check.wiring.services import Service
-from orbit_release.manifests.nodes import child, items, pairs, scalar, text
+from orbit_release.manifests.nodes import Node, Scalar, child, items, pairs, scalar, text, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import Node, value_of
 
 WRONG_PORT = Rule(
     "wrong-port", Group.WIRING, "A Service answers on its own ports only: a connection to another one hangs."
@@ -34,7 +31,7 @@ class _Text:
     """A text that may hold addresses, where it stands, and how it is called."""
 
     owner: Object
-    node: ScalarEvent
+    node: Scalar
     value: str
     label: str
 
@@ -114,7 +111,7 @@ def _texts(cluster: Cluster) -> Iterator[_Text]:
 
 def _values(one: Object, *path: str) -> Iterator[_Text]:
     for key, value in pairs(one.root, *path):
-        if isinstance(value, ScalarEvent):
+        if isinstance(value, Scalar):
             yield _Text(one, value, value.value, value_of(key))
 
 
@@ -159,9 +156,7 @@ def _ingress(one: Object, everywhere: Cluster, found: Directory) -> Iterator[Fin
             yield from _lead(one, name, port, everywhere, found)
 
 
-def _lead(
-    route: Object, name: ScalarEvent, port: ScalarEvent | None, everywhere: Cluster, found: Directory
-) -> Iterator[Finding]:
+def _lead(route: Object, name: Scalar, port: Scalar | None, everywhere: Cluster, found: Directory) -> Iterator[Finding]:
     services = found.find(value_of(name), route.namespace)
     if not services:
         if everywhere.is_whole and found.has_any(route.namespace) and not everywhere.may_make(value_of(name)):

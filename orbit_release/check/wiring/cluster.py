@@ -8,12 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from yaml.events import ScalarEvent
-
-from orbit_release.manifests.image_fields import POD_TEMPLATES
-from orbit_release.manifests.nodes import child, items, pairs, scalars, text, texts
+from orbit_release.manifests.nodes import Node, Scalar, child, items, pairs, scalars, text, texts, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import Node, value_of
+from orbit_release.manifests.workloads import POD_TEMPLATES
 
 _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
 _CONTAINERS = ("containers", "initContainers")
@@ -50,10 +47,10 @@ class Workload:
         return {name for one in self.containers for name in port_names(one)}
 
     @property
-    def ports(self) -> dict[str, ScalarEvent]:
+    def ports(self) -> dict[str, Scalar]:
         """The numbers of its containers' ports, and where they stand."""
         found = (child(port, "containerPort") for one in self.containers for port in items(one, "ports"))
-        return {port.value: port for port in found if isinstance(port, ScalarEvent)}
+        return {port.value: port for port in found if isinstance(port, Scalar)}
 
 
 def port_names(container: Node) -> set[str]:
@@ -139,15 +136,15 @@ class Cluster:
         """The words of command lines, and of scripts that talk to Kubernetes."""
         lines = (item for one in self.workloads for box in one.containers for item in commands(box))
         data = (value for one in self.kind("", "ConfigMap") for _, value in pairs(one.root, "data"))
-        scripts = (value_of(value) for value in data if isinstance(value, ScalarEvent) and "kubectl" in value.value)
+        scripts = (value_of(value) for value in data if isinstance(value, Scalar) and "kubectl" in value.value)
         said = (*(value_of(item) for item in lines), *scripts)
         return {word for one in said for word in _WORD.findall(one)}
 
 
-def commands(container: Node) -> Iterator[ScalarEvent]:
+def commands(container: Node) -> Iterator[Scalar]:
     """Yield the words of a container's command line."""
     for key in ("command", "args"):
-        yield from (item for item in items(container, key) if isinstance(item, ScalarEvent))
+        yield from (item for item in items(container, key) if isinstance(item, Scalar))
 
 
 def may_meet(one: str, other: str) -> bool:

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from orbit_release.manifests.nodes import items, pairs, text, texts
+from orbit_release.manifests.nodes import Node, items, pairs, text, texts
 from orbit_release.manifests.objects import Labels, Object
-from orbit_release.manifests.splice import Node
 
 _HARMLESS = frozenset(
     [

@@ -6,13 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.finding import Finding, Group, Rule
 from orbit_release.check.wiring.cluster import Cluster, Workload, may_meet
-from orbit_release.manifests.nodes import child, items, keys, scalar, text
+from orbit_release.manifests.nodes import Node, Scalar, child, items, keys, scalar, text, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import Node, value_of
 
 MISSING_SECRET = Rule("missing-secret", Group.WIRING, "A pod waits, without an end, for a Secret that nothing makes.")
 MISSING_SECRET_KEY = Rule(
@@ -50,8 +47,8 @@ class Reference:
 
     owner: Workload
     kind: str
-    name: ScalarEvent
-    key: ScalarEvent | None
+    name: Scalar
+    key: Scalar | None
     is_optional: bool
 
 
@@ -86,7 +83,7 @@ def _reference(owner: Workload, kind: str, node: Node | None, field: str) -> Ite
     if (name := scalar(node, field)) is None:
         return
     named = [scalar(node, "key"), *(scalar(item, "key") for item in items(node, "items"))]
-    found: list[ScalarEvent | None] = [key for key in named if key]
+    found: list[Scalar | None] = [key for key in named if key]
     for key in found or [None]:
         yield Reference(owner, kind, name, key, text(node, "optional") == "true")
 
@@ -189,7 +186,7 @@ def _check(
         yield Finding(_RULES[reference.kind][0], *reference.owner.object.place(reference.name), message, fix)
 
 
-def _check_key(reference: Reference, key: ScalarEvent, found: list[Provider]) -> Iterator[Finding]:
+def _check_key(reference: Reference, key: Scalar, found: list[Provider]) -> Iterator[Finding]:
     known = [one.keys for one in found if one.keys is not None]
     if len(known) < len(found) or any(value_of(key) in one for one in known):
         return

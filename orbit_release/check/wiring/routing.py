@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.finding import Finding, Group, Rule
 from orbit_release.check.wiring.cluster import Cluster, Workload, commands, port_names
 from orbit_release.check.wiring.services import Service, listens, repositories, target_of
-from orbit_release.manifests.nodes import child, items, scalar, scalars, text
-from orbit_release.manifests.splice import Node, value_of
+from orbit_release.manifests.nodes import Node, Scalar, child, items, scalar, scalars, text, value_of
 
 SERVICE_SELECTOR = Rule(
     "service-selector", Group.WIRING, "A Service sends its traffic to every pod with its labels, and to no other."
@@ -133,7 +130,7 @@ def _is_elsewhere(one: Workload, number: str, used: _Used) -> bool:
     return bool(used.idle(one)) and number not in said_aside(one)
 
 
-def _unheard(service: Service, target: ScalarEvent) -> Finding:
+def _unheard(service: Service, target: Scalar) -> Finding:
     one = service.workloads[0]
     declared = sorted(one.named_ports) + sorted(one.ports, key=int if all(map(str.isdecimal, one.ports)) else str)
     message = f"{service.object} leads to port {value_of(target)}, and {one} has no such port"

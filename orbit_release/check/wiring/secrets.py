@@ -6,14 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.finding import Finding, Group, Rule
 from orbit_release.check.wiring.cluster import Cluster, may_meet
 from orbit_release.check.wiring.references import Reference, external_name, keys_of, references, replaces
-from orbit_release.manifests.nodes import items, pairs, scalar, scalars
+from orbit_release.manifests.nodes import Scalar, items, pairs, scalar, scalars, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import value_of
 
 UNUSED_SECRET_KEY = Rule(
     "unused-secret-key",
@@ -54,9 +51,9 @@ def _is_named(cluster: Cluster, name: str) -> bool:
     return cluster.may_make(name) or any(value.value == name for one in others for _, value in scalars(one.root))
 
 
-def _unused(secret: Object, used: set[str]) -> Iterator[ScalarEvent]:
+def _unused(secret: Object, used: set[str]) -> Iterator[Scalar]:
     templates = pairs(secret.root, *_TEMPLATE)
-    said = [value_of(value) for _, value in templates if isinstance(value, ScalarEvent)]
+    said = [value_of(value) for _, value in templates if isinstance(value, Scalar)]
     if any(map(_ALL.search, said)) or items(secret.root, "spec", "target", "template", "templateFrom"):
         return
     spoken = {word for one in said for word in _NAMES.findall(one)}
@@ -67,7 +64,7 @@ def _unused(secret: Object, used: set[str]) -> Iterator[ScalarEvent]:
     yield from (key for key, _ in templates if value_of(key) not in used)
 
 
-def _finding(secret: Object, name: str, key: ScalarEvent) -> Finding:
+def _finding(secret: Object, name: str, key: Scalar) -> Finding:
     path, line = secret.place(key)
     message = f"nobody uses the key {value_of(key)} of Secret {name}"
     return Finding(UNUSED_SECRET_KEY, path, line, message, "remove it, or say `# reserved: why` behind it.")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.wiring.cluster import Cluster, Workload
-from orbit_release.manifests.nodes import items, scalar, text, texts
+from orbit_release.manifests.nodes import Node, Scalar, items, scalar, text, texts, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import Node, value_of
 
 # What controllers put on pods: no template has them.
 _GIVEN = re.compile(
@@ -63,7 +60,7 @@ class Service:
         return self.is_alias or (self.is_headless and not any(one.ports for one in self.workloads)) or not self.ports
 
 
-def target_of(port: Node) -> ScalarEvent | None:
+def target_of(port: Node) -> Scalar | None:
     """Return where a port of a Service leads to: a number or a name, by default its own number."""
     return scalar(port, "targetPort") or scalar(port, "port")
 
@@ -81,7 +78,7 @@ def _service(one: Object, cluster: Cluster) -> Service:
     return Service(one, stable, tuple(items(one.root, "spec", "ports")), tuple(chosen))
 
 
-def listens(one: Workload, target: ScalarEvent) -> bool:
+def listens(one: Workload, target: Scalar) -> bool:
     """Whether one of a workload's containers has the port that a Service leads to."""
     name = value_of(target)
     return name in one.ports if name.isdecimal() else name in one.named_ports
