@@ -52,15 +52,17 @@ Scalar = ScalarEvent
 class SequenceNode(list["Node"]):
     """The items of a sequence."""
 
-    __slots__ = ("start_mark",)
-    start_mark: Any
+    __slots__ = ("column", "line")  # from 1; numbers alone are no work for the garbage collector
+    line: int
+    column: int
 
 
 class MappingNode(list["Node"]):
     """Keys and values by turns; a dict would lose the repeated keys."""
 
-    __slots__ = ("start_mark",)
-    start_mark: Any
+    __slots__ = ("column", "line")
+    line: int
+    column: int
 
     def entries(self) -> Iterator[tuple[Node, Node]]:
         """Yield its own keys and values, as they stand: repeated ones, and `<<` with what it merges."""
@@ -69,6 +71,14 @@ class MappingNode(list["Node"]):
     def named(self, key: str) -> list[tuple[Scalar, Node]]:
         """Return its own entries of a key: several where the key is repeated."""
         return [(name, value) for name, value in self.entries() if type(name) is Scalar and name.value == key]
+
+    def get(self, key: str) -> Node | None:
+        """Return its own value of a key; of a repeated one the last counts, as it does for most readers."""
+        for at in range(len(self) - 2, -1, -2):
+            name = self[at]
+            if type(name) is Scalar and name.value == key:
+                return self[at + 1]
+        return None
 
 
 Node: TypeAlias = Scalar | MappingNode | SequenceNode  # an alias is the node that it stands for
@@ -176,7 +186,8 @@ def _tree(stream: Iterator[Any]) -> tuple[Node, int]:
         if event.anchor:
             anchors[event.anchor] = node
         if kind is MappingStartEvent or kind is SequenceStartEvent:
-            node.start_mark = event.start_mark
+            mark = event.start_mark
+            node.line, node.column = mark.line + 1, mark.column + 1
             outer.append(inner)
             inner = node
             if len(outer) > _MAX_DEPTH:
@@ -195,14 +206,18 @@ def _fault(event: Any, problem: str, note: str | None = None) -> yaml.MarkedYAML
 
 
 def child(node: Node | None, *path: str) -> Node | None:
-    """Return what a path of keys leads to, merged keys included; None where it ends early.
-
-    The last one of a repeated key counts, as it does for what reads manifests without refusing them.
-    """
+    """Return what a path of keys leads to, merged keys included; None where it ends early."""
     for key in path:
-        values = (own[-1][1] for mapping in with_merged(node) if (own := mapping.named(key)))
-        node = next(values, None)
+        if not isinstance(node, MappingNode):
+            return None
+        own = node.get(key)
+        node = own if own is not None or node.get(_MERGE) is None else _merged(node, key)
     return node
+
+
+def _merged(node: MappingNode, key: str) -> Node | None:
+    values = (mapping.get(key) for mapping in with_merged(node))
+    return next((value for value in values if value is not None), None)
 
 
 def with_merged(node: Node | None) -> Iterator[MappingNode]:
@@ -284,6 +299,8 @@ def _below(node: MappingNode | SequenceNode) -> Iterator[tuple[str | int | None,
 
 def place(node: Node) -> tuple[int, int]:
     """Return the line and the column, both from 1, that a node starts at."""
+    if not isinstance(node, Scalar):
+        return node.line, node.column
     mark: Any = node.start_mark
     return mark.line + 1, mark.column + 1
 

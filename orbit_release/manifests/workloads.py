@@ -82,18 +82,18 @@ def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkloa
     The names and images that a kustomization gives are those of one workload more, wherever it is; the replicas count
     for the workloads in its folder, and below.
     """
-    objects: list[tuple[str, Node]] = []
+    written: list[tuple[str, AppliedWorkload]] = []
+    changes: list[_KustomizeChanges] = []
     for path, data in manifests:
         with suppress(InvalidError):
-            objects += ((path, root) for root in objects_of(data, path))
-    changes = [_KustomizeChanges.read(path, root) for path, root in objects if is_kustomization(path)]
-    for path, root in objects:
-        if pod := pod_of(root):
-            workload = _workload(root, pod)
-            if any(change.puts_to_sleep(path, workload) for change in changes):
-                workload = replace(workload, is_idle=True)
-            yield workload
-            yield from (changed for change in changes if (changed := change.changed(workload)) != workload)
+            for root in objects_of(data, path):
+                written += ((path, _workload(root, pod)) for pod in [pod_of(root)] if pod)
+                changes += [_KustomizeChanges.read(path, root)] if is_kustomization(path) else []
+    for path, workload in written:
+        is_asleep = any(change.puts_to_sleep(path, workload) for change in changes)
+        applied = replace(workload, is_idle=workload.is_idle or is_asleep)
+        yield applied
+        yield from (changed for change in changes if (changed := change.changed(applied)) != applied)
 
 
 def _workload(root: Node, pod: Node) -> AppliedWorkload:

@@ -71,7 +71,7 @@ ONLY_IN = {
     "docker": {"builders.engine"},
     "requests": {"argocd.client", "builders.engine", "doppler.client", "github.client", "registry.client"},
     "urllib3": {"argocd.client", "builders.engine", "registry.client"},
-    "yaml": {"config", "manifests", "argocd.saved_logins", "check", "init"},
+    "yaml": {"manifests"},
     "ruamel": {"manifests.proof"},
 }
 # Modules of Python that look at the world or change it. Who decides needs none of them.
