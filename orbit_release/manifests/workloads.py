@@ -32,7 +32,7 @@ POD_TEMPLATES: dict[str, tuple[str, ...]] = {
 }
 # Where an object of another kind may keep it. Such an object counts as running, and no release edits it.
 _OTHER_TEMPLATES = (_CRON_TEMPLATE, _TEMPLATE, ())
-CONTAINERS = ("initContainers", "containers")
+CONTAINERS = ("initContainers", "containers")  # in the order in which they run
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from functools import cached_property
 
 from orbit_release.manifests.nodes import Node, Scalar, child, items, pairs, scalars, text, texts, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.workloads import POD_TEMPLATES
+from orbit_release.manifests.workloads import CONTAINERS, pod_template
 
 _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
-_CONTAINERS = ("containers", "initContainers")
 _OWN_GROUPS = re.compile(r"(?:[a-z]+\.k8s\.io|apps|batch|autoscaling|policy|extensions|)\Z")
 _READ_GROUPS = {"gateway.networking.k8s.io", "bitnami.com"}
 _EXTERNAL_SECRET = ("external-secrets.io", "ExternalSecret")
@@ -60,11 +59,11 @@ def port_names(container: Node) -> set[str]:
 
 def workload(one: Object) -> Workload | None:
     """Read what makes pods; None for any other object."""
-    path = POD_TEMPLATES.get(one.kind)
-    if path is None or one.group not in _POD_GROUPS or (spec := child(one.root, *path, "spec")) is None:
+    template = pod_template(one.root)
+    if one.group not in _POD_GROUPS or (spec := child(template, "spec")) is None:
         return None
-    labels = texts(one.root, *path, "metadata", "labels") | dict(one.pod_labels)
-    containers = tuple(container for key in _CONTAINERS for container in items(spec, key))
+    labels = texts(template, "metadata", "labels") | dict(one.pod_labels)
+    containers = tuple(container for key in CONTAINERS for container in items(spec, key))
     return Workload(one, labels, spec, containers)
 
 
