@@ -116,7 +116,6 @@ class _Reader:
         self.faults: list[tuple[int, int, str]] = []
 
     def fault(self, where: Node | tuple[int, int], message: str, hint: str) -> None:
-        """Note a fault at a node, or at a line and a column."""
         line, column = where if isinstance(where, tuple) else place(where)
         self.faults.append((line, column, f"{self.file}:{line}:{column}: {message}: {hint}"))
 
@@ -166,7 +165,6 @@ class _Reader:
         return None
 
     def texts(self, node: Node | None, what: str) -> list[tuple[Node, str]]:
-        """Return the texts of a list, each with its node."""
         if node is None:
             return []
         if not isinstance(node, SequenceNode):
@@ -195,7 +193,6 @@ class _Reader:
         return text.removesuffix("/")
 
     def image(self, node: Node | None, default: str | None) -> str | None:
-        """Return an image, which may hold {service}."""
         if node is None:
             return default
         text = self.text(node, "image")

@@ -34,7 +34,7 @@ class Needs:
 
 
 def needs(manifests: Iterable[tuple[str, bytes]]) -> Needs:
-    """Read the manifests, each a path and its bytes."""
+    """Read what is needed from manifests, each a path and its bytes."""
     objects: list[Node] = []
     unread: list[str] = []
     for path, data in manifests:

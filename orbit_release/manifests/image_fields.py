@@ -39,7 +39,6 @@ class Container:
 
     @property
     def scalars(self) -> tuple[Scalar, ...]:
-        """Where the tag is written."""
         return (self.image,)
 
 
@@ -74,7 +73,6 @@ class Placeholder:
 
     @property
     def scalars(self) -> tuple[Scalar, ...]:
-        """Where the placeholder is written."""
         return (self.image,)
 
 

@@ -28,7 +28,7 @@ class Manifest:
     spots: tuple[Spot, ...] = ()
 
     def line(self, spot: Spot) -> int:
-        """Return the line, from 1, of a spot's value."""
+        """Return the line, from 1, that a spot's value starts on."""
         return line_of(self.text, span(self.text, spot.scalars[0])[0])
 
     def where(self, spot: Spot) -> str:
@@ -36,7 +36,6 @@ class Manifest:
         return f"{self.path}:{self.line(spot)}"
 
     def encoded(self, text: str) -> bytes:
-        """Return another text as this manifest's bytes."""
         return self.bom + text.encode(self.encoding)
 
 

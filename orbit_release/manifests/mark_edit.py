@@ -81,12 +81,13 @@ def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Mark
     if not manifest.spots:
         return Marked(data)
     text = _text_after(manifest, marks)
-    images = _marked_images(manifest, text, marks)
+    # Entries that share a tag are told of once.
+    effects = dict.fromkeys(_effects(manifest, _marked_images(manifest, text, marks), marks))
     return Marked(
         manifest.encoded(text) if text != manifest.text else data,
-        tuple(dict.fromkeys(_edits(manifest, images, marks))),  # entries that share a tag are told of once
-        tuple(dict.fromkeys(_unplaced(manifest, images, marks))),
-        tuple(dict.fromkeys(_warnings(manifest, images, marks))),
+        tuple(effect for effect in effects if isinstance(effect, MarkEdit)),
+        tuple(effect for effect in effects if isinstance(effect, Unplaced)),
+        tuple(effect for effect in effects if isinstance(effect, str)),
     )
 
 
@@ -156,30 +157,22 @@ def _images(text: str, path: str, names: dict[str, Repository]) -> list[_Image]:
     return [spot for spot in spots_in(text, path, names) if not isinstance(spot, Placeholder)]
 
 
-def _edits(manifest: Manifest, images: Iterable[_MarkedImage], marks: _Marks) -> Iterator[MarkEdit]:
+def _effects(manifest: Manifest, images: Iterable[_MarkedImage], marks: _Marks) -> Iterator[MarkEdit | Unplaced | str]:
+    """Yield what the marks did, what they could not do, and the warnings."""
     for marked in images:
-        image = marked.image
-        if marked.before != marked.after and image.repository in marks:
-            yield MarkEdit(manifest.path, manifest.line(image), image.repository, marked.before, marked.after)
-
-
-def _unplaced(manifest: Manifest, images: Iterable[_MarkedImage], marks: _Marks) -> Iterator[Unplaced]:
-    for marked in images:
-        image = marked.image
-        wanted = marks.get(image.repository, marked.after)
-        if marked.after != wanted:
-            where, obstacle = manifest.where(image), _obstacle(manifest.text, image)
-            if wanted is None or not obstacle:
+        image, repository, where = marked.image, marked.image.repository, manifest.where(marked.image)
+        is_changed = marked.before != marked.after
+        if repository not in marks:
+            if is_changed:
+                yield f"{where}: this {'holds' if is_hold(marked.after) else 'lets go of'} {repository} as well"
+            continue
+        if is_changed:
+            yield MarkEdit(manifest.path, manifest.line(image), repository, marked.before, marked.after)
+        if marked.after != marks[repository]:
+            obstacle = _obstacle(manifest.text, image)
+            if marks[repository] is None or not obstacle:
                 raise _contradiction(where)
-            yield Unplaced(image.repository, f"{where}: no comment can stand beside {image.reference}: {obstacle}")
-
-
-def _warnings(manifest: Manifest, images: Iterable[_MarkedImage], marks: _Marks) -> Iterator[str]:
-    for marked in images:
-        repository = marked.image.repository
-        if marked.before != marked.after and repository not in marks:
-            verb = "holds" if is_hold(marked.after) else "lets go of"
-            yield f"{manifest.where(marked.image)}: this {verb} {repository} as well"
+            yield Unplaced(repository, f"{where}: no comment can stand beside {image.reference}: {obstacle}")
 
 
 def _contradiction(where: str) -> InvalidError:

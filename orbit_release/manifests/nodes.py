@@ -50,8 +50,6 @@ Scalar = ScalarEvent
 
 
 class SequenceNode(list["Node"]):
-    """The items of a sequence."""
-
     __slots__ = ("column", "line")  # from 1; numbers alone are no work for the garbage collector
     line: int
     column: int
@@ -119,7 +117,7 @@ def decoded(data: bytes, path: str) -> tuple[str, bytes, str]:
 
 
 def parse(text: str, path: str) -> list[Document]:
-    """Read a stream; UnreadableError with `path:line` where it is not YAML."""
+    """Return a stream's documents; UnreadableError with `path:line`."""
     try:
         return list(_documents(events(text)))
     except yaml.YAMLError as error:
@@ -135,7 +133,6 @@ def events(text: str) -> Iterator[Any]:
 
 
 def scalars_of(text: str) -> list[Scalar]:
-    """List all scalars of a stream, keys as well."""
     return [event for event in events(text) if type(event) is Scalar]
 
 
@@ -253,7 +250,6 @@ def text(node: Node | None, *path: str) -> str:
 
 
 def is_true(node: Node | None, *path: str) -> bool:
-    """Whether a path leads to YAML's true."""
     value = scalar(node, *path)
     return value is not None and is_plain(value) and value.value.lower() in _TRUE
 
@@ -269,12 +265,10 @@ def pairs(node: Node | None, *path: str) -> list[tuple[Scalar, Node]]:
 
 
 def texts(node: Node | None, *path: str) -> dict[str, str]:
-    """Return a mapping of texts, such as labels."""
     return {key.value: text(value) for key, value in pairs(node, *path)}
 
 
 def keys(node: Node | None, *path: str) -> list[str]:
-    """Return the keys of the mapping that a path leads to."""
     return [key.value for key, _ in pairs(node, *path)]
 
 
@@ -306,17 +300,14 @@ def place(node: Node) -> tuple[int, int]:
 
 
 def line(node: Node) -> int:
-    """Return the line, from 1, that a node starts on."""
     return place(node)[0]
 
 
 def line_of(text: str, position: int) -> int:
-    """Return the line, from 1, that holds a position."""
     return len(_LINE_END.findall(text, 0, position)) + 1
 
 
 def rest_of_line(text: str, position: int) -> str:
-    """Return what follows a position on its line."""
     rest = _LINE_REST.match(text, position)
     return rest[0] if rest else ""
 
@@ -345,7 +336,6 @@ def is_plain(scalar: Scalar) -> bool:
 
 
 def is_null(scalar: Scalar) -> bool:
-    """Whether it is null, or nothing is written."""
     return is_plain(scalar) and scalar.value in _NULLS
 
 

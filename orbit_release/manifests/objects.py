@@ -53,7 +53,6 @@ class Object:
 
     @property
     def line(self) -> int:
-        """The line, from 1, that it starts on."""
         return line(self.root)
 
     def place(self, node: Node | None) -> tuple[str, int]:

@@ -33,7 +33,6 @@ class FoundImage:
 
     @property
     def hold(self) -> str | None:
-        """The reason of a hold, or None."""
         return self.mark if is_hold(self.mark) else None
 
 
@@ -52,8 +51,6 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One changed reference."""
-
     path: str
     line: int
     before: ImageReference

@@ -7,16 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.nodes import (
-    BREAKS,
-    Scalar,
-    end_of,
-    is_ambiguous,
-    is_plain,
-    line_of,
-    start_of,
-    value_of,
-)
+from orbit_release.manifests.nodes import BREAKS, Scalar, end_of, is_ambiguous, is_plain, line_of, start_of, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

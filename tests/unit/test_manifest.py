@@ -123,8 +123,10 @@ def test_workloads_of_every_kind_are_edited(kind: str, field: str) -> None:
     path = {"Pod": "", "CronJob": "spec: {jobTemplate: {spec: {template: {"}.get(kind, "spec: {template: {")
     text = f"{{kind: {kind}, {path}spec: {{{field}: [{{image: ghcr.io/acme/api:v1}}]}}{'}' * path.count('{')}}}\n"
     in_a_list = f"kind: List\nitems:\n- {text}"
+    in_two_lists = f"kind: List\nitems: [{{kind: {kind}List, items: [{text.strip()}]}}]\n"
     assert bumped(text) == text.replace("v1", "v2")
     assert bumped(in_a_list) == in_a_list.replace("v1", "v2")
+    assert bumped(in_two_lists) == in_two_lists.replace("v1", "v2")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,16 @@ def test_a_patch_that_names_a_workload_again_takes_nothing_away() -> None:
     assert owners_of(Resource("Deployment", "api", namespace="orbit"), found) == ("api",)
 
 
+def test_an_object_of_an_unknown_kind_makes_pods_where_it_has_containers() -> None:
+    there = manifest("api", "example.com/api:1").replace(b"Deployment", b"CloneSet")
+    assert [workload.images for workload in read(api=there)] == [("example.com/api:1",)]
+    assert read(api=b"kind: Deployment\nspec: {containers: [{image: 'example.com/api:1'}]}\n") == []
+
+
+def test_a_template_that_is_not_filled_in_has_no_workloads() -> None:
+    assert read(api=manifest("api", "example.com/api:1") + b"---\n{{ .Values.more }}\n") == []
+
+
 def test_a_namespace_tells_workloads_of_one_name_apart() -> None:
     files = {"own": manifest("api", "example.com/api:1"), "other": manifest("api", "x:1", ", namespace: elsewhere")}
     found = owners(read(**files), [API])
