@@ -15,19 +15,8 @@ from typing import TypeVar
 from orbit_release.errors import ConfigurationError, InvalidError, UsageError
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
-from orbit_release.manifests.nodes import (
-    MappingNode,
-    Node,
-    Scalar,
-    SequenceNode,
-    UnreadableError,
-    decoded,
-    line,
-    line_of,
-    parse,
-    place,
-    read,
-)
+from orbit_release.manifests import nodes
+from orbit_release.manifests.nodes import MappingNode, Node, Scalar, SequenceNode
 from orbit_release.service import BuildSettings, Service
 
 FILE_NAME = "orbit-release.yaml"
@@ -86,17 +75,17 @@ def load(data: bytes, file: str) -> Config:
 
 def lines(data: bytes) -> dict[tuple[str, ...], int]:
     """Return the line (from 1) of each entry of a valid configuration, by its keys; a list's items by their texts."""
-    return {keys: number for root in read(data, "") for keys, number in _lines(root, ())}
+    return {keys: number for root in nodes.read(data, "") for keys, number in _lines(root, ())}
 
 
 def _lines(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
     if isinstance(node, MappingNode):
         for key, value in node.entries():
             if isinstance(key, Scalar):
-                yield (*keys, key.value), line(key)
+                yield (*keys, key.value), nodes.line(key)
                 yield from _lines(value, (*keys, key.value))
     elif isinstance(node, SequenceNode):
-        yield from (((*keys, item.value), line(item)) for item in node if isinstance(item, Scalar))
+        yield from (((*keys, item.value), nodes.line(item)) for item in node if isinstance(item, Scalar))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -116,18 +105,18 @@ class _Reader:
         self.faults: list[tuple[int, int, str]] = []
 
     def fault(self, where: Node | tuple[int, int], message: str, hint: str) -> None:
-        line, column = where if isinstance(where, tuple) else place(where)
+        line, column = where if isinstance(where, tuple) else nodes.place(where)
         self.faults.append((line, column, f"{self.file}:{line}:{column}: {message}: {hint}"))
 
     def root(self, data: bytes) -> Node | None:
         try:
-            text = decoded(data, self.file)[0]
-            documents = parse(text, self.file)
-        except UnreadableError as error:
+            text = nodes.decoded(data, self.file)[0]
+            documents = nodes.parse(text, self.file)
+        except nodes.UnreadableError as error:
             self.fault(error.place, "this is not YAML", f"{error.problem}.")
             return None
         if len(documents) > 1:
-            self.fault((line_of(text, documents[1].start), 1), "this is not YAML", "but found another document.")
+            self.fault((nodes.line_of(text, documents[1].start), 1), "this is not YAML", "but found another document.")
         elif documents:
             return documents[0].root
         else:

@@ -137,12 +137,15 @@ def _kustomize_spots(root: Node, repositories: dict[str, Repository]) -> Iterato
         owners[id(entry.tag)].update(entry.names)
     for entry in entries:
         for name in entry.names & repositories.keys():
-            others = owners[id(entry.tag)] - {name} if entry.tag else ()
-            yield from _kustomize_spot(entry, repositories[name], frozenset(others))
+            others = frozenset(owners[id(entry.tag)] - {name} if entry.tag else ())
+            if spot := entry.spot(repositories[name], others):
+                yield spot
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """An entry of a kustomization's `images`; `names` are of which images it may be."""
+
     names: frozenset[str]
     tag: Scalar | None
     digest: Scalar | None
@@ -158,6 +161,16 @@ class _Entry:
         again = next((again for nodes in reached.values() for _, again in nodes if again), None)
         return cls(new_names or names, tag, digest, again, (*scalars["newName"], *scalars["name"]))
 
+    def spot(self, repository: Repository, others: frozenset[str]) -> Spot | None:
+        if (field := self.tag or self.digest) is None:
+            return None
+        tag, digest = text(self.tag), text(self.digest)
+        try:
+            reference = ImageReference(repository, Tag(tag) if tag else None, Digest(digest) if digest else None)
+        except InvalidError:
+            return Placeholder(repository, field, self.repeated)
+        return KustomizeImage(reference, self.tag, self.digest, self.repeated, others, self.fields)
+
 
 def _kustomize_entries(root: Node) -> Iterator[_Reached]:
     kinds, versions = list(_follow(root, ("kind",))), list(_follow(root, ("apiVersion",)))
@@ -166,19 +179,6 @@ def _kustomize_entries(root: Node) -> Iterator[_Reached]:
     if is_known and all(text(version).startswith(_KUSTOMIZE_GROUP) for version, _ in versions if text(version)):
         for images, again in _follow(root, ("images",), repeated):
             yield from _items(images, again, set())
-
-
-def _kustomize_spot(entry: _Entry, repository: Repository, others: frozenset[str]) -> Iterator[Spot]:
-    field = entry.tag or entry.digest
-    if not field:
-        return
-    tag, digest = text(entry.tag), text(entry.digest)
-    try:
-        reference = ImageReference(repository, Tag(tag) if tag else None, Digest(digest) if digest else None)
-    except InvalidError:
-        yield Placeholder(repository, field, entry.repeated)
-    else:
-        yield KustomizeImage(reference, entry.tag, entry.digest, entry.repeated, others, entry.fields)
 
 
 def _follow(node: Node, path: tuple[str, ...], repeated: Scalar | None = None) -> Iterator[_Reached]:

@@ -18,7 +18,7 @@ from orbit_release.manifests.nodes import end_of, line_of, rest_of_line, scalars
 from orbit_release.manifests.proof import prove_comments, unproven
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 _ROOM = re.compile(rf"[{BLANKS}]*(?:#.*)?", re.DOTALL)
 
@@ -60,15 +60,6 @@ class Marked:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _MarkedImage:
-    """An image, and what the mark that counts for it says before and after."""
-
-    image: _Image
-    before: str | None
-    after: str | None
-
-
 def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Marked:
     """Make the marks beside all images of the repositories say a text, or remove them (None).
 
@@ -82,7 +73,7 @@ def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Mark
         return Marked(data)
     text = _text_after(manifest, marks)
     # Entries that share a tag are told of once.
-    effects = dict.fromkeys(_effects(manifest, _marked_images(manifest, text, marks), marks))
+    effects = dict.fromkeys(_effects(manifest, text, marks))
     return Marked(
         manifest.encoded(text) if text != manifest.text else data,
         tuple(effect for effect in effects if isinstance(effect, MarkEdit)),
@@ -131,14 +122,14 @@ def _obstacle(text: str, image: _Image) -> str:
     return "" if _ROOM.fullmatch(rest_of_line(text, end_of(scalar))) else "more follows on its line"
 
 
-def _marked_images(manifest: Manifest, text: str, marks: _Marks) -> list[_MarkedImage]:
-    """Read the marks of all images of the file, before and after: those of the others may have changed as well."""
+def _readings(manifest: Manifest, text: str, marks: _Marks) -> Iterator[tuple[_Image, str | None, str | None]]:
+    """Yield all images of the file and what their marks say before and after: any of them may have changed."""
     names = _names(manifest.text) | {repository.name: repository for repository in marks}
     before, after = (_images(written, manifest.path, names) for written in (manifest.text, text))
     if [image.reference for image in before] != [image.reference for image in after]:
         raise unproven(manifest.where(manifest.spots[0]), "comments")
-    pairs = zip(before, after, strict=True)
-    return [_MarkedImage(old, mark_of(manifest.text, old), mark_of(text, new)) for old, new in pairs]
+    for old, new in zip(before, after, strict=True):
+        yield old, mark_of(manifest.text, old), mark_of(text, new)
 
 
 def _names(text: str) -> dict[str, Repository]:
@@ -157,18 +148,15 @@ def _images(text: str, path: str, names: dict[str, Repository]) -> list[_Image]:
     return [spot for spot in spots_in(text, path, names) if not isinstance(spot, Placeholder)]
 
 
-def _effects(manifest: Manifest, images: Iterable[_MarkedImage], marks: _Marks) -> Iterator[MarkEdit | Unplaced | str]:
+def _effects(manifest: Manifest, text: str, marks: _Marks) -> Iterator[MarkEdit | Unplaced | str]:
     """Yield what the marks did, what they could not do, and the warnings."""
-    for marked in images:
-        image, repository, where = marked.image, marked.image.repository, manifest.where(marked.image)
-        is_changed = marked.before != marked.after
-        if repository not in marks:
-            if is_changed:
-                yield f"{where}: this {'holds' if is_hold(marked.after) else 'lets go of'} {repository} as well"
-            continue
-        if is_changed:
-            yield MarkEdit(manifest.path, manifest.line(image), repository, marked.before, marked.after)
-        if marked.after != marks[repository]:
+    for image, before, after in _readings(manifest, text, marks):
+        repository, where = image.repository, manifest.where(image)
+        if before != after and repository not in marks:
+            yield f"{where}: this {'holds' if is_hold(after) else 'lets go of'} {repository} as well"
+        elif before != after:
+            yield MarkEdit(manifest.path, manifest.line(image), repository, before, after)
+        if after != marks.get(repository, after):
             obstacle = _obstacle(manifest.text, image)
             if marks[repository] is None or not obstacle:
                 raise _contradiction(where)

@@ -7,20 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.nodes import (
-    MappingNode,
-    Node,
-    Scalar,
-    decoded,
-    end_of,
-    items,
-    line,
-    parse,
-    read as read_roots,
-    rest_of_line,
-    scalars,
-    text,
-)
+from orbit_release.manifests import nodes
+from orbit_release.manifests.nodes import MappingNode, Node, Scalar
 
 _DOCUMENT = re.compile(r"^(?=---(?:\s|\Z))", re.MULTILINE)
 _KINDS = re.compile(rb"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
@@ -53,30 +41,30 @@ class Object:
 
     @property
     def line(self) -> int:
-        return line(self.root)
+        return nodes.line(self.root)
 
     def place(self, node: Node | None) -> tuple[str, int]:
         """Return the file and the line that a node of this object is written in, as well as that is known."""
         if not self.is_rendered:
-            return self.path, line(node) if node is not None else self.line
+            return self.path, nodes.line(node) if node is not None else self.line
         if self.origin is None:
             return self.path, 1
         same = self._written(node)
-        return self.origin.path, line(same) if same is not None else self.origin.line
+        return self.origin.path, nodes.line(same) if same is not None else self.origin.line
 
     def comment(self, node: Scalar) -> str:
         """Return what stands behind a scalar on its line, where it is written."""
         if not self.is_rendered:
-            return rest_of_line(self.text, end_of(node))
+            return nodes.rest_of_line(self.text, nodes.end_of(node))
         same = self._written(node)
-        return rest_of_line(self.origin.text, end_of(same)) if self.origin and same else ""
+        return nodes.rest_of_line(self.origin.text, nodes.end_of(same)) if self.origin and same else ""
 
     def _written(self, node: Node | None) -> Scalar | None:
         """Find the scalar that a rendered one comes from: at its place, or else the first with its key and value."""
         if self.origin is None or not isinstance(node, Scalar):
             return None
-        path = next((path for path, value in scalars(self.root) if value is node), ())
-        same = [(place, value) for place, value in scalars(self.origin.root) if value.value == node.value]
+        path = next((path for path, value in nodes.scalars(self.root) if value is node), ())
+        same = [(place, value) for place, value in nodes.scalars(self.origin.root) if value.value == node.value]
         exact = (value for place, value in same if place == path)
         return next(exact, next((value for place, value in same if place[-1:] == path[-1:]), None))
 
@@ -94,8 +82,8 @@ class ObjectFile:
 def read(data: bytes, path: str) -> ObjectFile:
     """Parse a file; one that is not YAML has a fault."""
     try:
-        content = _without_definitions(decoded(data, path)[0])
-        roots = tuple(document.root for document in parse(content, path))
+        content = _without_definitions(nodes.decoded(data, path)[0])
+        roots = tuple(document.root for document in nodes.parse(content, path))
     except InvalidError as error:
         return ObjectFile(path, fault=error)
     objects = (_object(node, path, content) for root in roots for node in objects_in(root))
@@ -107,8 +95,8 @@ def objects_of(data: bytes, path: str) -> list[MappingNode]:
 
     There keys are text. `{{ if .Values }}`, a line of a template, is a mapping whose key is a mapping.
     """
-    roots = read_roots(data, path)
-    if any(None in keys for root in roots for keys, _ in scalars(root)):
+    roots = nodes.read(data, path)
+    if any(None in keys for root in roots for keys, _ in nodes.scalars(root)):
         raise InvalidError(f"{path}: a key is not text", "Templates cannot be read before they are filled in.")
     return [node for root in roots for node in objects_in(root)]
 
@@ -121,7 +109,7 @@ def objects_in(root: Node) -> Iterator[MappingNode]:
         node = open_.pop()
         if isinstance(node, MappingNode) and id(node) not in seen:
             seen.add(id(node))
-            listed = items(node, "items") if is_list(text(node, "kind")) else []
+            listed = nodes.items(node, "items") if is_list(nodes.text(node, "kind")) else []
             open_.extend(reversed(listed))
             if not listed:
                 yield node
@@ -154,9 +142,9 @@ def may_hold_objects(data: bytes) -> bool:
 
 
 def _object(root: MappingNode, path: str, content: str) -> Object | None:
-    version, kind = text(root, "apiVersion"), text(root, "kind")
+    version, kind = nodes.text(root, "apiVersion"), nodes.text(root, "kind")
     if not version or not kind:
         return None
     group, slash, _ = version.partition("/")
-    name, namespace = text(root, "metadata", "name"), text(root, "metadata", "namespace")
+    name, namespace = nodes.text(root, "metadata", "name"), nodes.text(root, "metadata", "namespace")
     return Object(group if slash else "", kind, name, namespace, path, root, content)
