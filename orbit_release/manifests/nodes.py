@@ -36,14 +36,14 @@ _MERGE = "<<"
 BREAKS = "\r\n\x85\u2028\u2029"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_REST = re.compile(rf"[^{BREAKS}]*")
-# What some YAML 1.1 or 1.2 reader takes for null, a boolean, a number, a date or a time of day.
-_NOT_TEXT = re.compile(
+# What some YAML 1.1 or 1.2 reader takes for null, a boolean, a number, a date or a time of day. It is compiled when it
+# is needed first: reading the configuration needs it never.
+_NOT_TEXT = (
     r"~|null|y|n|yes|no|on|off|true|false"
     r"|[-+]?(?:0x[0-9a-f_]*(?:\.[0-9a-f_]*)?(?:p-?[0-9]+)?|0o[0-7_]*|0b[01_]*)"
     r"|[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9_]+)(?:e[-+]?[0-9_]+)?|[-+]?\.(?:inf|nan)"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:t|[ \t]+)[0-9]{1,2}:.*)?"
-    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?",
-    re.IGNORECASE | re.ASCII,
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
 )
 
 Scalar = ScalarEvent
@@ -346,4 +346,4 @@ def is_text(scalar: Scalar) -> bool:
 
 def is_ambiguous(value: str) -> bool:
     """Whether some reader takes a plain value for something else than text."""
-    return bool(_NOT_TEXT.fullmatch(value))
+    return bool(re.fullmatch(_NOT_TEXT, value, re.IGNORECASE | re.ASCII))

@@ -87,8 +87,10 @@ def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkloa
     for path, data in manifests:
         with suppress(InvalidError):
             for root in objects_of(data, path):
-                written += ((path, _workload(root, pod)) for pod in [pod_of(root)] if pod)
-                changes += [_KustomizeChanges.read(path, root)] if is_kustomization(path) else []
+                if pod := pod_of(root):
+                    written.append((path, _workload(root, pod)))
+                if is_kustomization(path):
+                    changes.append(_KustomizeChanges.read(path, root))
     for path, workload in written:
         is_asleep = any(change.puts_to_sleep(path, workload) for change in changes)
         applied = replace(workload, is_idle=workload.is_idle or is_asleep)
