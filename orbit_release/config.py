@@ -79,13 +79,12 @@ def lines(data: bytes) -> dict[tuple[str, ...], int]:
 
 
 def _lines(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    if isinstance(node, MappingNode):
-        for key, value in node.entries():
-            if isinstance(key, Scalar):
-                yield (*keys, key.value), nodes.line(key)
-                yield from _lines(value, (*keys, key.value))
-    elif isinstance(node, SequenceNode):
-        yield from (((*keys, item.value), nodes.line(item)) for item in node if isinstance(item, Scalar))
+    for key, value in nodes.pairs(node):
+        yield (*keys, key.value), nodes.line(key)
+        yield from _lines(value, (*keys, key.value))
+    for item in nodes.items(node):
+        if isinstance(item, Scalar):
+            yield (*keys, item.value), nodes.line(item)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
