@@ -286,7 +286,7 @@ def _build_args(reader: _Reader, node: Node | None) -> tuple[tuple[str, str], ..
 def _refuse_shared_images(reader: _Reader, entries: Mapping[str, Node], services: Iterable[Service | None]) -> None:
     first: dict[Repository, str] = {}
     for service in filter(None, services):
-        other = first.setdefault(service.repository, service.name)
-        if other != service.name:
-            message = f"services {other!r} and {service.name!r} have one image, {service.repository}"
+        owner = first.setdefault(service.repository, service.name)
+        if owner != service.name:
+            message = f"services {owner!r} and {service.name!r} have one image, {service.repository}"
             reader.fault(entries[service.name], message, "give each an image of its own.")
