@@ -8,7 +8,8 @@ what the OCI distribution specification, Docker and Kubernetes accept. Nothing i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from orbit_release.errors import InvalidError
 
@@ -132,6 +133,19 @@ class ImageReference:
         """What people call it: the tag, else the digest, else `untagged`."""
         return str(self.tag or self.digest or "untagged")
 
+    @property
+    def pulled(self) -> ImageReference:
+        """What a container engine pulls: where there is a digest, the tag before it says nothing."""
+        return replace(self, tag=None) if self.digest else self
+
+    @classmethod
+    def read(cls, text: str) -> ImageReference | None:
+        """Parse what somebody else wrote; None where it is no reference."""
+        try:
+            return cls.parse(text)
+        except InvalidError:
+            return None
+
     @classmethod
     def parse(cls, text: str) -> ImageReference:
         """Read `repository[:tag][@digest]`; a colon before the last slash is a port, not a tag."""
@@ -143,3 +157,9 @@ class ImageReference:
             Tag(tag) if tag is not None else None,
             Digest(digest) if at else None,
         )
+
+
+def not_among(wanted: Iterable[ImageReference], images: Iterable[ImageReference]) -> list[ImageReference]:
+    """Return the references whose image is none of others."""
+    pulled = {image.pulled for image in images}
+    return [image for image in wanted if image.pulled not in pulled]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 # What is shorter may be an ordinary word; where it is masked, GitHub drops the outputs that contain it.
 SHORTEST_SECRET = 8
-_LONGEST = 200  # characters of a short line
 _HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 _SPAN = re.compile(r"[^`|\\\s](?:[^`|\\]*[^`|\\\s])?")
 
@@ -23,24 +22,6 @@ def without(secrets: Iterable[str], text: str) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
-
-
-def short_line(text: str) -> str:
-    """Return foreign text as one short line without control characters."""
-    shown = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(shown.split())[:_LONGEST]
-
-
-def reason_of(error: BaseException) -> str:
-    """Name the innermost cause; the outer ones quote addresses, which may be signed."""
-    root = error
-    while inner := root.__cause__ or root.__context__:
-        root = inner
-    if isinstance(root, TimeoutError) or type(root).__name__.endswith("Timeout"):
-        return "timed out"
-    if isinstance(root, OSError):
-        return root.strerror or type(root).__name__
-    return short_line(str(root))
 
 
 def code(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ SKIPPED = "argocd.argoproj.io/skip-reconcile"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What an application syncs: a repository's address, a folder or chart, and a revision."""
+class ApplicationSource:
+    """What an application syncs, or should: a repository's address, a folder or chart, and a revision."""
 
     repository: str
     path: str
@@ -23,13 +23,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The part of an Application that says what it syncs, and when."""
+    """What an application syncs, and when."""
 
     name: str
-    origins: tuple[Origin, ...]
+    sources: tuple[ApplicationSource, ...]
     is_automated: bool
-    is_skipped: bool = False
-    namespace: str = ""
+    is_skipped: bool
+    namespace: str
 
     @classmethod
     def read(cls, document: Any) -> Application | None:
@@ -38,51 +38,49 @@ class Application:
         if not isinstance(name, str) or not isinstance(spec, dict):
             return None
         sources = each(spec, "sources") or [spec.get("source")]
-        origins = tuple(_origin(one) for one in sources if isinstance(one, dict))
         automated = at(spec, "syncPolicy", "automated")
-        # An empty mapping turns it on, and `enabled: false` off again.
-        is_automated = isinstance(automated, dict) and automated.get("enabled") is not False
-        is_skipped = at(document, "metadata", "annotations", SKIPPED) == "true"
-        return cls(name, origins, is_automated, is_skipped, str(at(document, "metadata", "namespace") or ""))
+        return cls(
+            name,
+            tuple(_source(source) for source in sources if isinstance(source, dict)),
+            # An empty mapping turns it on, and `enabled: false` off again.
+            is_automated=isinstance(automated, dict) and automated.get("enabled") is not False,
+            is_skipped=at(document, "metadata", "annotations", SKIPPED) == "true",
+            namespace=str(at(document, "metadata", "namespace") or ""),
+        )
 
 
-def _origin(source: dict[str, Any]) -> Origin:
-    address, path, revision = (str(source.get(key) or "") for key in ("repoURL", "path", "targetRevision"))
-    return Origin(address, path, revision)
+def _source(source: dict[str, Any]) -> ApplicationSource:
+    repository, path, revision = (str(source.get(key) or "") for key in ("repoURL", "path", "targetRevision"))
+    return ApplicationSource(repository, path, revision)
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
-    """What this clone releases to: the address of its repository, the folder of manifests, the release branch."""
-
-    address: str
-    folder: str
-    branch: str
-
-
-def same_repository(one: str, other: str) -> bool:
+def same_repository(address: str, ours: str) -> bool:
     """Whether two addresses name one repository: https, ssh:// or scp, with .git or without."""
-    addresses = [web_address(address).lower().replace("//ssh.github.com/", "//github.com/") for address in (one, other)]
-    return bool(addresses[0]) and addresses[0] == addresses[1]
+    names = [web_address(text).lower().replace("//ssh.github.com/", "//github.com/") for text in (address, ours)]
+    return bool(names[0]) and names[0] == names[1]
 
 
-def is_inside(path: str, folder: str) -> bool:
+def _is_inside(path: str, folder: str) -> bool:
     path, folder = ("/".join(part for part in text.split("/") if part not in ("", ".")) for text in (path, folder))
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def candidates(applications: Sequence[Application], ours: Released) -> list[Application]:
-    """Return the applications that sync the manifests of this repository, whatever the revision."""
-    syncs: Callable[[Origin], bool] = lambda one: (  # noqa: E731
-        same_repository(one.repository, ours.address) and is_inside(one.path, ours.folder)
-    )
-    return [application for application in applications if any(map(syncs, application.origins))]
+def fit(source: ApplicationSource, ours: ApplicationSource) -> tuple[bool, bool]:
+    """Tell whether a source lies in the repository of ours, and whether in its folder; the revision does not count."""
+    is_same = same_repository(source.repository, ours.repository)
+    return is_same, is_same and _is_inside(source.path, ours.path)
 
 
-def position(application: Application, ours: Released) -> int | None:
+def only_application(applications: Iterable[Application], ours: ApplicationSource) -> Application | tuple[str, ...]:
+    """Return the only application that syncs ours, else the names of those that do."""
+    fitting = [
+        application for application in applications if any(all(fit(source, ours)) for source in application.sources)
+    ]
+    return fitting[0] if len(fitting) == 1 else tuple(application.name for application in fitting)
+
+
+def position(application: Application, ours: ApplicationSource) -> int | None:
     """Return which of an application's sources is ours; None for an application of one source."""
-    if len(application.origins) < 2:  # noqa: PLR2004  (its revision is the application's own)
+    if len(application.sources) < 2:  # noqa: PLR2004  (its revision is the application's own)
         return None
-    same = [place for place, one in enumerate(application.origins) if same_repository(one.repository, ours.address)]
-    inside = [place for place in same if is_inside(application.origins[place].path, ours.folder)]
-    return next(iter(inside or same), 0)
+    return max(range(len(application.sources)), key=lambda place: fit(application.sources[place], ours))

@@ -9,10 +9,8 @@ import os
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-import requests
-import urllib3
-
-from orbit_release.argocd.application import Application, Released, position
+from orbit_release import http
+from orbit_release.argocd.application import Application, ApplicationSource, position
 from orbit_release.argocd.connection import Connection
 from orbit_release.argocd.observation import Observation
 from orbit_release.errors import (
@@ -24,10 +22,10 @@ from orbit_release.errors import (
     UnusableError,
     UsageError,
 )
-from orbit_release.text import SHORTEST_SECRET, reason_of, short_line, without
+from orbit_release.text import SHORTEST_SECRET
 
 TOKEN_HINT = "ARGOCD_AUTH_TOKEN=$(argocd account generate-token --account NAME), or that of `argocd login`."  # noqa: S105  (says how to get one)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_MOST_BYTES = 64 * 1024 * 1024  # an application lists all of its resources, and a list all applications
 _FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.annotations,items.spec"
 _RETRY_HINT = 'check ARGOCD_SERVER and the network; see "An Argo CD that is not public" in README.md.'
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure")
@@ -39,13 +37,11 @@ class ArgoCD:
     """One server, with a token."""
 
     def __init__(self, connection: Connection, token: str, *, seconds: float) -> None:
-        """Know how to reach it; `seconds`: how long an answer may take."""
-        if not token.isascii() or not token.isprintable():
+        """`seconds`: how long an answer may take."""
+        if not http.is_token(token):
             raise AccessError("ARGOCD_AUTH_TOKEN has signs that no token has", TOKEN_HINT)
         if connection.server_certificate and not os.access(connection.server_certificate, os.R_OK):
             raise UsageError(f"{connection.server_certificate} cannot be read", "name the file of its certificate.")
-        if not connection.verify:  # somebody asked for it
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._connection, self._token, self._seconds = connection, token, seconds
 
     @property
@@ -53,11 +49,11 @@ class ArgoCD:
         return urlsplit(self._connection.url).netloc
 
     def application(self, name: str, *, project: str = "", namespace: str = "") -> Application:
-        """Return an application; NotFoundError where there is none."""
-        return self._read(self._document(name, project, namespace))
+        """NotFoundError where there is none."""
+        return self._application(self._document(name, project, namespace))
 
     def observe(
-        self, name: str, ours: Released, *, project: str = "", namespace: str = "", refresh: bool = False
+        self, name: str, ours: ApplicationSource, *, project: str = "", namespace: str = "", refresh: bool = False
     ) -> Observation:
         """Return how an application is now; with `refresh`, after Argo CD has compared it with git again.
 
@@ -65,59 +61,50 @@ class ArgoCD:
         """
         document = self._document(name, project, namespace, **({"refresh": "normal"} if refresh else {}))
         try:
-            return Observation.read(document, position(self._read(document), ours))
+            return Observation.read(document, position(self._application(document), ours))
         except InvalidError as error:
             raise self._odd(f"answers with something odd: {error.message}") from error
 
     def applications(self, *, project: str = "", namespace: str = "") -> list[Application]:
-        """Return the applications that the token may see."""
+        """Return those that the token may see."""
         query = {key: value for key, value in (("projects", project), ("appNamespace", namespace)) if value}
         items = self._get("applications", {**query, "fields": _FIELDS}).get("items") or []
         if not isinstance(items, list):
             raise self._odd("answers with something that is no list of applications")
-        return [one for one in map(Application.read, items) if one]
+        return [application for application in map(Application.read, items) if application]
 
     def _document(self, name: str, project: str, namespace: str, **more: str) -> dict[str, Any]:
         query = {key: value for key, value in (("project", project), ("appNamespace", namespace)) if value}
         return self._get(f"applications/{quote(name, safe='')}", {**query, **more})
 
-    def _read(self, document: dict[str, Any]) -> Application:
-        found = Application.read(document)
-        if found is None:
+    def _application(self, document: dict[str, Any]) -> Application:
+        application = Application.read(document)
+        if application is None:
             raise self._odd("answers with something that is no application")
-        return found
+        return application
 
     def _get(self, what: str, query: dict[str, str]) -> dict[str, Any]:
-        answer = self._sent(f"{self._connection.url}/api/v1/{what}", query)
+        answer = self._send(f"{self._connection.url}/api/v1/{what}", query)
         if answer.is_redirect:
             raise self._redirected(answer)
-        try:
-            body = answer.json()
-        except requests.JSONDecodeError:
-            body = None
+        body = http.parse_json(answer.content)
         if not answer.ok:
-            raise self._refused(answer.status_code, body, query)
+            raise self._refusal(answer.status_code, body, query)
         if not isinstance(body, dict):
             raise self._odd("answers with something that is not JSON")
         return body
 
-    def _sent(self, url: str, query: dict[str, str]) -> requests.Response:
-        own = {"User-Agent": "orbit-release", "Authorization": f"Bearer {self._token}"}
-        with requests.Session() as session:
-            # The environment names proxies and certificates; neither is meant for this machine itself.
-            session.trust_env = urlsplit(url).hostname not in _LOOPBACK
-            try:
-                return session.get(
-                    url,
-                    params=query,
-                    headers={**dict(self._connection.headers), **own},
-                    auth=lambda prepared: prepared,  # given, it keeps requests from looking into ~/.netrc
-                    timeout=self._seconds,
-                    allow_redirects=False,
-                    verify=self._connection.server_certificate or self._connection.verify,
-                )
-            except (OSError, ValueError) as error:  # no file of certificates; a redirect to what is no address
-                raise self._unreached(error) from error
+    def _send(self, url: str, query: dict[str, str]) -> http.Response:
+        connection = self._connection
+        headers = {**dict(connection.headers), "User-Agent": "orbit-release", "Authorization": f"Bearer {self._token}"}
+        verify = connection.server_certificate or connection.verify
+        try:
+            with http.Session(_MOST_BYTES) as session:
+                return session.request("GET", url, params=query, headers=headers, verify=verify, timeout=self._seconds)
+        except http.TooLargeError as error:
+            raise self._odd(f"answers with {error}") from error
+        except http.FAULTS as error:
+            raise self._unreached(error) from error
 
     def _unreached(self, error: Exception) -> UnavailableError:
         text = str(error)
@@ -126,21 +113,21 @@ class ArgoCD:
             return UnusableError(f"{self.host}: its certificate is not trusted", hint)
         if any(word in text for word in _NO_TLS):
             return UnusableError(f"{self.host} does not speak TLS", 'is it ARGOCD_OPTS="--plaintext"?')
-        if isinstance(error, requests.Timeout):
+        if http.is_timeout(error):
             return UnavailableError(f"{self.host} does not answer within {self._seconds:.0f} s", _RETRY_HINT)
-        return UnavailableError(f"{self.host} cannot be reached: {reason_of(error)}", _RETRY_HINT)
+        return UnavailableError(f"{self.host} cannot be reached: {http.reason_of(error)}", _RETRY_HINT)
 
-    def _redirected(self, answer: requests.Response) -> OrbitReleaseError:
+    def _redirected(self, answer: http.Response) -> OrbitReleaseError:
         target = urlsplit(urljoin(answer.url, answer.headers["Location"]))
         if target.hostname == urlsplit(answer.url).hostname and target.scheme == "https":
             return UnusableError(f"{self.host} wants https", "leave out --plaintext.")
         return AccessError(f"{self.host} redirects to a login page at {target.hostname or 'no address'}", _LOGIN_HINT)
 
-    def _refused(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
+    def _refusal(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
         said = body.get("message") if isinstance(body, dict) else None
         # A proxy may quote what it got.
         secrets = (self._token, *(value for _, value in self._connection.headers if len(value) >= SHORTEST_SECRET))
-        what = short_line(without(secrets, str(said or f"HTTP {status}")))
+        what = http.quoted(str(said or f"HTTP {status}"), secrets)
         if status == 401:  # noqa: PLR2004
             return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
         if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)

@@ -33,7 +33,7 @@ class Connection:
         """Read ARGOCD_SERVER (`host`, `host:port`) and ARGOCD_OPTS; options that say nothing about HTTP are ignored."""
         given = list(_options(options))
         values = dict(given)
-        scheme = "http" if _on(values, "plaintext") else "https"
+        scheme = "http" if _is_on(values, "plaintext") else "https"
         address = server.removeprefix("https://").rstrip("/")
         if not _SERVER.fullmatch(address):
             raise UsageError("ARGOCD_SERVER is no server's address", "set it to host or host:port, without a scheme.")
@@ -41,11 +41,10 @@ class Connection:
         headers = tuple(header for name, value in given if name in _HEADER for header in _headers(value))
         certificate = values.get("server-crt") or None
         url = f"{scheme}://{address}{f'/{root}' if root else ''}"
-        return cls(url, headers, verify=not _on(values, "insecure"), server_certificate=certificate)
+        return cls(url, headers, verify=not _is_on(values, "insecure"), server_certificate=certificate)
 
 
 def option(options: str, name: str) -> str:
-    """Return the value of an option in ARGOCD_OPTS, or ""."""
     return dict(_options(options)).get(name, "")
 
 
@@ -78,7 +77,7 @@ def _begins_option(word: str) -> bool:
     return word.startswith("--") or word == "-H"
 
 
-def _on(values: dict[str, str], flag: str) -> bool:
+def _is_on(values: dict[str, str], flag: str) -> bool:
     return values.get(flag, "false").lower() not in _OFF
 
 

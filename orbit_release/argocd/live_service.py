@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from orbit_release.argocd.observation import WELL, Observation, Resource
-from orbit_release.image import Repository
-from orbit_release.manifests.workloads import is_of, not_running
+from orbit_release.image import ImageReference, Repository, not_among
 
 # From good to bad, as Argo CD finds the worst: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
 _HEALTHS = ("Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
@@ -15,7 +14,7 @@ _SYNCS = ("Synced", "OutOfSync", "Unknown")
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveService:
     """What Argo CD tells of a service; "" where it does not.
 
     `images` are the references that pods run; `missing` those that should run and do not, `other` those that run
@@ -23,12 +22,12 @@ class Live:
     application's own where no workload of it is known.
     """
 
-    images: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    other: tuple[str, ...] = ()
-    sync: str = ""
-    health: str = ""
-    message: str = ""
+    images: tuple[ImageReference, ...]
+    missing: tuple[ImageReference, ...]
+    other: tuple[ImageReference, ...]
+    sync: str
+    health: str
+    message: str
 
     @property
     def is_well(self) -> bool:
@@ -36,23 +35,23 @@ class Live:
         return not self.missing and self.sync == "Synced" and self.health in ("", *WELL)
 
 
-def live(
+def live_service(
     repository: Repository,
-    deployed: Collection[str],
-    wanted: Collection[str],
+    deployed: Collection[ImageReference],
+    wanted: Collection[ImageReference],
     resources: Sequence[Resource],
     observation: Observation,
-) -> Live:
-    """Tell what runs of a service, of which references are `deployed` and some of them `wanted` to run all the time.
+) -> LiveService:
+    """Tell what runs of a service: of its `deployed` references the `wanted` ones must run all the time.
 
     `resources` are its workloads as the observation has them.
     """
-    images = sorted(image for image in observation.images if is_of(image, str(repository)))
+    images = sorted((image for image in observation.images if image.repository == repository), key=str)
     own = Resource("", "", health=observation.health, message=observation.health_message, sync=observation.sync)
-    sync = max(resources, key=lambda one: _rank(one.sync, _SYNCS), default=own).sync
-    worst = max(resources, key=lambda one: _rank(one.health, _HEALTHS), default=own)
-    missing, other = not_running(wanted, images), not_running(images, deployed)
-    return Live(tuple(images), tuple(missing), tuple(other), sync, worst.health, worst.message)
+    sync = max(resources, key=lambda resource: _rank(resource.sync, _SYNCS), default=own).sync
+    worst = max(resources, key=lambda resource: _rank(resource.health, _HEALTHS), default=own)
+    missing, other = not_among(wanted, images), not_among(images, deployed)
+    return LiveService(tuple(images), tuple(missing), tuple(other), sync, worst.health, worst.message)
 
 
 def _rank(word: str, order: Sequence[str]) -> int:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from orbit_release.errors import InvalidError
+from orbit_release.image import ImageReference
 from orbit_release.manifests.workloads import Owners
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
@@ -18,6 +19,8 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re
 _ERRORS = ("ComparisonError", "InvalidSpecError", "UnknownError")
 _FAULTY = ("Failed", "Error")
 WELL = ("Healthy", "Suspended")  # what rests is well, too
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,6 @@ class Resource:
 
     @property
     def is_ill(self) -> bool:
-        """Whether it is known not to be well."""
         return self.health not in ("", *WELL)
 
     @property
@@ -63,9 +65,9 @@ class Operation:
 class Observation:
     """An application as its API tells; `revision` is what it was compared with, and "" where that is not known.
 
-    `resources` are without hooks, which are no part of its health, and `operation` is none that only tried: neither
-    changes what runs. `history` are the revisions that were synced. `is_requested`: an operation is about to begin.
-    `health_since` is when the health became what it is.
+    `resources` has no hooks, which are no part of its health. `operation` is never a dry run: neither changes what
+    runs. `is_requested`: an operation is about to begin. `images` are what the pods run, `history` the revisions that
+    were synced. `health_since` is when the health became what it is.
     """
 
     revision: str = ""
@@ -79,42 +81,41 @@ class Observation:
     is_deleted: bool = False
     errors: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
-    images: frozenset[str] = frozenset()
+    images: frozenset[ImageReference] = frozenset()
     history: tuple[str, ...] = ()
+    name: str = ""
 
     @classmethod
-    def read(cls, document: Any, source: int | None = None) -> Observation:
-        """Read what Argo CD answers, InvalidError if a field has a wrong type; `source` is the one of several."""
-        status = _mapping(_mapping(document, "the answer"), "status")
+    def read(cls, document: dict[str, Any], source: int | None = None) -> Observation:
+        """Read what Argo CD answers; InvalidError if a field has a wrong type. `source` is which of several is ours."""
+        metadata, status = _mapping(document, "metadata"), _mapping(document, "status")
         sync, health = _mapping(status, "sync"), _mapping(status, "health")
+        images = map(ImageReference.read, _list(_mapping(status, "summary"), "images", str))
         return cls(
-            _revision(sync, source),
-            _text(sync, "status"),
-            _text(health, "status"),
-            _line(health, "message"),
-            _time(health, "lastTransitionTime"),
-            _time(status, "reconciledAt"),
-            _operation(status, source),
-            bool(_mapping(document, "operation")),
-            bool(_time(_mapping(document, "metadata"), "deletionTimestamp")),
-            tuple(_errors(status)),
-            tuple(_managed(one) for one in _mappings(status, "resources") if one.get("hook") is not True),
-            frozenset(_texts(_mapping(status, "summary"), "images")),
-            tuple(_revision(one, source) for one in _mappings(status, "history")),
+            revision=_revision(sync, source),
+            sync=_text(sync, "status"),
+            health=_text(health, "status"),
+            health_message=_line(health, "message"),
+            health_since=_time(health, "lastTransitionTime"),
+            reconciled_at=_time(status, "reconciledAt"),
+            operation=_operation(status, source),
+            is_requested=bool(_mapping(document, "operation")),
+            is_deleted=bool(_time(metadata, "deletionTimestamp")),
+            errors=tuple(_errors(status)),
+            resources=tuple(
+                replace(_resource(resource, _mapping(resource, "health")), sync=_text(resource, "status"))
+                for resource in _list(status, "resources", dict)
+                if resource.get("hook") is not True
+            ),
+            images=frozenset(image for image in images if image),
+            history=tuple(_revision(synced, source) for synced in _list(status, "history", dict)),
+            name=_text(metadata, "name"),
         )
 
     @property
     def is_running(self) -> bool:
         """Whether an operation runs, or is about to."""
         return self.is_requested or (self.operation is not None and self.operation.phase in ("Running", "Terminating"))
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was seen of the application of a name."""
-
-    name: str
-    observation: Observation
 
 
 def _operation(status: dict[str, Any], source: int | None) -> Operation | None:
@@ -134,90 +135,79 @@ def _operation(status: dict[str, Any], source: int | None) -> Operation | None:
 
 
 def _faults(result: dict[str, Any]) -> Iterator[Resource]:
-    for one in _mappings(result, "resources"):
-        if _text(one, "status") == "SyncFailed" or _text(one, "hookPhase") in _FAULTY:
-            yield _resource(one, {"message": _text(one, "message")})
+    for resource in _list(result, "resources", dict):
+        if _text(resource, "status") == "SyncFailed" or _text(resource, "hookPhase") in _FAULTY:
+            yield _resource(resource, {"message": _text(resource, "message")})
 
 
-def _managed(one: dict[str, Any]) -> Resource:
-    return replace(_resource(one, _mapping(one, "health")), sync=_text(one, "status"))
-
-
-def _resource(one: dict[str, Any], health: dict[str, Any]) -> Resource:
-    kind, name, group, namespace = (_text(one, key) for key in ("kind", "name", "group", "namespace"))
+def _resource(resource: dict[str, Any], health: dict[str, Any]) -> Resource:
+    kind, name, group, namespace = (_text(resource, key) for key in ("kind", "name", "group", "namespace"))
     return Resource(kind, name, group, namespace, _text(health, "status"), _line(health, "message"))
 
 
 def _errors(status: dict[str, Any]) -> Iterator[str]:
-    for one in _mappings(status, "conditions"):
-        if _text(one, "type") in _ERRORS:
-            yield f"{_text(one, 'type')}: {_line(one, 'message')}"
+    for condition in _list(status, "conditions", dict):
+        if _text(condition, "type") in _ERRORS:
+            yield f"{_text(condition, 'type')}: {_line(condition, 'message')}"
 
 
 def _revision(sync: dict[str, Any], source: int | None) -> str:
-    """Return the revision, of an application with a list of sources that of one of them."""
-    several, place = _texts(sync, "revisions"), source or 0
-    if several:
-        return several[place] if place < len(several) else ""
+    """Return the revision; of an application with several sources that of one of them."""
+    revisions, place = _list(sync, "revisions", str), source or 0
+    if revisions:
+        return revisions[place] if place < len(revisions) else ""
     return _text(sync, "revision")
 
 
-def _wrong(what: str, wanted: str) -> InvalidError:
-    return InvalidError(f"{what} is no {wanted}", "it may be no Argo CD, or one of another time.")
+def _value(mapping: dict[str, Any], key: str, kind: type[T], noun: str) -> T:
+    """Return a value; the empty one of its type where there is none."""
+    value = mapping.get(key)
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise _wrong(key, noun)
+    return value
 
 
-def _mapping(value: Any, key: str) -> dict[str, Any]:
-    found = value.get(key) if isinstance(value, dict) and key != "the answer" else value
-    if found is not None and not isinstance(found, dict):
-        raise _wrong(key, "mapping")
-    return found or {}
+def _mapping(mapping: dict[str, Any], key: str) -> dict[str, Any]:
+    return _value(mapping, key, dict, "mapping")
 
 
-def _mappings(value: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    found = value.get(key)
-    found = [] if found is None else found
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise _wrong(key, "list of mappings")
-    return found
+def _text(mapping: dict[str, Any], key: str) -> str:
+    return _value(mapping, key, str, "text")
 
 
-def _texts(value: dict[str, Any], key: str) -> list[str]:
-    found = value.get(key)
-    found = [] if found is None else found
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise _wrong(key, "list of texts")
-    return found
+def _line(mapping: dict[str, Any], key: str) -> str:
+    return " ".join(_text(mapping, key).split())
 
 
-def _text(value: dict[str, Any], key: str) -> str:
-    found = value.get(key)
-    if found is not None and not isinstance(found, str):
-        raise _wrong(key, "text")
-    return found or ""
+def _list(mapping: dict[str, Any], key: str, kind: type[T]) -> list[T]:
+    noun = f"list of {'texts' if kind is str else 'mappings'}"
+    items = _value(mapping, key, list, noun)
+    if not all(isinstance(item, kind) for item in items):
+        raise _wrong(key, noun)
+    return items
 
 
-def _line(value: dict[str, Any], key: str) -> str:
-    return " ".join(_text(value, key).split())
-
-
-def _number(value: dict[str, Any], key: str) -> int:
-    # The gateway writes 64-bit numbers as text.
-    found = value.get(key) or 0
-    if isinstance(found, str) and found.isdecimal():
-        return int(found)
-    if not isinstance(found, int) or isinstance(found, bool):
+def _number(mapping: dict[str, Any], key: str) -> int:
+    digits = str(mapping.get(key) or 0)  # the gateway writes 64-bit numbers as text
+    if not digits.isdecimal():
         raise _wrong(key, "number")
-    return found
+    return int(digits)
 
 
-def _time(value: dict[str, Any], key: str) -> str:
-    found = _text(value, key)
-    if found and not _TIME.fullmatch(found):
+def _time(mapping: dict[str, Any], key: str) -> str:
+    text = _text(mapping, key)
+    if text and not _TIME.fullmatch(text):
         raise _wrong(key, "time in UTC")
-    return found
+    return text
+
+
+def _wrong(key: str, noun: str) -> InvalidError:
+    return InvalidError(f"{key} is no {noun}", "it may be no Argo CD, or one of another time.")
 
 
 def owners_of(resource: Resource, owners: Owners) -> tuple[str, ...]:
     """Return the services of a workload in the cluster; one that names no namespace may be in any."""
-    own = (resource.kind, resource.namespace, resource.name)
-    return owners[own] if own in owners else owners.get((resource.kind, "", resource.name), ())
+    key = (resource.kind, resource.namespace, resource.name)
+    return owners[key] if key in owners else owners.get((resource.kind, "", resource.name), ())

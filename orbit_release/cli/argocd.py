@@ -7,16 +7,16 @@ import time
 from typing import TYPE_CHECKING
 
 from orbit_release import output
-from orbit_release.errors import AccessError, ConfigurationError, UsageError
+from orbit_release.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orbit_release.argocd.application import Application, Released
+    from orbit_release.argocd.application import ApplicationSource
     from orbit_release.argocd.client import ArgoCD
-    from orbit_release.argocd.observation import Seen
     from orbit_release.argocd.saved_logins import Login
     from orbit_release.cli.session import Session
+    from orbit_release.flows.application import ObservedApplication
     from orbit_release.flows.source import Source
 
 
@@ -78,38 +78,16 @@ def _folder() -> Path:
     return former if former.exists() else Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "argocd"
 
 
-def released(session: Session, source: Source) -> Released:
-    """Return what this clone releases to."""
-    from orbit_release.argocd.application import Released
+def our_source(session: Session, source: Source) -> ApplicationSource:
+    """Return what an application must sync to bring our releases into the cluster."""
+    from orbit_release.argocd.application import ApplicationSource
 
-    return Released(session.address(source.git), source.config.manifests, source.config.branch)
+    return ApplicationSource(session.address(source.git), source.config.manifests, source.config.branch)
 
 
-class ArgoApplication:
-    """The application that the configuration names, else the only one that syncs the manifests."""
+def observed_application(session: Session, source: Source, server: str | None, seconds: float) -> ObservedApplication:
+    """Return our application at a server; `seconds`: how long an answer may take."""
+    from orbit_release.flows.application import ObservedApplication
 
-    def __init__(self, session: Session, source: Source, server: ArgoCD) -> None:
-        self._server, self._ours, self._names = server, released(session, source), source.config.argocd
-        self._name, self._namespace = self._names.application, self._names.namespace
-
-    def look(self, *, refresh: bool) -> Seen:
-        """Return how it is now; with `refresh`, after Argo CD has compared it with git again."""
-        from orbit_release.argocd.observation import Seen
-
-        if not self._name:
-            found = self._found()
-            self._name, self._namespace = found.name, found.namespace
-            time.sleep(1)  # Argo CD was just asked
-        where = {"project": self._names.project, "namespace": self._namespace}
-        return Seen(self._name, self._server.observe(self._name, self._ours, refresh=refresh, **where))
-
-    def _found(self) -> Application:
-        from orbit_release.argocd.application import candidates
-
-        there = self._server.applications(project=self._names.project, namespace=self._names.namespace)
-        found = candidates(there, self._ours)
-        if len(found) != 1:
-            which = ", ".join(one.name for one in found) or "none that this token sees"
-            hint = "set `argocd.application` in orbit-release.yaml."
-            raise ConfigurationError(f"which application syncs {self._ours.folder}: {which}", hint)
-        return found[0]
+    api = argocd_server(server, seconds)
+    return ObservedApplication(api, our_source(session, source), source.config.argocd, time.sleep)

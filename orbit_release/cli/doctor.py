@@ -48,7 +48,7 @@ def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -
 
 def _surroundings(session: Session, source: Source) -> Surroundings:
     from orbit_release.builders.choose import answering_builder
-    from orbit_release.cli.argocd import named_server, released
+    from orbit_release.cli.argocd import named_server, our_source
     from orbit_release.doctor import endpoint
     from orbit_release.doctor.checks import Surroundings
     from orbit_release.doctor.needs import needs
@@ -61,7 +61,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
         git,
         tip,
         needs(manifests(git, tip, config.manifests)),
-        released(session, source),
+        our_source(session, source),
         config.argocd,
         _QUESTION_SECONDS,
         github=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +14,6 @@ from orbit_release.cli.session import Session, complete_service, services_argume
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.argocd.observation import Seen
     from orbit_release.flows.source import Source
     from orbit_release.flows.status import Statuses
     from orbit_release.git.clone import Tip
@@ -118,6 +117,7 @@ def _look(
     session: Session, source: Source, names: Sequence[str], *, fetch: bool, offline: bool, live: bool = False
 ) -> tuple[Statuses, Tip]:
     """Return how services stand, and the tip of the release branch that this is true of."""
+    from orbit_release.cli.argocd import observed_application
     from orbit_release.flows.status import status
 
     tip = source.git.tip(source.config.branch, fetch=fetch)
@@ -131,15 +131,7 @@ def _look(
         tip,
         registry=None if offline else session.registry(budget=_PATIENCE),
         pull_requests=(lambda: github.open_releases(tip.branch)) if github else None,
-        application=_application(session, source) if live else None,
+        application=observed_application(session, source, None, _PATIENCE).observe if live else None,
         unasked=left_out,
     )
     return found, tip
-
-
-def _application(session: Session, source: Source) -> Callable[[], Seen]:
-    """Return what asks Argo CD for its application."""
-    from orbit_release.cli.argocd import ArgoApplication, argocd_server
-
-    application = ArgoApplication(session, source, argocd_server(None, _PATIENCE))
-    return lambda: application.look(refresh=False)

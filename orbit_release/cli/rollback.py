@@ -14,7 +14,6 @@ from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.flows.put_back import Rolled
     from orbit_release.git.clone import Clone
 
 
@@ -47,6 +46,7 @@ def rollback_command(
     With --all and --to, put every service back to what was deployed then, in one commit.
     """
     from orbit_release import output
+    from orbit_release.cli.rolled import tell_rolled
     from orbit_release.flows import rollback as flow
     from orbit_release.flows.put_back import Hold
     from orbit_release.image import Tag
@@ -90,20 +90,3 @@ def _check(service: str | None, *, everything: bool, to: str | None, reason: str
 
 def _point(git: Clone, to: str) -> str | int:
     return git.commit(to) or parse_moment(to, time.time())
-
-
-def tell_rolled(rolled: Rolled, *, dry_run: bool = False) -> None:
-    """Tell which services stay as they are, and which are held now."""
-    from orbit_release import output
-    from orbit_release.manifests.mark import is_hold
-    from orbit_release.text import printable
-
-    for name, why in rolled.left.items():
-        output.say(f"{name} stays: it {printable(why)}")
-    holds = rolled.published.notes.holds if rolled.published and not dry_run else {}
-    for name, reason in holds.items():
-        if is_hold(reason):
-            output.say(f"{name} is held: {printable(reason or '')}; once it is mended: orbit-release unhold {name}")
-    for name, back in rolled.loose.items():
-        then = "that it went back holds it, until a bump by hand" if back else "nothing holds it"
-        output.warn(f"{name} has no place for the comment `# held`: {then}")

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,12 +17,14 @@ from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
-    from orbit_release.cli.failure import RollbackOnFailure
     from orbit_release.cli.publishing import Ways
+    from orbit_release.flows.application import ObservedApplication
     from orbit_release.flows.attempts import Published
+    from orbit_release.flows.awaited import AwaitedRelease
+    from orbit_release.flows.put_back import Rolled
+    from orbit_release.flows.rollback_on_failure import Rollback
     from orbit_release.flows.source import Source
-    from orbit_release.flows.wait import Waited
-    from orbit_release.flows.wanted import Wanted
+    from orbit_release.flows.wait import WaitResult
     from orbit_release.registry.client import Registry
     from orbit_release.service import Service
 
@@ -46,14 +49,18 @@ def wait_command(
     format: str,
 ) -> None:
     """Wait until Argo CD runs our release: synced, healthy, and with our images."""
+    from orbit_release.cli.argocd import observed_application
+    from orbit_release.flows.awaited import AwaitedRelease
     from orbit_release.flows.wait import fault_of
     from orbit_release.output.wait import show_wait
 
     source = session.source()
-    services = source.config.select(names)
-    waited = Awaited(session, source, parse_length(timeout), server).wait(services, revision, named=bool(names))
-    fault = fault_of(waited)
-    show_wait(waited, fault, format, os.environ.get("GITHUB_STEP_SUMMARY"))
+    services, seconds = source.config.select(names), parse_length(timeout)
+    application = observed_application(session, source, server, _ANSWER_SECONDS)
+    find = partial(AwaitedRelease.find, source, services, revision, named=bool(names))
+    result = _wait(find, application, seconds)
+    fault = fault_of(result)
+    show_wait(result, fault, format, os.environ.get("GITHUB_STEP_SUMMARY"))
     if fault:
         raise fault
 
@@ -66,7 +73,6 @@ _OPTIONS = (
 
 
 def wait_options(command: F) -> F:
-    """Add the options that say whether a release is waited for."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -77,83 +83,71 @@ Wait = Callable[[Sequence["Service"], "Published | None", dict[str, Any]], None]
 
 
 def awaited(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Wait | None:
-    """Return what waits for a release, which knows before it is published whether Argo CD can be asked."""
-    from orbit_release.cli.failure import RollbackOnFailure
+    """Return what waits for a release, None where nobody asked for that.
 
+    It knows before anything is published whether Argo CD can be asked.
+    """
     seconds = parse_length(ways.timeout)
     if not ways.wait or ways.dry_run:
         return None
-    on_failure = RollbackOnFailure(session, source, ways, registry) if ways.rollback_on_failure else None
-    return partial(Awaited(session, source, seconds).published, words=ways.words, on_failure=on_failure)
+    from orbit_release.cli.argocd import observed_application
 
+    roll_back = _rollback(session, source, ways, registry) if ways.rollback_on_failure else None
+    application = observed_application(session, source, None, _ANSWER_SECONDS)
 
-class Awaited:
-    """A server of Argo CD, and an application there that releases are waited for in."""
-
-    def __init__(self, session: Session, source: Source, seconds: int, server: str | None = None) -> None:
-        from orbit_release.cli.argocd import ArgoApplication, argocd_server
-
-        self._source, self._seconds = source, seconds
-        self._application = ArgoApplication(session, source, argocd_server(server, _ANSWER_SECONDS))
-
-    def wait(self, services: Sequence[Service], revision: str | None, *, named: bool = False) -> Waited:
-        """Wait for a revision, by default the newest commit of the manifests."""
-        from orbit_release.flows.wanted import Wanted
-        from orbit_release.output.wait import summarize_unknown
-
-        try:
-            return self._wait(lambda: Wanted.find(self._source, services, revision, named=named))
-        except OrbitReleaseError as error:
-            summarize_unknown(error, os.environ.get("GITHUB_STEP_SUMMARY"))
-            raise
-
-    def published(
-        self,
-        services: Sequence[Service],
-        published: Published | None,
-        document: dict[str, Any],
-        *,
-        words: bool,
-        on_failure: RollbackOnFailure | None,
-    ) -> None:
-        """Wait for what was published, or for what is deployed where there was nothing to do; tell how it ended.
-
-        What a program reads of it is added to a document; without `words` stdout is left to that. What is to be done
-        about a failure is done before anything is told.
-        """
-        from orbit_release.flows.wait import fault_of
-        from orbit_release.output.wait import show_wait, wait_document
-
-        waited = self._published(services, published)
-        fault = fault_of(waited)
-        if fault and on_failure:
-            on_failure.act(waited, published, fault, document)
-        document["wait"] = wait_document(waited)
-        try:
-            show_wait(waited, fault, "table" if words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
-        except OSError:
-            if not fault:
-                raise
-        if on_failure:
-            on_failure.tell()
-        if fault:
-            raise fault
-
-    def _published(self, services: Sequence[Service], published: Published | None) -> Waited:
+    def wait(services: Sequence[Service], published: Published | None, document: dict[str, Any]) -> None:
         from orbit_release import output
+        from orbit_release.flows.awaited import AwaitedRelease
+        from orbit_release.flows.rollback_on_failure import see_through
 
-        commit = published.landed.commit if published else None
-        try:
-            return self.wait(services, commit)
-        except KeyboardInterrupt:
-            if commit:
-                output.say(f"{commit[:7]} is published all the same: orbit-release wait --revision {commit[:7]}")
+        def wait_for(commit: str | None) -> WaitResult:
+            return _wait(partial(AwaitedRelease.find, source, services, commit), application, seconds)
+
+        _tell(ways, document, *see_through(wait_for, published, roll_back, output.say))
+
+    return wait
+
+
+def _rollback(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Rollback:
+    from orbit_release.flows.rollback import rollback_failed
+
+    publishing = replace(ways, yes=True).publishing(session, source.git)  # who was asked for the release has agreed
+    return partial(rollback_failed, source, registry=registry, publishing=publishing)
+
+
+def _tell(
+    ways: Ways, document: dict[str, Any], result: WaitResult, fault: OrbitReleaseError | None, rolled: Rolled | None
+) -> None:
+    """Tell how a wait ended, to people and in a document, and raise what there is to complain about."""
+    from orbit_release import output
+    from orbit_release.cli.rolled import tell_rolled
+    from orbit_release.output.wait import show_wait, wait_document
+
+    if rolled:
+        document["rolled_back"] = output.release_document(rolled.published) if rolled.published else None
+    document["wait"] = wait_document(result)
+    try:
+        show_wait(result, fault, "table" if ways.words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
+    except OSError:  # a reader that went away
+        if not fault:
             raise
+    if rolled and rolled.published:
+        ways.tell(rolled.published)
+    if rolled:
+        tell_rolled(rolled)
+    if fault:
+        raise fault
 
-    def _wait(self, find: Callable[[], Wanted]) -> Waited:
-        from orbit_release.flows.wait import Clock, wait
-        from orbit_release.output.wait import waiting
 
-        look, clock = self._application.look, Clock(time.monotonic, time.sleep)
+def _wait(find: Callable[[], AwaitedRelease], application: ObservedApplication, seconds: int) -> WaitResult:
+    """Wait, and show what for on stderr; an error goes into the summary of a step, too."""
+    from orbit_release.flows.wait import Clock, wait
+    from orbit_release.output.wait import summarize_unknown, waiting
+
+    clock = Clock(time.monotonic, time.sleep)
+    try:
         with waiting(terminal=sys.stderr.isatty()) as tell:
-            return wait(find, lambda refresh: look(refresh=refresh), timeout=self._seconds, clock=clock, tell=tell)
+            return wait(find, application, timeout=seconds, clock=clock, tell=tell)
+    except OrbitReleaseError as error:
+        summarize_unknown(error, os.environ.get("GITHUB_STEP_SUMMARY"))
+        raise

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from orbit_release.argocd.application import SKIPPED, Application, Released, is_inside, same_repository
+from orbit_release.argocd.application import SKIPPED, Application, ApplicationSource, fit
 from orbit_release.doctor.checklist import Line, failed, ok, unchecked
 from orbit_release.remote import web_address
 
+_NOTHING = ApplicationSource("", "", "")
 
-def source_line(application: Application, ours: Released) -> Line:
+
+def source_line(application: Application, ours: ApplicationSource) -> Line:
     """Tell whether an application syncs what this repository releases."""
-    origins = [one for one in application.origins if same_repository(one.repository, ours.address)]
-    fix = f"set its source to {ours.address}, path {ours.folder}, targetRevision {ours.branch}."
-    if not origins:
-        others = ", ".join(web_address(one.repository) or "another address" for one in application.origins)
-        return failed("argocd", "source", f"{application.name} syncs {others or 'nothing'}, not {ours.address}", fix)
-    inside = [one for one in origins if is_inside(one.path, ours.folder)]
-    if not inside:
+    name, sources = application.name, application.sources
+    source = max(sources, key=lambda source: fit(source, ours), default=_NOTHING)
+    is_same, is_inside = fit(source, ours)
+    fix = f"set its source to {ours.repository}, path {ours.path}, targetRevision {ours.revision}."
+    if not is_same:
+        addresses = ", ".join(web_address(source.repository) or "another address" for source in sources)
+        return failed("argocd", "source", f"{name} syncs {addresses or 'nothing'}, not {ours.repository}", fix)
+    if not is_inside:
         hint = f"{fix} Or set `manifests:` to a folder that holds both."
-        return failed("argocd", "source", f"{application.name} syncs {origins[0].path}, not {ours.folder}", hint)
-    revision = inside[0].revision.removeprefix("refs/heads/")
+        return failed("argocd", "source", f"{name} syncs {source.path}, not {ours.path}", hint)
+    revision = source.revision.removeprefix("refs/heads/")
     if revision in ("", "HEAD"):
-        what = f"{application.name} follows the repository's default branch: is that {ours.branch}?"
+        what = f"{name} follows the repository's default branch: is that {ours.revision}?"
         return unchecked("argocd", "source", what, fix)
-    if revision != ours.branch:
-        return failed("argocd", "source", f"{application.name} follows {revision}, not {ours.branch}", fix)
-    return ok("argocd", "source", f"{application.name} syncs {inside[0].path} of this repository at {revision}")
+    if revision != ours.revision:
+        return failed("argocd", "source", f"{name} follows {revision}, not {ours.revision}", fix)
+    return ok("argocd", "source", f"{name} syncs {source.path} of this repository at {revision}")
 
 
 def sync_line(application: Application) -> Line:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from orbit_release.doctor.checklist import Line, failed, listed, ok, unchecked
-from orbit_release.github.push_rights import BLOCKING, BYPASSES, Access, Rule
+from orbit_release.github.push_rights import BLOCKING, BYPASSES, BranchRule, PushRights
 
 _APP = "use the token of a GitHub App that may bypass it (README.md shows how), or propose releases with --pr."
 
 
-def branch_line(branch: str, access: Access) -> Line:
+def branch_line(branch: str, access: PushRights) -> Line:
     """Tell how a branch is protected."""
     asked = [BLOCKING.get(rule.kind, rule.kind.replace("_", " ")) for rule in access.rules]
     asked += [f"the checks {listed(access.checks)}"] if access.checks else []
@@ -17,7 +17,7 @@ def branch_line(branch: str, access: Access) -> Line:
     return ok("github", "branch", f"{branch} {what}")
 
 
-def publish_line(branch: str, access: Access) -> Line:
+def publish_line(branch: str, access: PushRights) -> Line:
     """Tell whether a token may put commits on a branch."""
     if trouble := _no_push(access) or _refused(branch, access):
         return failed("github", "publish", *trouble)
@@ -28,7 +28,7 @@ def publish_line(branch: str, access: Access) -> Line:
     return ok("github", "publish", f"this token may put commits on {branch}{how}")
 
 
-def _refused(branch: str, access: Access) -> tuple[str, str] | None:
+def _refused(branch: str, access: PushRights) -> tuple[str, str] | None:
     blocking = [rule for rule in access.rules if rule.blocks and rule.bypass is not None]
     if blocking:
         return f"the rules of {branch} ask for {_asked(blocking)}", _APP
@@ -37,7 +37,7 @@ def _refused(branch: str, access: Access) -> tuple[str, str] | None:
     return None
 
 
-def _unknown(branch: str, access: Access) -> tuple[str, str] | None:
+def _unknown(branch: str, access: PushRights) -> tuple[str, str] | None:
     if access.can_push is None:
         return "GitHub does not tell an App's token whether it may write", "give it `contents: write`."
     if blocking := [rule for rule in access.rules if rule.blocks]:
@@ -54,11 +54,11 @@ def _unknown(branch: str, access: Access) -> tuple[str, str] | None:
     return None
 
 
-def _asked(rules: list[Rule]) -> str:
+def _asked(rules: list[BranchRule]) -> str:
     return listed(dict.fromkeys(BLOCKING[rule.kind] for rule in rules))
 
 
-def _no_push(access: Access) -> tuple[str, str] | None:
+def _no_push(access: PushRights) -> tuple[str, str] | None:
     if access.is_archived:
         return "the repository is archived: nothing can be published there", "unarchive it in its settings."
     if access.can_push is False:

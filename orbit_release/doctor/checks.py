@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orbit_release.argocd import client as argocd_api
-from orbit_release.argocd.application import Application, Released, candidates
+from orbit_release.argocd.application import Application, ApplicationSource, only_application
 from orbit_release.config import ArgoCDNames
 from orbit_release.doctor.argocd_lines import source_line, sync_line
 from orbit_release.doctor.branch_lines import branch_line, publish_line
@@ -48,7 +48,7 @@ class Surroundings:
     git: Clone
     tip: Tip
     needs: Needs
-    released: Released
+    ours: ApplicationSource
     names: ArgoCDNames
     seconds: float
     github: Callable[[], github_api.GitHub | None]
@@ -95,7 +95,7 @@ class Surroundings:
         if repository is None:
             yield unchecked("github", "token", "GITHUB_TOKEN is not set", github_api.TOKEN_HINT)
             return
-        access = repository.access(self.tip.branch)
+        access = repository.push_rights(self.tip.branch)
         yield ok("github", "token", f"GITHUB_TOKEN opens {repository.repository}")
         yield branch_line(self.tip.branch, access)
         yield publish_line(self.tip.branch, access)
@@ -174,8 +174,8 @@ class Surroundings:
             yield application
             return
         yield ok("argocd", "server", f"{server.host} answers, and shows {application.name}")
-        if self.released.address:
-            yield source_line(application, self.released)
+        if self.ours.repository:
+            yield source_line(application, self.ours)
         else:
             what = "this clone's remote has no address to compare with"
             yield unchecked("argocd", "source", what, "set GITHUB_SERVER_URL and GITHUB_REPOSITORY.")
@@ -186,14 +186,14 @@ class Surroundings:
         project, namespace = self.names.project, self.names.namespace
         if self.names.application:
             return server.application(self.names.application, project=project, namespace=namespace)
-        found = candidates(server.applications(project=project, namespace=namespace), self.released)
-        if len(found) == 1:
-            return found[0]
+        found = only_application(server.applications(project=project, namespace=namespace), self.ours)
+        if isinstance(found, Application):
+            return found
         fix = "set `argocd.application` in orbit-release.yaml."
         if found:
-            names = listed(one.name for one in found)
-            return unchecked("argocd", "source", f"several applications sync {self.released.folder}: {names}", fix)
-        what = f"no application that this token sees syncs {self.released.folder} of this repository"
+            what = f"several applications sync {self.ours.path}: {listed(found)}"
+            return unchecked("argocd", "source", what, fix)
+        what = f"no application that this token sees syncs {self.ours.path} of this repository"
         return failed("argocd", "source", what, f"make one (infrastructure/gitops), or {fix}")
 
     def _nfs(self) -> Iterator[Line]:

@@ -17,7 +17,8 @@ from orbit_release.releases.messages import Notes
 from orbit_release.releases.release import Release
 
 if TYPE_CHECKING:
-    from orbit_release.github.client import File, GitHub
+    from orbit_release.github.client import GitHub
+    from orbit_release.github.commits import File
 
 _PLAIN = "100644"
 _OTHERWISE = "publish with --via git, or make it a plain file: `git update-index --chmod=-x`."
@@ -48,7 +49,7 @@ def through_api(git: Clone, github: GitHub) -> Publish:
 
 
 def _files(git: Clone, tip: Tip, files: Mapping[str, bytes]) -> list[File]:
-    from orbit_release.github.client import File  # noqa: PLC0415
+    from orbit_release.github.commits import File  # noqa: PLC0415
 
     for path in files:
         if not path.isprintable():  # surrogates stand for bytes that are no UTF-8, and are not printable either

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from orbit_release.argocd.live_service import Live, live
-from orbit_release.argocd.observation import Observation, Seen, owners_of
+from orbit_release.argocd.live_service import LiveService, live_service
+from orbit_release.argocd.observation import Observation, owners_of
 from orbit_release.errors import OrbitReleaseError
+from orbit_release.flows.awaited import DeployedImages
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import plan, plan_unheld, side_by_side
 from orbit_release.flows.source import Source
-from orbit_release.flows.wanted import read_state
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action, ServicePlan
@@ -20,8 +20,10 @@ from orbit_release.releases.timeline import Deployed
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
-    from orbit_release.github.client import PullRequest
+    from orbit_release.github.pull_request import PullRequest
     from orbit_release.registry.client import Registry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Status:
     digest: Digest | None = None
     missing: bool = False
     pull_request: str = ""
-    live: Live | None = None
+    live: LiveService | None = None
 
     @property
     def is_behind(self) -> bool:
@@ -62,7 +64,7 @@ class Statuses:
     services: tuple[Status, ...]
     histories: Mapping[str, Sequence[Deployed]]
     unasked: tuple[str, ...]
-    application: Seen | None = None
+    application: Observation | None = None
 
 
 def status(
@@ -72,27 +74,37 @@ def status(
     *,
     registry: Registry | None,
     pull_requests: Callable[[], Sequence[PullRequest]] | None,
-    application: Callable[[], Seen] | None = None,
+    application: Callable[[], Observation] | None = None,
     unasked: Sequence[str] = (),
 ) -> Statuses:
-    """Tell how services stand at the tip of the release branch; without a registry, GitHub or Argo CD, what git knows.
+    """Tell how services stand at the tip of the release branch.
 
-    `unasked` tells why one of them is not there.
+    Without a registry, GitHub or Argo CD it is what git knows; `unasked` tells why one of them is not there.
     """
     plans = plan(source, services, head=tip.commit, tip=tip).services
-    held = [one.service for one in plans if one.action is Action.HELD]
-    due = {one.service.name: one for one in (*plans, *(plan_unheld(source, held, tip).services if held else ()))}
-    histories = history(source, services, tip)
-    found = [_status(source.git, one, due[one.service.name], histories[one.service.name]) for one in plans]
-    reasons = dict.fromkeys(unasked)
+    histories, reasons = history(source, services, tip), dict.fromkeys(unasked)
+    statuses = _statuses(source, tip, plans, histories)
     if registry:
-        found = side_by_side(lambda one: _with_image(registry, one, reasons), found)
+        statuses = side_by_side(lambda status: _with_image(registry, status, reasons), statuses)
     if pull_requests:
-        found = _with_pull_requests(source, tip, found, pull_requests, reasons)
-    seen = _seen(application, reasons) if application else None
+        urls = _answer("open pull requests", lambda: _proposals(source, tip, pull_requests()), reasons) or {}
+        statuses = [replace(status, pull_request=urls.get(status.service.repository, "")) for status in statuses]
+    seen = _answer("Argo CD", application, reasons) if application else None
     if seen:
-        found = _with_live(source, tip, found, seen.observation)
-    return Statuses(tuple(found), histories, tuple(reasons), seen)
+        statuses = _with_live(source, tip, statuses, seen)
+    return Statuses(tuple(statuses), histories, tuple(reasons), seen)
+
+
+def _statuses(
+    source: Source, tip: Tip, plans: Sequence[ServicePlan], histories: Mapping[str, Sequence[Deployed]]
+) -> list[Status]:
+    held = [service_plan.service for service_plan in plans if service_plan.action is Action.HELD]
+    unheld = plan_unheld(source, held, tip).services if held else ()
+    due = {service_plan.service.name: service_plan for service_plan in (*plans, *unheld)}
+    return [
+        _status(source.git, service_plan, due[service_plan.service.name], histories[service_plan.service.name])
+        for service_plan in plans
+    ]
 
 
 def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Deployed]) -> Status:
@@ -103,64 +115,54 @@ def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence
     return Status(plan.service, plan.action, plan.reason, last, due.tag, behind, hold)
 
 
-def _with_image(registry: Registry, one: Status, unasked: dict[str, None]) -> Status:
-    reference = one.deployed.reference if one.deployed else None
+def _answer(name: str, question: Callable[[], T], unasked: dict[str, None]) -> T | None:
+    """Ask an outside system; where it does not answer, note why."""
+    try:
+        return question()
+    except OrbitReleaseError as error:
+        unasked[f"{name}: {error.message}"] = None
+        return None
+
+
+def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) -> Status:
+    reference = status.deployed.reference if status.deployed else None
     name = (reference.digest or reference.tag) if reference else None
     if reference is None or name is None:
-        return one
+        return status
     try:
         image = registry.image(reference.repository, name)
     except OrbitReleaseError as error:
         unasked[f"{reference.repository.host or 'the registry'}: {error.message}"] = None
-        return one
-    return replace(one, digest=image.digest if image else None, missing=image is None)
+        return status
+    return replace(status, digest=image.digest if image else None, missing=image is None)
 
 
-def _with_pull_requests(
-    source: Source,
-    tip: Tip,
-    found: Sequence[Status],
-    pull_requests: Callable[[], Sequence[PullRequest]],
-    unasked: dict[str, None],
-) -> list[Status]:
-    try:
-        pulls = {pull.url: _proposed(source, tip, pull.head) for pull in pull_requests()}
-    except OrbitReleaseError as error:
-        unasked[f"open pull requests: {error.message}"] = None
-        return list(found)
-    urls = {repository: url for url, repositories in pulls.items() for repository in repositories}
-    return [replace(one, pull_request=urls.get(one.service.repository, "")) for one in found]
+def _proposals(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) -> dict[Repository, str]:
+    """Return the address of the pull request that would change the image of a repository."""
+    return {repository: pull.url for pull in pull_requests for repository in _proposed(source, tip, pull.head)}
 
 
 def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
     """Return what a pull request's head changes; nothing where the commit cannot be had."""
-    there = source.git.fetch_commit(head)
-    base = source.git.merge_base(there, tip.commit) if there else None
-    before, after = (_references(source, commit) for commit in (base, there))
-    return (
-        {repository for repository, references in after.items() if references != before[repository]} if base else set()
-    )
+    commit = source.git.fetch_commit(head)
+    base = source.git.merge_base(commit, tip.commit) if commit else None
+    if not (commit and base):
+        return set()
+    before, after = _references(source, base), _references(source, commit)
+    return {repository for repository, references in after.items() if references != before[repository]}
 
 
-def _seen(application: Callable[[], Seen], unasked: dict[str, None]) -> Seen | None:
-    try:
-        return application()
-    except OrbitReleaseError as error:
-        unasked[f"Argo CD: {error.message}"] = None
-        return None
+def _references(source: Source, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
+    images = source.deployed(Tip("", commit, None))
+    return {repository: frozenset(image.reference for image in own) for repository, own in images.items()}
 
 
-def _with_live(source: Source, tip: Tip, found: Sequence[Status], seen: Observation) -> list[Status]:
-    state = read_state(source, tip)
+def _with_live(source: Source, tip: Tip, statuses: Sequence[Status], seen: Observation) -> list[Status]:
+    images = DeployedImages.read(source, tip)
 
-    def with_live(one: Status) -> Status:
-        name, repository = one.service.name, one.service.repository
-        resources = [each for each in seen.resources if name in owners_of(each, state.owners)]
-        return replace(one, live=live(repository, state.references[name], state.running[name], resources, seen))
+    def with_live(status: Status) -> Status:
+        name, repository = status.service.name, status.service.repository
+        own = [resource for resource in seen.resources if name in owners_of(resource, images.owners)]
+        return replace(status, live=live_service(repository, images.references[name], images.running[name], own, seen))
 
-    return [with_live(one) for one in found]
-
-
-def _references(source: Source, commit: str | None) -> Mapping[Repository, frozenset[ImageReference]]:
-    found = source.deployed(Tip("", commit, None)) if commit else {}
-    return {repository: frozenset(image.reference for image in images) for repository, images in found.items()}
+    return [with_live(status) for status in statuses]

@@ -10,10 +10,11 @@ from orbit_release.errors import NotFoundError
 from orbit_release.flows.put_back import verified, why_left
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
+from orbit_release.image import ImageReference, not_among
 from orbit_release.manifests.names import is_kustomization, is_manifest
 from orbit_release.manifests.proof import same_but_for_images
 from orbit_release.manifests.rewrite import Edit, NewImage
-from orbit_release.manifests.workloads import is_of, not_running
+from orbit_release.manifests.workloads import is_of
 from orbit_release.releases.release import Release
 from orbit_release.releases.timeline import is_fixed
 from orbit_release.service import Service
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """A release and its commit."""
+    """A release that is to be taken back, and its commit."""
 
     source: Source
     release: Release
@@ -34,20 +35,20 @@ class Undo:
     def services(self) -> Mapping[str, Service]:
         """The services that it released, by name."""
         repositories = {edit.after.repository for edit in self.release.edits}
-        return {one.name: one for one in self.source.config.services if one.repository in repositories}
+        return {service.name: service for service in self.source.config.services if service.repository in repositories}
 
-    def before(self, service: Service, running: Iterable[str], registry: Registry | None) -> NewImage | str:
+    def before(self, service: Service, running: Iterable[ImageReference], registry: Registry | None) -> NewImage | str:
         """Return what a service goes back to, or why it does not; `running` are the images in the cluster."""
         edits = self._deciding(service)
-        if not_running([str(edit.after) for edit in edits], running):
+        if not_among((edit.after for edit in edits), running):
             return f"does not run {edits[0].after.version} yet"
-        first, *others = dict.fromkeys(edit.before for edit in edits)
-        if others:
-            return f"ran {' and '.join(one.version for one in (first, *others))} before"
-        if not is_fixed(first):
-            return why_left(first)
+        before = list(dict.fromkeys(edit.before for edit in edits))
+        if len(before) > 1:
+            return f"ran {' and '.join(reference.version for reference in before)} before"
+        if not is_fixed(before[0]):
+            return why_left(before[0])
         try:
-            return verified(registry, service, first, others=())
+            return verified(registry, service, before[0], others=())
         except NotFoundError as error:
             return f"cannot: {error.message}"
 
@@ -67,12 +68,12 @@ class Undo:
     def _deciding(self, service: Service) -> list[Edit]:
         """Return the edits that count: a kustomization's reference stands in the place of what the containers say."""
         edits = self._edits(service)
-        return [one for one in edits if is_kustomization(one.path)] or edits
+        return [edit for edit in edits if is_kustomization(edit.path)] or edits
 
     def changed_besides(self, older: str, seen: str) -> str:
-        """Return what has changed between two commits by more than the services' images, "" for nothing.
+        """Return a path that changed between two commits by more than the services' images, "" for none.
 
-        Where the older one is not known it is the one before the release.
+        Where the older commit is not known, it is the one before the release.
         """
         git, folder = self.source.git, self.source.config.manifests
         base = git.commit(older) if older else git.commit(f"{self.commit}^")
@@ -89,4 +90,4 @@ class Undo:
         return same_but_for_images(git.file(base, path) if base else None, git.file(seen, path), self._is_ours)
 
     def _is_ours(self, image: str) -> bool:
-        return any(is_of(image, str(one.repository)) for one in self.source.config.services)
+        return any(is_of(image, service.repository) for service in self.source.config.services)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TypeVar
 
-from orbit_release.argocd.blame import command, outage, progressing, rollback_command
-from orbit_release.argocd.observation import Seen
-from orbit_release.argocd.verdict import ERRORS_LAST, Failed, Look, Past, Relation, Verdict, Waiting, judge
+from orbit_release.argocd.blame import outage, rollback_command
+from orbit_release.argocd.verdict import ERRORS_LAST, Failed, Look, PastLooks, Relation, Verdict, Waiting, verdict_on
 from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
-from orbit_release.flows.wanted import Wanted
+from orbit_release.flows.application import ObservedApplication
+from orbit_release.flows.awaited import AwaitedRelease
+from orbit_release.image import ImageReference
 
 _PACE = 2.0  # seconds between two looks
 _LONGEST_PAUSE = 30.0  # when Argo CD does not answer
@@ -33,11 +34,11 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Waited:
-    """How the wait for a revision ended, what was seen last (None: nothing), after how many seconds.
+class WaitResult:
+    """How the wait for a revision ended; with the verdict Waiting, the time was over.
 
-    Waiting: the time was over. `images` has, by service, the references that must run; `rollback` is the command that
-    takes back what is to blame, or still on its way, or "".
+    `look` is the last one (None: there was no answer). `images` has, by service, the references that must run.
+    `rollback` is the command that takes back what is to blame, or still on its way, or "".
     """
 
     application: str
@@ -45,55 +46,53 @@ class Waited:
     verdict: Verdict
     look: Look | None
     seconds: float
-    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    rollback: str = ""
+    images: Mapping[str, tuple[ImageReference, ...]]
+    rollback: str
 
 
 def wait(
-    find: Callable[[], Wanted],
-    observe: Callable[[bool], Seen],
+    find: Callable[[], AwaitedRelease],
+    application: ObservedApplication,
     *,
     timeout: float,
     clock: Clock,
     tell: Callable[[str, str], None],
-) -> Waited:
-    """Find what is wanted, and look at the application until the verdict is more than Waiting.
+) -> WaitResult:
+    """Find the release, and look at the application until the verdict is more than Waiting.
 
-    That takes `timeout` seconds at most; TimedOutError where git takes them all.
-    `observe` asks Argo CD, after a refresh if it is given True; `tell` is called with the application's name and what
-    it waits for, once per change. An answer that asking again does not mend is an error; one that may come later is
-    waited for.
+    That takes `timeout` seconds at most; TimedOutError where git takes them all. `tell` is called with the
+    application's name and what it waits for, once per change. An answer that asking again does not mend is raised.
     """
     begun, told = clock.now(), ""
-    wanted = _within(timeout, find)
-    if wanted is None:
+    awaited = _within(timeout, find)
+    if awaited is None:
         raise TimedOutError(f"timed out after {timeout:.0f} s: git still fetches", "check the network and the remote.")
-    watch = _Watch(wanted, observe)
+    watch = _Watch(awaited, application)
     while True:
         seen = _within(begun + timeout - clock.now(), watch.look)
         if seen:
             watch.learn(seen)
         if not seen or not isinstance(watch.verdict, Waiting):
-            return watch.waited(clock.now() - begun)
+            return watch.result(clock.now() - begun)
         if watch.verdict.reason != told:
             told = watch.verdict.reason
-            tell(watch.application, told)
+            tell(watch.name, told)
         left = begun + timeout - clock.now()
         pause = _pause(watch.pause, left)
         clock.sleep(pause)
         if pause == max(left, 0):
-            return watch.waited(clock.now() - begun)
+            return watch.result(clock.now() - begun)
 
 
 def _pause(wanted: float, left: float) -> float:
-    """Return how long to wait before the next look; all that is left where another one has no place."""
+    """Return how long to sleep before the next look; all the time that is left where no other look fits in."""
     if wanted < left:
         return wanted
     return left - _LEAST if left >= 2 * _LEAST else max(left, 0)
 
 
 def _within(seconds: float, action: Callable[[], T]) -> T | None:
-    """Do something for so long at most; None if it takes longer. Ctrl-C ends it at once, wherever it hangs."""
+    """Return what an action returns; None if it takes longer. Ctrl-C ends it at once, wherever it hangs."""
     ended: Future[T] = Future()
 
     def run() -> None:
@@ -111,12 +110,12 @@ def _within(seconds: float, action: Callable[[], T]) -> T | None:
 class _Watch:
     """What is known from one look to the next."""
 
-    wanted: Wanted
-    observe: Callable[[bool], Seen]
-    application: str = "Argo CD"
+    awaited: AwaitedRelease
+    application: ObservedApplication
+    name: str = "Argo CD"
     verdict: Verdict = field(default_factory=lambda: Waiting("an answer"))
     last: Look | None = None
-    past: Past = field(default_factory=Past)
+    past: PastLooks = field(default_factory=PastLooks)
     faults: int = 0
     refusals: int = 0
     refreshes: int = 0
@@ -132,16 +131,16 @@ class _Watch:
         refresh = errs_on or (self.last is None and self.refreshes < _REFRESHES)
         self.refreshes += refresh
         try:
-            seen = self.observe(refresh)
-            self.application = seen.name
-            return self.wanted.look(seen.observation)
+            observation = self.application.observe(refresh=refresh)
+            self.name = observation.name
+            return self.awaited.look(observation)
         except OrbitReleaseError as error:
             return error
 
     def learn(self, seen: Look | OrbitReleaseError) -> None:
         """Take in what was seen; raise an error that will not pass."""
         if isinstance(seen, Look):
-            self.verdict, self.past = judge(seen, self.past)
+            self.verdict, self.past = verdict_on(seen, self.past)
             self.last, self.faults, self.refusals = seen, 0, 0
             return
         self.faults += 1
@@ -151,46 +150,39 @@ class _Watch:
             raise seen
         self.verdict = Waiting(f"an answer: {seen.message}")
 
-    def waited(self, seconds: float) -> Waited:
-        is_ours = self.last and self.last.compared is Relation.OURS
-        images = self.wanted.images(self.last.observation if self.last and is_ours else None)
-        rollback = _rollback(self.verdict, self.last) if self.last else ""
-        return Waited(self.application, self.wanted.revision, self.verdict, self.last, seconds, images, rollback)
+    def result(self, seconds: float) -> WaitResult:
+        last, revision = self.last, self.awaited.revision
+        images = self.awaited.images(last.observation.revision if last and last.compared is Relation.OURS else revision)
+        rollback = rollback_command(self.verdict, last) if last else ""
+        return WaitResult(self.name, revision, self.verdict, last, seconds, images, rollback)
 
 
-def _rollback(verdict: Verdict, last: Look) -> str:
-    if isinstance(verdict, Failed):
-        return rollback_command(verdict, last)
-    is_late = isinstance(verdict, Waiting) and last.compared is Relation.OURS
-    return command(progressing(last)) if is_late else ""
-
-
-def fault_of(waited: Waited) -> OrbitReleaseError | None:
+def fault_of(result: WaitResult) -> OrbitReleaseError | None:
     """Return what there is to complain about, with what to do next; None if all is well."""
-    verdict, application = waited.verdict, waited.application
+    verdict, application = result.verdict, result.application
     if isinstance(verdict, Failed):
-        what = f"{application} does not run {waited.revision[:7]}: {verdict.resource or 'Argo CD'}: {verdict.message}"
-        return UnhealthyError(what, _rollback_hint(waited))
+        what = f"{application} does not run {result.revision[:7]}: {verdict.resource or 'Argo CD'}: {verdict.message}"
+        return UnhealthyError(what, _rollback_hint(result))
     if isinstance(verdict, Waiting):
-        message = f"timed out after {waited.seconds:.0f} s: {application} still waits for {verdict.reason}"
-        return TimedOutError(message, _late_hint(waited))
+        message = f"timed out after {result.seconds:.0f} s: {application} still waits for {verdict.reason}"
+        return TimedOutError(message, _late_hint(result))
     return None
 
 
-def _rollback_hint(waited: Waited) -> str:
-    if not waited.rollback:
-        return f"no release is to blame: argocd app get {waited.application} says more."
-    elsewhere = outage(waited.look) if waited.look else None
+def _rollback_hint(result: WaitResult) -> str:
+    if not result.rollback:
+        return f"no release is to blame: argocd app get {result.application} says more."
+    elsewhere = outage(result.look) if result.look else None
     look_there = f"{elsewhere} is {elsewhere.health} as well, look at that first; " if elsewhere else ""
-    return f"{look_there}{waited.rollback}"
+    return f"{look_there}{result.rollback}"
 
 
-def _late_hint(waited: Waited) -> str:
-    if waited.look is None:
+def _late_hint(result: WaitResult) -> str:
+    if result.look is None:
         return "check ARGOCD_SERVER and the network."
-    seen = waited.look.observation
-    if waited.rollback:
-        return f"a longer time: --timeout 20m; or take it back: {waited.rollback}"
+    seen = result.look.observation
+    if result.rollback:
+        return f"a longer time: --timeout 20m; or take it back: {result.rollback}"
     if seen.sync == "OutOfSync" and not seen.is_running:
-        return f"is auto-sync off? orbit-release doctor --only argocd; or: argocd app sync {waited.application}"
-    return f"argocd app get {waited.application} says more; a longer time: --timeout 20m."
+        return f"is auto-sync off? orbit-release doctor --only argocd; or: argocd app sync {result.application}"
+    return f"argocd app get {result.application} says more; a longer time: --timeout 20m."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orbit_release.errors import (
     AccessError,
@@ -14,9 +14,10 @@ from orbit_release.errors import (
     OrbitReleaseError,
     UnavailableError,
 )
+from orbit_release.text import without
 
 _LONGEST_WAIT = 60  # seconds: a limit that asks for more ends the command
-_SERVER_FAULT = 500
+_SERVER_FAULT, _REQUEST_TIMEOUT = 500, 408
 _LIMITED = (403, 429)
 _DAY = 86400
 # GraphQL's own internal error comes with the status of a success.
@@ -81,13 +82,14 @@ class Fault:
     data: object
     headers: Mapping[str, str]
     name: str
+    secret: str = field(default="", repr=False)
 
     @classmethod
-    def of(cls, error: Exception) -> Fault:
-        """Read what PyGithub or its transport raised."""
+    def of(cls, error: Exception, secret: str = "") -> Fault:
+        """Read what PyGithub or its transport raised; the secret is blotted out of what was said."""
         status, data, headers = (getattr(error, name, None) for name in ("status", "data", "headers"))
         lower = {name.lower(): value for name, value in (headers or {}).items()}
-        return cls(status, data, lower, type(error).__name__)
+        return cls(status, data, lower, type(error).__name__, secret)
 
     @property
     def kind(self) -> str:
@@ -107,12 +109,12 @@ class Fault:
                 pass
             case _:
                 said = f"status {self.status}" if self.status else self.name
-        return " ".join(said.split())
+        return " ".join(without([self.secret], said).split())
 
     @property
     def may_have_arrived(self) -> bool:
         """Whether the work may be done all the same."""
-        return self.status is None or self.status >= _SERVER_FAULT or _INTERNAL in self.said
+        return self.status in (None, _REQUEST_TIMEOUT) or self.status >= _SERVER_FAULT or _INTERNAL in self.said
 
     def pause(self, attempt: int) -> float | None:
         """Return the seconds to wait before another attempt; None where another one would not help."""

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from orbit_release.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from github import Github
+    from github.Repository import Repository
 
 # Rules that a commit put straight on the branch breaks; what else rules ask for, GitHub's own commits meet.
 # https://docs.github.com/rest/repos/rules#get-rules-for-a-branch
@@ -18,10 +25,11 @@ BLOCKING = {
     "update": "restricted updates",
 }
 BYPASSES = ("always", "exempt")
+_MOST_RULES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class BranchRule:
     """A rule that holds for the branch; `bypass` is what GitHub says the token may do about it, None if unknown."""
 
     kind: str
@@ -39,7 +47,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class PushRights:
     """What GitHub tells a token: its role, its scopes (None but for classic tokens), and how the branch is protected.
 
     `can_push` is None where GitHub does not tell. `is_protected` is about classic protection, of which only `checks`,
@@ -52,7 +60,7 @@ class Access:
     scopes: tuple[str, ...] | None
     is_protected: bool
     checks: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[BranchRule, ...]
 
 
 def required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
@@ -62,3 +70,52 @@ def required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
             holds = level == "everyone" or (level == "non_admins" and not is_admin)
             return tuple(map(str, names)) if holds else ()
     return ()
+
+
+def push_rights(client: Github, remote: Repository, branch: str, *, is_app: bool) -> PushRights:
+    """Ask GitHub; `is_app`: the token is an App's."""
+    from github import GithubException  # noqa: PLC0415
+
+    permissions = remote.permissions
+    is_admin, can_push = (bool(permissions and getattr(permissions, name)) for name in ("admin", "push"))
+    try:
+        answer = remote.get_branch(branch).raw_data
+    except GithubException as error:
+        if error.status != 404:  # noqa: PLR2004
+            raise
+        hint = "push it, or set `branch:` in orbit-release.yaml."
+        raise NotFoundError(f"{remote.full_name} has no branch {branch}", hint) from error
+    scopes = client.oauth_scopes
+    return PushRights(
+        can_push or (None if is_app else False),  # the role is its user's, and an App has none
+        bool(remote.archived),
+        bool(remote.private),
+        tuple(scopes) if scopes is not None else None,
+        bool(answer["protection"].get("enabled")),  # `protected` is true of rulesets as well
+        required_checks(answer, is_admin=is_admin),
+        _rules(client, f"/repos/{remote.full_name}", branch),
+    )
+
+
+def _rules(client: Github, repository: str, branch: str) -> tuple[BranchRule, ...]:
+    """Return the rules of the repository and its organization that hold for a branch."""
+    path = f"{repository}/rules/branches/{quote(branch, safe='')}?per_page={_MOST_RULES}"
+    _, rules = client.requester.requestJsonAndCheck("GET", path)
+    rulesets = {rule.get("ruleset_id") for rule in rules}
+    bypasses = {number: _bypass(client, repository, number) for number in rulesets}
+    return tuple(BranchRule(str(rule["type"]), bypasses[rule.get("ruleset_id")]) for rule in rules)
+
+
+def _bypass(client: Github, repository: str, ruleset: int | None) -> str | None:
+    from github import GithubException  # noqa: PLC0415
+
+    if ruleset is None:
+        return None
+    try:
+        _, answer = client.requester.requestJsonAndCheck("GET", f"{repository}/rulesets/{ruleset}")
+    except GithubException as error:
+        if error.status not in (403, 404):
+            raise
+        return None  # an organization's ruleset, which not everybody may look at
+    bypass = answer.get("current_user_can_bypass")
+    return str(bypass) if bypass else None

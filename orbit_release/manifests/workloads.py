@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.errors import InvalidError
+from orbit_release.image import ImageReference, Repository
 from orbit_release.manifests.names import is_kustomization
 from orbit_release.manifests.nodes import Node, SequenceNode, child, is_text, items, scalar, text
 from orbit_release.manifests.objects import objects_of
@@ -137,44 +138,33 @@ class _KustomizeChanges:
         return self.repositories[name] + image.removeprefix(name) if name else image
 
 
-def running_images(written: Sequence[FoundImage], among: Sequence[AppliedWorkload]) -> tuple[str, ...]:
+def running_images(written: Sequence[FoundImage], among: Sequence[AppliedWorkload]) -> tuple[ImageReference, ...]:
     """Return the references of one repository that pods must run, of those that are `written` in the manifests.
 
     A kustomization's `images` stand in the place of what the containers say. What is not known to be idle runs.
     """
-    renamed = [image for image in written if is_kustomization(image.path)]
     busy = {image for workload in among if not workload.is_idle for image in workload.images}
     idle = {image for workload in among if workload.is_idle for image in workload.images} - busy
-    if renamed:
-        name = str(renamed[0].reference.repository)
+    kustomized = [image.reference for image in written if is_kustomization(image.path)]
+    if kustomized:
+        name = kustomized[0].repository
         is_asleep = any(is_of(image, name) for image in idle) and not any(is_of(image, name) for image in busy)
-        return () if is_asleep else tuple(dict.fromkeys(str(image.reference) for image in renamed))
-    references = dict.fromkeys(str(image.reference) for image in written)
-    return tuple(reference for reference in references if reference not in idle)
+        return () if is_asleep else tuple(dict.fromkeys(kustomized))
+    asleep = {ImageReference.read(image) for image in idle}
+    return tuple(dict.fromkeys(image.reference for image in written if image.reference not in asleep))
 
 
-def owners(among: Iterable[AppliedWorkload], services: Iterable[Service]) -> Owners:
+def owners(among: Iterable[AppliedWorkload], services: Sequence[Service]) -> Owners:
     """Return the services that workloads run images of; a patch may name a workload once more."""
-    repositories = {service.name: str(service.repository) for service in services}
     owned: dict[tuple[str, str, str], dict[str, None]] = {}
     for workload in among:
-        names = [name for name, own in repositories.items() if any(is_of(image, own) for image in workload.images)]
+        names = [
+            service.name for service in services if any(is_of(image, service.repository) for image in workload.images)
+        ]
         owned.setdefault((workload.kind, workload.namespace, workload.name), {}).update(dict.fromkeys(names))
     return {key: tuple(names) for key, names in owned.items()}
 
 
-def is_of(image: str, repository: str) -> bool:
-    """Whether a reference, as it is written, is one to a repository."""
-    return image.partition("@")[0] == repository or image.startswith((f"{repository}:", f"{repository}@"))
-
-
-def not_running(wanted: Iterable[str], running: Iterable[str]) -> list[str]:
-    """Return the references that are not among others; of one with a digest, the tag beside it says nothing."""
-    there = {_identity(image) for image in running}
-    return [image for image in wanted if _identity(image) not in there]
-
-
-def _identity(image: str) -> str:
-    named, at, digest = image.partition("@")
-    slash, colon = named.rfind("/"), named.rfind(":")
-    return f"{named[:colon] if colon > slash else named}@{digest}" if at else image
+def is_of(image: str, name: Repository | str) -> bool:
+    """Whether an image, as it is written, is one of a repository; its tag may be a placeholder."""
+    return image.partition("@")[0] == str(name) or image.startswith((f"{name}:", f"{name}@"))

@@ -16,8 +16,8 @@ from orbit_release.releases.timeline import Deployed
 from orbit_release.text import age, printable
 
 if TYPE_CHECKING:
-    from orbit_release.argocd.live_service import Live
-    from orbit_release.argocd.observation import Seen
+    from orbit_release.argocd.live_service import LiveService
+    from orbit_release.argocd.observation import Observation
     from orbit_release.flows.status import Status, Statuses
 
 _DIGITS = 12  # of a digest, in a table
@@ -125,29 +125,26 @@ def _status_row(one: Status, now: float, *, live: bool) -> Sequence[str]:
     )
 
 
-def _application(seen: Seen) -> str:
-    found = seen.observation
-    stands = f"{found.sync or 'of unknown sync'}, {found.health or 'of unknown health'}"
-    return printable(f"{seen.name} at {found.revision[:7] or 'no revision'}: {'; '.join((stands, *found.errors))}")
+def _application(seen: Observation) -> str:
+    stands = f"{seen.sync or 'of unknown sync'}, {seen.health or 'of unknown health'}"
+    return printable(f"{seen.name} at {seen.revision[:7] or 'no revision'}: {'; '.join((stands, *seen.errors))}")
 
 
 def _live(one: Status) -> Sequence[str]:
     if one.live is None:
         return ("?", "?", "?")
-    return (_tags(one, one.live.images) or "-", one.live.sync or "?", one.live.health or "?")
+    return (_tags(one.live.images) or "-", one.live.sync or "?", one.live.health or "?")
 
 
-def _tags(one: Status, images: Sequence[str]) -> str:
-    repository = str(one.service.repository)
-    found = [_DIGEST.sub(r"\1", image.removeprefix(repository).removeprefix(":").removeprefix("@")) for image in images]
-    return ", ".join(found)
+def _tags(images: Sequence[ImageReference]) -> str:
+    return ", ".join(_DIGEST.sub(r"\1", image.suffix.lstrip(":@")) for image in images)
 
 
 def _difference(one: Status) -> Iterator[str]:
     """Yield in words how what runs differs from what is deployed, and what ails it."""
     if one.live is None:
         return
-    missing, other = _tags(one, one.live.missing), _tags(one, one.live.other)
+    missing, other = _tags(one.live.missing), _tags(one.live.other)
     if missing:
         yield f"{missing} does not run" + (f", {other} does" if other else "")
     elif other:
@@ -157,17 +154,17 @@ def _difference(one: Status) -> Iterator[str]:
 
 
 def _statuses_document(found: Statuses) -> dict[str, Any]:
-    seen = found.application.observation if found.application else None
+    seen = found.application
     return {
         "services": [_status_document(one) for one in found.services],
         "application": {
-            "name": found.application.name,
+            "name": seen.name,
             "revision": seen.revision or None,
             "sync": seen.sync or None,
             "health": seen.health or None,
             "errors": list(seen.errors),
         }
-        if found.application and seen
+        if seen
         else None,
         "unasked": list(found.unasked),
     }
@@ -206,11 +203,11 @@ def _status_document(one: Status) -> dict[str, Any]:
     }
 
 
-def _live_document(live: Live) -> dict[str, Any]:
+def _live_document(live: LiveService) -> dict[str, Any]:
     return {
-        "images": list(live.images),
-        "missing": list(live.missing),
-        "other": list(live.other),
+        "images": [str(image) for image in live.images],
+        "missing": [str(image) for image in live.missing],
+        "other": [str(image) for image in live.other],
         "sync": live.sync or None,
         "health": live.health or None,
         "message": live.message or None,

@@ -15,15 +15,21 @@ from orbit_release.image import ImageReference
 from orbit_release.text import code, markdown_table, printable
 
 if TYPE_CHECKING:
-    from orbit_release.flows.wait import Waited
+    from orbit_release.flows.wait import WaitResult
 
 _MARGIN = 12  # columns of the spinner and the time
-_TITLES = {"ready": "Live", "superseded": "Superseded", "failed": "Not live", "timed out": "Not live in time"}
+# What programs and people call the ends of a wait.
+_OUTCOMES: dict[type[Verdict], tuple[str, str]] = {
+    Ready: ("ready", "Live"),
+    Superseded: ("superseded", "Superseded"),
+    Failed: ("failed", "Not live"),
+    Waiting: ("timed out", "Not live in time"),
+}
 
 
 @contextmanager
 def waiting(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
-    """Give a callable that shows which application waits for what: on a terminal as one line, else a line each."""
+    """Yield what shows which application waits for what: on a terminal in one line, else in a line each."""
     if not terminal or output.in_actions():
         yield lambda application, reason: output.say(f"{printable(application)} waits for {printable(reason)}")
         return
@@ -41,32 +47,30 @@ def waiting(*, terminal: bool) -> Iterator[Callable[[str, str], None]]:
         yield show
 
 
-def show_wait(waited: Waited, fault: OrbitReleaseError | None, shape: str, file: str | None) -> None:
+def show_wait(result: WaitResult, fault: OrbitReleaseError | None, shape: str, file: str | None) -> None:
     """Print how a wait ended, and add it to the summary of a step; with the shape `told`, in words only."""
-    _summarize(waited, fault.hint if fault else "", file)
+    _summarize(result, fault.hint if fault else "", file)
     if shape == "json":
-        click.echo(output.to_json(wait_document(waited)))
+        click.echo(output.to_json(wait_document(result)))
         return
     if shape == "table":
-        rows = [(name, _version(image), _state(waited.look, image)) for name, image in _pairs(waited)]
-        click.echo(output.table(("SERVICE", "TAG", "STATE"), rows))
-    if isinstance(waited.verdict, Ready):
-        there = f", by its descendant {_seen(waited)[:7]}" if _seen(waited) != waited.revision else ""
-        output.say(f"{waited.application} runs {waited.revision[:7]}{there}, after {waited.seconds:.0f} s")
-    elif isinstance(waited.verdict, Superseded):
-        output.say(f"{waited.revision[:7]} is superseded by {waited.verdict.commit[:7]}")
+        click.echo(output.table(("SERVICE", "TAG", "STATE"), _rows(result)))
+    if isinstance(result.verdict, Ready):
+        seen = result.look.observation.revision if result.look else result.revision
+        there = f", by its descendant {seen[:7]}" if seen != result.revision else ""
+        output.say(f"{result.application} runs {result.revision[:7]}{there}, after {result.seconds:.0f} s")
+    elif isinstance(result.verdict, Superseded):
+        output.say(f"{result.revision[:7]} is superseded by {result.verdict.commit[:7]}")
 
 
-def _seen(waited: Waited) -> str:
-    return waited.look.observation.revision if waited.look else waited.revision
-
-
-def _summarize(waited: Waited, hint: str, file: str | None) -> None:
-    title = f"{_TITLES[_outcome(waited.verdict)]}: {code(waited.application)} at {code(waited.revision[:7])}"
-    said = _message(waited.verdict)
-    rows = [(code(name), code(_version(image)), _state(waited.look, image)) for name, image in _pairs(waited)]
+def _summarize(result: WaitResult, hint: str, file: str | None) -> None:
+    _, title = _OUTCOMES[type(result.verdict)]
+    heading = f"### {title}: {code(result.application)} at {code(result.revision[:7])}"
+    rows = [(code(name), code(tag), state) for name, tag, state in _rows(result)]
     table = markdown_table(("Service", "Image", "In the cluster"), rows)
-    output.summarize(file, "\n\n".join(filter(None, (f"### {title}", code(said), code(hint), table))) + "\n")
+    output.summarize(
+        file, "\n\n".join(filter(None, (heading, code(_message(result.verdict)), code(hint), table))) + "\n"
+    )
 
 
 def summarize_unknown(error: OrbitReleaseError, file: str | None) -> None:
@@ -86,37 +90,33 @@ def _message(verdict: Verdict) -> str:
             return ""
 
 
-def _pairs(waited: Waited) -> Iterator[tuple[str, str]]:
-    for name, images in waited.images.items():
-        yield from ((name, image) for image in images or ("",))
+def _rows(result: WaitResult) -> Iterator[tuple[str, str, str]]:
+    """Yield service, tag and state of each reference that must run, and a row of its own for a service without any."""
+    for name, images in result.images.items():
+        yield from ((name, image.version, _state(result.look, image)) for image in images)
+        if not images:
+            yield name, "-", "needs no pod"
 
 
-def _version(image: str) -> str:
-    return ImageReference.parse(image).version if image else "-"
-
-
-def _state(look: Look | None, image: str) -> str:
-    if not image:
-        return "needs no pod"
+def _state(look: Look | None, image: ImageReference) -> str:
     if look is None or look.images == ():
         return "unknown"
     return "missing" if image in missing_images(look) else "running"
 
 
-def wait_document(waited: Waited) -> dict[str, Any]:
-    """Return how a wait ended as plain data."""
-    verdict, look = waited.verdict, waited.look
+def wait_document(result: WaitResult) -> dict[str, Any]:
+    verdict, look = result.verdict, result.look
     seen, failed = look.observation if look else None, verdict if isinstance(verdict, Failed) else None
     operation = seen.operation if seen else None
     return {
-        "application": waited.application,
-        "revision": waited.revision,
-        "outcome": _outcome(verdict),
+        "application": result.application,
+        "revision": result.revision,
+        "outcome": _OUTCOMES[type(verdict)][0],
         "message": failed.message if failed else verdict.reason if isinstance(verdict, Waiting) else None,
         "resource": str(failed.resource) if failed and failed.resource else None,
         "superseded_by": verdict.commit if isinstance(verdict, Superseded) else None,
-        "rollback": waited.rollback or None,
-        "seconds": int(waited.seconds),
+        "rollback": result.rollback or None,
+        "seconds": int(result.seconds),
         "seen": {
             "revision": seen.revision or None,
             "sync": seen.sync or None,
@@ -126,11 +126,8 @@ def wait_document(waited: Waited) -> dict[str, Any]:
         if seen
         else None,
         "images": [
-            {"service": name, "image": image, "state": _state(look, image)} for name, image in _pairs(waited) if image
+            {"service": name, "image": str(image), "state": _state(look, image)}
+            for name, images in result.images.items()
+            for image in images
         ],
     }
-
-
-def _outcome(verdict: Verdict) -> str:
-    names = {Ready: "ready", Superseded: "superseded", Failed: "failed", Waiting: "timed out"}
-    return names[type(verdict)]

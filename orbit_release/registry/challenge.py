@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from orbit_release.http import WebOrigin, is_token, parse_json
 from orbit_release.registry.credentials import Credentials
-from orbit_release.registry.distribution import GHCR, Origin, read
+from orbit_release.registry.distribution import GHCR
 
-_TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _ITEM = re.compile(r'(?P<name>[\w-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,]+))|(?P<scheme>[\w-]+)')
 
 
@@ -39,9 +39,9 @@ class Challenge:
                 return cls(scheme == "bearer", offer.get("realm", ""), offer.get("service", ""))
         return None
 
-    def is_trusted(self, registry: Origin) -> bool:
+    def is_trusted(self, registry: WebOrigin) -> bool:
         """Whether the credentials of a registry may travel to the realm; those of ghcr.io never leave it."""
-        realm = Origin.parse(self.realm)
+        realm = WebOrigin.parse(self.realm)
         return registry.allows(realm) and (registry != GHCR or realm == GHCR)
 
     def token_request(
@@ -58,7 +58,7 @@ class Challenge:
 
 def parse_token(content: bytes) -> str | None:
     """Read a token server's answer; None unless it holds something that can travel in a header."""
-    match read(content):
-        case {"token": str(token)} | {"access_token": str(token)} if _TOKEN.fullmatch(token):
+    match parse_json(content):
+        case {"token": str(token)} | {"access_token": str(token)} if is_token(token):
             return token
     return None

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orbit_release.errors import ConfigurationError
-from orbit_release.registry.distribution import DOCKER_HUB, read
+from orbit_release.http import parse_json
+from orbit_release.registry.distribution import DOCKER_HUB
 
 # What credential helpers call the user of an identity token.
 _IDENTITY_TOKEN = "<token>"  # noqa: S105
@@ -42,7 +43,7 @@ def server_name(host: str) -> str:
 
 def parse_helper_answer(text: bytes) -> Credentials | None:
     """Read what `docker-credential-… get` prints; None when it is something else."""
-    match read(text):
+    match parse_json(text):
         case {"Username": str(username), "Secret": str(secret)} if secret:
             return Credentials(username, secret)
     return None

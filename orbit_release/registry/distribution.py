@@ -6,18 +6,13 @@ https://github.com/opencontainers/distribution-spec
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import urlsplit
 
 from orbit_release.errors import InvalidError
+from orbit_release.http import WebOrigin, parse_json, quoted
 from orbit_release.image import Digest, Repository, Tag
-from orbit_release.text import short_line, without
 
 # A registry that is not offered the type of a tag's OCI manifest answers 404, as if there were no such tag.
 ACCEPT = (
@@ -25,62 +20,20 @@ ACCEPT = (
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json"
 )
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an address leads: its scheme, host and port (a default port is left out)."""
-
-    scheme: str
-    netloc: str
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.netloc}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether it is on this machine, where http is as good as https."""
-        host = urlsplit(str(self)).hostname or ""
-        try:
-            return host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
-
-    def allows(self, target: Origin | None) -> bool:
-        """Whether a registry here may send its client on to `target`: https, or loopback from loopback."""
-        if target is None:
-            return False
-        return self.is_loopback if target.is_loopback else target.scheme == "https"
-
-    @classmethod
-    def parse(cls, url: str) -> Origin | None:
-        """Read an absolute URL; None where it names a user or two parsers may disagree about the host."""
-        try:
-            parts = urlsplit(url)
-            port = f":{parts.port}" if parts.port is not None else ""
-        except ValueError:
-            return None
-        dubious = not url.isascii() or not url.isprintable() or any(mark in url for mark in " \\")
-        if dubious or parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
-            return None
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return cls(parts.scheme, host + ("" if port == _DEFAULT_PORTS[parts.scheme] else port))
-
-    @classmethod
-    def of_registry(cls, repository: Repository) -> Origin:
-        """Return where a repository's registry answers: by https, except on loopback."""
-        if (repository.host or "docker.io") in DOCKER_HUB:
-            return cls("https", "registry-1.docker.io")
-        plain = cls.parse(f"http://{repository.host}")
-        if plain and plain.is_loopback:
-            return plain
-        return cls.parse(f"https://{repository.host}") or cls("https", repository.host)
+GHCR = WebOrigin("https", "ghcr.io")
 
 
-GHCR = Origin("https", "ghcr.io")
+def origin_of(repository: Repository) -> WebOrigin:
+    """Return where a repository's registry answers: by https, except on loopback."""
+    if (repository.host or "docker.io") in DOCKER_HUB:
+        return WebOrigin("https", "registry-1.docker.io")
+    plain = WebOrigin.parse(f"http://{repository.host}")
+    if plain and plain.is_loopback:
+        return plain
+    return WebOrigin.parse(f"https://{repository.host}") or WebOrigin("https", repository.host)
 
 
 def remote_path(repository: Repository) -> str:
@@ -106,16 +59,8 @@ def digest_of(content: bytes, like: Digest | None = None) -> Digest:
     return Digest(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
 
 
-def read(content: bytes) -> Any:
-    """Read JSON that somebody else wrote; None when it is none."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-
-
 def parse_digest(text: object) -> Digest | None:
-    """Read a digest that somebody else wrote; None when it is not one."""
+    """Read a digest that somebody else wrote; None when it is none."""
     try:
         return Digest(text) if isinstance(text, str) else None
     except InvalidError:
@@ -124,7 +69,7 @@ def parse_digest(text: object) -> Digest | None:
 
 def commit_tags(content: bytes) -> list[str]:
     """Return the tags of one page of a tag list that name commits; InvalidError when it is no such list."""
-    match read(content):
+    match parse_json(content):
         case {"tags": [*names]} if all(isinstance(name, str) for name in names):
             return [name for name in names if Tag(name).commit_prefix]
         case {"tags": None}:
@@ -134,7 +79,7 @@ def commit_tags(content: bytes) -> list[str]:
 
 def first_platform(index: bytes) -> Digest | None:
     """Return the first OCI manifest of an index that is an image: attestations come as entries, too."""
-    match read(index):
+    match parse_json(index):
         case {"manifests": [*entries]}:
             return next((parse_digest(entry.get("digest")) for entry in entries if _is_image(entry)), None)
     return None
@@ -150,8 +95,7 @@ def _is_image(entry: object) -> bool:
 
 
 def config_of(manifest: bytes) -> Digest | None:
-    """Return the digest of an OCI manifest's configuration."""
-    match read(manifest):
+    match parse_json(manifest):
         case {"config": {"digest": digest}}:
             return parse_digest(digest)
     return None
@@ -159,7 +103,7 @@ def config_of(manifest: bytes) -> Digest | None:
 
 def revision_of(config: bytes) -> str | None:
     """Return the commit (its full name) that an image's label says it was built from."""
-    match read(config):
+    match parse_json(config):
         case {"config": {"Labels": {"org.opencontainers.image.revision": str(revision)}}}:
             return revision if _COMMIT.fullmatch(revision) else None
     return None
@@ -167,11 +111,11 @@ def revision_of(config: bytes) -> str | None:
 
 def complaint(content: bytes, secrets: Iterable[str] = ()) -> str:
     """Return the first error that a registry reports, `DENIED: requested access …`, as one plain line."""
-    match read(content):
+    match parse_json(content):
         case {"errors": [{"code": str(code), "message": str(message)}, *_]}:
             text = f"{code}: {message}"
         case {"errors": [{"code": str(text)}, *_]} | {"details": str(text)} | {"message": str(text)}:
             pass
         case _:
             return ""
-    return short_line(without(secrets, text))
+    return quoted(text, secrets)

@@ -44,8 +44,8 @@ class World:
 
     def images(self, name: str) -> tuple[str, ...]:
         """Return what the manifests of a commit run."""
-        found = [git(self.repo.origin, "show", f"{self.commits[name]}:{FOLDER}/{one}.yaml") for one in SERVICES]
-        return tuple(line.split()[1] for text in found for line in text.splitlines() if "image: " in line)
+        texts = [git(self.repo.origin, "show", f"{self.commits[name]}:{FOLDER}/{service}.yaml") for service in SERVICES]
+        return tuple(line.split()[1] for text in texts for line in text.splitlines() if "image: " in line)
 
     def at(self, name: str, **changes: Any) -> Stage:
         """Return an application that runs what a commit says, but for some changes."""

@@ -16,6 +16,7 @@ import requests
 import yaml
 
 from tests.integration.monorepo import Ran, environment, git
+from tests.manual import DOCS, README, Shown, Step, sessions, steps
 
 SERVICES = (
     "orbit-www",
@@ -132,6 +133,24 @@ def test_it_shows_what_it_runs_under_headings(sandbox: Sandbox) -> None:
     commands = re.findall(r"(?m)^\$ (.*)", sandbox.ran.out)
     assert [commands.count(f"orbit-release {one}") for one in ("plan", "build", "bump --built")] == [8, 8, 8]
     assert "\x1b" not in sandbox.ran.out + sandbox.ran.err
+
+
+def shortened(page: Path) -> list[Step]:
+    """Return what a page shows of the demo: the README's last session, or all of a page."""
+    found = list(sessions(page))
+    return found[-1] if page == README else [step for session in found for step in session]
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "demo.md"], ids=lambda page: page.name)
+def test_the_manual_shows_what_it_prints(sandbox: Sandbox, page: Path) -> None:
+    shown, err = Shown(), sandbox.ran.err.splitlines()
+    ran = iter(steps(sandbox.ran.out))  # each step is looked for behind the one before
+    missing = [
+        step
+        for step in shortened(page)
+        if not any(real.command == step.command and not shown.differences(step, real.lines, err) for real in ran)
+    ]
+    assert missing == []
 
 
 def test_what_is_rolled_back_stays_until_somebody_lets_go(sandbox: Sandbox) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orbit_release.argocd.application import Released
+from orbit_release.argocd.application import ApplicationSource
 from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
 from orbit_release.config import ArgoCDNames
@@ -418,7 +418,7 @@ def surroundings(offline: Monorepo) -> Iterator[Surroundings]:
             clone,
             clone.seen_tip("main"),
             Needs(hosts=("localhost",), secured=("localhost",)),
-            Released("https://github.com/octo/orbit", FOLDER, "main"),
+            ApplicationSource("https://github.com/octo/orbit", FOLDER, "main"),
             ArgoCDNames(),
             30.0,
             github=unasked,

@@ -19,7 +19,9 @@ from orbit_release.errors import (
     UnavailableError,
     UsageError,
 )
-from orbit_release.github.client import File, GitHub, PullRequest
+from orbit_release.github.client import GitHub
+from orbit_release.github.commits import File
+from orbit_release.github.pull_request import PullRequest
 from tests.integration.monorepo import git
 from tests.servers import github as faults
 from tests.servers.github import TOKEN, Fault, GitHubServer, running
@@ -126,6 +128,7 @@ def test_a_conflict_that_is_not_our_own_success_is_a_conflict(site: Site) -> Non
     [
         ([faults.STALE_AFTER_SUCCESS], []),
         ([faults.BAD_GATEWAY], [1.0]),
+        ([Fault(408, "too slow")], [1.0]),
         ([faults.CUT], [1.0]),
         ([faults.BAD_GATEWAY_AFTER_SUCCESS], [1.0]),
         ([faults.CUT_AFTER_SUCCESS], [1.0]),
@@ -408,6 +411,12 @@ def test_a_proposal_whose_answer_was_lost_is_not_made_twice(site: Site, operatio
 def test_any_other_refusal_is_told_in_githubs_words(site: Site) -> None:
     site.server.fail("pulls/create", Fault(422, "Validation Failed\x1b[31m"))
     with pytest.raises(ConflictError, match="refuses: Validation Failed"):
+        site.propose()
+
+
+def test_a_token_that_is_quoted_is_blotted_out(site: Site) -> None:
+    site.server.fail("pulls/create", Fault(422, f"No {TOKEN}"))
+    with pytest.raises(ConflictError, match=r"refuses: No \*\*\*$"):
         site.propose()
 
 

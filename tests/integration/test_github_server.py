@@ -185,7 +185,7 @@ def test_pygithub_commits_and_reads_back(offline: Monorepo, server: GitHubServer
     assert git(offline.origin, "log", "-1", "--format=%an %cn|%P|%B", "main") == (
         f"github-actions[bot] GitHub|{before}|Bump\n\nRelease: 1"
     )
-    assert [one.sha for one in hub.get_commits(sha="main")] == [oid, before]
+    assert [commit.sha for commit in hub.get_commits(sha="main")] == [oid, before]
     assert hub.get_git_commit(oid).message == "Bump\n\nRelease: 1"
 
 
@@ -193,7 +193,7 @@ def test_commits_come_in_pages(offline: Monorepo, server: GitHubServer) -> None:
     for number in range(4):
         offline.push(f"commit {number}", {"file": str(number)})
     hub = client(server.url, per_page=2).get_repo("octo/orbit")
-    messages = [one.commit.message for one in hub.get_commits()]
+    messages = [commit.commit.message for commit in hub.get_commits()]
     assert messages == ["commit 3", "commit 2", "commit 1", "commit 0", "first"]
 
 
@@ -268,7 +268,7 @@ def test_one_of_many_commits_on_the_same_head_wins(offline: Monorepo, server: Gi
     ]
     with ThreadPoolExecutor() as threads:
         answers = list(threads.map(lambda document: send(server, "POST", "/graphql", document).json(), documents))
-    (oid,) = [one["data"]["createCommitOnBranch"]["commit"]["oid"] for one in answers if "errors" not in one]
+    (oid,) = [said["data"]["createCommitOnBranch"]["commit"]["oid"] for said in answers if "errors" not in said]
     assert oid == tip(offline)
     assert git(offline.origin, "rev-parse", "main~1") == before
 
@@ -298,7 +298,7 @@ def test_pygithub_makes_edits_and_closes_a_pull_request(server: GitHubServer, hu
     assert caught.value.data["errors"][0]["message"] == "A pull request already exists for octo:topic."
     pull.edit(title="New", body="New body")
     pull.create_issue_comment("Superseded")
-    assert [one.number for one in hub.get_pulls(head="octo:topic", base="main")] == [1]
+    assert [pull.number for pull in hub.get_pulls(head="octo:topic", base="main")] == [1]
     assert not list(hub.get_pulls(head="octo:other"))
     pull.edit(state="closed")
     assert not list(hub.get_pulls())

@@ -425,7 +425,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 # Answers that are no answer
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 405, 409, 418, 429, 500, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 408, 409, 418, 429, 500, 503])
 def test_only_404_means_absent(
     server: RegistryServer,
     bifrost: Repository,
@@ -457,7 +457,7 @@ def test_a_denial_is_quoted_without_control_characters_and_secrets(
     assert caught.value.message == expected
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_passing_fault_is_waited_out(
     server: RegistryServer, bifrost: Repository, registry: Registry, pushed: Digest, clock: Clock, status: int
 ) -> None:

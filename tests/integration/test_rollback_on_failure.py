@@ -98,7 +98,7 @@ def test_both_commits_are_in_the_document(tmp_path: Path, serve: Serve) -> None:
     found = document(ran, "bump")
     assert (ran.code, found["commit"], found["wait"]["outcome"]) == (10, world.commits["released"], "failed")
     assert found["rolled_back"]["commit"] == git(world.repo.origin, "rev-parse", "main")
-    assert [(one["before"], one["after"]) for one in found["rolled_back"]["edits"]] == [
+    assert [(edit["before"], edit["after"]) for edit in found["rolled_back"]["edits"]] == [
         (f"{world.repo.host}/orbit/api:sha-0000009", f"{world.repo.host}/orbit/api:sha-0000003")
     ]
 

@@ -42,7 +42,7 @@ def told(ran: Ran) -> dict[str, tuple[str, ...]]:
 
 def live(world: World, serve: Serve, *life: Step, arguments: tuple[str, ...] = ()) -> dict[str, Any]:
     ran = world.repo.run("status", "--live", "--format", "json", *arguments, **serve(*life))
-    return {one["name"]: one["live"] for one in document(ran, "status")["services"]}
+    return {service["name"]: service["live"] for service in document(ran, "status")["services"]}
 
 
 def test_what_runs_as_it_is_deployed(world: World, serve: Serve) -> None:
@@ -89,7 +89,7 @@ def test_a_program_reads_the_difference(world: World, serve: Serve) -> None:
 
 def test_the_application_speaks_for_a_service_of_no_known_workload(world: World, serve: Serve) -> None:
     found = live(world, serve, well(world, sync="OutOfSync", health={"Deployment/prod-api": ILL}))
-    assert {(one["sync"], one["health"]) for one in found.values()} == {("OutOfSync", "Degraded")}
+    assert {(service["sync"], service["health"]) for service in found.values()} == {("OutOfSync", "Degraded")}
 
 
 def test_the_worst_of_a_services_workloads_speaks_for_it(tmp_path: Path, serve: Serve) -> None:

@@ -106,8 +106,8 @@ def argocd(
 
 def test_an_application_and_all_of_them(server: ArgoCDServer) -> None:
     found = argocd(server).application("orbit", project="applications", namespace="argocd")
-    assert [origin.path for origin in found.origins] == ["deploy"]
-    assert [one.name for one in argocd(server).applications()] == ["orbit", "other"]
+    assert [source.path for source in found.sources] == ["deploy"]
+    assert [application.name for application in argocd(server).applications()] == ["orbit", "other"]
     assert argocd(server).applications(project="none") == []
 
 

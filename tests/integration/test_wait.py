@@ -19,15 +19,16 @@ from typing import Any
 import pytest
 
 from orbit_release import config
-from orbit_release.argocd.application import Released
+from orbit_release.argocd.application import ApplicationSource
 from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
-from orbit_release.argocd.observation import Seen
 from orbit_release.argocd.verdict import Failed, Ready, Superseded, Waiting
+from orbit_release.config import ArgoCDNames
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnusableError
+from orbit_release.flows.application import ObservedApplication
+from orbit_release.flows.awaited import AwaitedRelease
 from orbit_release.flows.source import Source
-from orbit_release.flows.wait import Clock, Waited, fault_of, wait
-from orbit_release.flows.wanted import Wanted
+from orbit_release.flows.wait import Clock, WaitResult, fault_of, wait
 from orbit_release.git.clone import Clone
 from tests.certificates import certificate_file, server_context
 from tests.integration.argocd import (
@@ -99,7 +100,7 @@ class Time:
 class Lived:
     """How a wait for a life ended."""
 
-    ended: Waited | OrbitReleaseError
+    ended: WaitResult | OrbitReleaseError
     fault: OrbitReleaseError | None
     server: LivingServer
     time: Time
@@ -107,7 +108,7 @@ class Lived:
 
     @property
     def outcome(self) -> type:
-        return type(self.ended.verdict if isinstance(self.ended, Waited) else self.ended)
+        return type(self.ended.verdict if isinstance(self.ended, WaitResult) else self.ended)
 
     @property
     def message(self) -> str:
@@ -141,22 +142,22 @@ def live(
         told: list[str] = []
         with serving(living, living.stopping):
             api = ArgoCD(Connection.parse(living.host, options), TOKEN, seconds=0.3)
-            ours = Released(ADDRESS, FOLDER, "main")
-            find = lambda: Wanted.find(  # noqa: E731
+            ours = ApplicationSource(ADDRESS, FOLDER, "main")
+            find = lambda: AwaitedRelease.find(  # noqa: E731
                 source, source.config.select(services), world.commits.get(revision or ""), named=bool(services)
             )
-            observe = lambda refresh: Seen(name, api.observe(name, ours, project=project, refresh=refresh))  # noqa: E731
+            application = ObservedApplication(api, ours, ArgoCDNames(name, project), time.sleep)
             clock = Clock(time.now, time.sleep)
             try:
-                ended: Any = wait(find, observe, timeout=timeout, clock=clock, tell=lambda _, why: told.append(why))
+                ended: Any = wait(find, application, timeout=timeout, clock=clock, tell=lambda _, why: told.append(why))
             except OrbitReleaseError as error:
                 ended = error
-            fault = fault_of(ended) if isinstance(ended, Waited) else None
+            fault = fault_of(ended) if isinstance(ended, WaitResult) else None
     assert living.violations == []
     assert all(later - earlier >= 1 for earlier, later in pairwise(living.asked))
     assert time.seconds <= timeout
     assert living.refreshes[:1] in ([], [True])
-    assert all(one != other for one, other in pairwise(told))
+    assert all(reason != following for reason, following in pairwise(told))
     return Lived(ended, fault, living, time, told)
 
 
@@ -339,7 +340,7 @@ def test_every_life_has_its_answer(world: World, script: Script, outcome: type, 
     assert (lived.outcome, said in lived.message) == (outcome, True), (lived.ended, lived.message)
     if outcome is Waiting:
         assert lived.time.seconds > 119
-        name = "orbit" if isinstance(lived.ended, Waited) and lived.ended.look else "Argo CD"
+        name = "orbit" if isinstance(lived.ended, WaitResult) and lived.ended.look else "Argo CD"
         assert lived.message.startswith(f"timed out after 120 s: {name} still waits for ")
     if outcome in (Ready, Superseded, Failed):
         assert len(lived.server.asked) >= len(life)  # the answer came with the last stage, and not before
@@ -417,7 +418,7 @@ def test_what_replaced_ours_is_named(tmp_path: Path) -> None:
     world.commits["later"] = world.repo.deploy(web="sha-0000009")
     lived = live(world, world.at("later"))
     assert lived.outcome is Superseded
-    assert isinstance(lived.ended, Waited)
+    assert isinstance(lived.ended, WaitResult)
     assert lived.ended.verdict == Superseded(world.commits["replaced"])
 
 
@@ -511,7 +512,7 @@ def test_a_kustomization_says_which_image_runs(tmp_path: Path) -> None:
     text = f"images:\n  - name: {NOBODY}/orbit/api\n    newTag: sha-0000009\n"
     world.commits["kustomized"] = world.repo.push("kustomize", {f"{FOLDER}/kustomization.yaml": text})
     before = world.images("kustomized")
-    after = tuple(one.partition("/api:")[0] + "/api:sha-0000009" if "/api:" in one else one for one in before)
+    after = tuple(f"{NOBODY}/orbit/api:sha-0000009" if "/api:" in image else image for image in before)
     assert live(world, world.at("kustomized", images=before), revision="kustomized").outcome is Waiting
     assert live(world, world.at("kustomized", images=after), revision="kustomized").outcome is Ready
 
@@ -546,9 +547,9 @@ def test_ready_is_told_as_a_table(world: World, serve: Serve) -> None:
 def test_every_outcome_is_a_document(world: World, serve: Serve) -> None:
     def ran(expected: int, *life: Step, timeout: str = "10m") -> dict[str, Any]:
         arguments = ("wait", "--revision", world.ours, "--format", "json", "--timeout", timeout)
-        found = world.repo.run(*arguments, **serve(*life))
-        assert found.code == expected, found.err
-        return document(found, "wait")
+        done = world.repo.run(*arguments, **serve(*life))
+        assert done.code == expected, done.err
+        return document(done, "wait")
 
     ready = ran(0, world.at("ours"))
     assert (ready["outcome"], ready["seen"]["revision"], ready["rollback"]) == ("ready", world.ours, None)
@@ -558,7 +559,7 @@ def test_every_outcome_is_a_document(world: World, serve: Serve) -> None:
     assert (failed["outcome"], failed["resource"]) == ("failed", "Job/migrate")
     assert (failed["message"], failed["rollback"]) == (FAILED_HOOK["message"], "orbit-release rollback api")
     late = ran(11, world.at("ours", images=world.images("old")), timeout="1s")
-    assert (late["outcome"], [one["state"] for one in late["images"]]) == (
+    assert (late["outcome"], [image["state"] for image in late["images"]]) == (
         "timed out",
         ["running", "missing", "running"],
     )

@@ -57,7 +57,7 @@ class ArgoCDServer(ThreadingHTTPServer):
 
     def __init__(self, *applications: dict[str, Any], root: str = "", tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.applications = {one["metadata"]["name"]: one for one in applications}
+        self.applications = {document["metadata"]["name"]: document for document in applications}
         self.root, self.needed = root, dict[str, str]()  # headers that an access proxy wants to see
         self.always: Reply | None = None
         self.hangs, self.stopping = False, Event()
@@ -87,14 +87,18 @@ class ArgoCDServer(ThreadingHTTPServer):
 
     def _applications(self, name: str, query: Mapping[str, str]) -> Reply:
         project = query.get("project") or query.get("projects")
-        seen = [one for one in self.applications.values() if project in (None, one["spec"]["project"])]
         default = "argocd" if name else None  # a list is of all namespaces
-        seen = [one for one in seen if query.get("appNamespace", default) in (None, one["metadata"]["namespace"])]
+        seen = [
+            document
+            for document in self.applications.values()
+            if project in (None, document["spec"]["project"])
+            and query.get("appNamespace", default) in (None, document["metadata"]["namespace"])
+        ]
         if not name:
             return Reply.of(200, {"metadata": {"resourceVersion": "1"}, "items": seen or None})
-        found = [one for one in seen if one["metadata"]["name"] == name]
-        if found:
-            return Reply.of(200, found[0])
+        named = next((document for document in seen if document["metadata"]["name"] == name), None)
+        if named:
+            return Reply.of(200, named)
         if project is None:
             return Reply.problem(403, 7, "permission denied")
         return Reply.problem(404, 5, f'applications.argoproj.io "{name}" not found')

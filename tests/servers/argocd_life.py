@@ -21,6 +21,7 @@ from jsonschema import Draft4Validator
 from tests.servers.argocd import API, ArgoCDServer, Reply, application
 
 START = 1_800_000_000  # seconds since 1970: when the lives begin
+_WORST_FIRST = ("Degraded", "Progressing", "Suspended")
 
 
 def at(second: int) -> str:
@@ -64,18 +65,18 @@ class Stage:
     ran: bool = False
 
     def document(self, name: str) -> dict[str, Any]:
-        found = application(name)
+        document = application(name)
         if self.sources > 1:
             chart = {"repoURL": "https://charts.example.com", "chart": "redis", "targetRevision": "1.2.3"}
-            found["spec"]["sources"] = [chart, found["spec"].pop("source")]
+            document["spec"]["sources"] = [chart, document["spec"].pop("source")]
         if self.listed:
-            found["spec"]["sources"] = [found["spec"].pop("source")]
+            document["spec"]["sources"] = [document["spec"].pop("source")]
         if self.requested:
-            found["operation"] = {"sync": {"revision": self.revision}, "initiatedBy": {"automated": True}}
-        return {**found, "status": self._status()}
+            document["operation"] = {"sync": {"revision": self.revision}, "initiatedBy": {"automated": True}}
+        return {**document, "status": self._status()}
 
     def _status(self) -> dict[str, Any]:
-        worst = next((one for one in ("Degraded", "Progressing", "Suspended") if one in self._healths()), "Healthy")
+        worst = next((health for health in _WORST_FIRST if health in self._healths()), "Healthy")
         status: dict[str, Any] = {
             "sync": {"status": self.sync, **self._named(self.revision)},
             "health": {"status": self.bare or worst, "lastTransitionTime": at(self.since)},
@@ -83,7 +84,8 @@ class Stage:
             "resources": [self._resource(*pair) for pair in self.health.items()],
             "summary": {"images": list(self.images)},
             "history": [
-                {"id": place, "revision": one, "deployedAt": at(place)} for place, one in enumerate(self.history)
+                {"id": place, "revision": revision, "deployedAt": at(place)}
+                for place, revision in enumerate(self.history)
             ],
             "sourceType": "Kustomize",
         }
@@ -106,10 +108,10 @@ class Stage:
 
     def _resource(self, name: str, health: tuple[str, str]) -> dict[str, Any]:
         kind, _, own = name.partition("/")
-        found: dict[str, Any] = {"group": "apps", "kind": kind, "name": own, "namespace": self.namespace}
-        found |= {"hook": True} if name in self.hooks else {"status": "OutOfSync" if name in self.drifted else "Synced"}
+        resource: dict[str, Any] = {"group": "apps", "kind": kind, "name": own, "namespace": self.namespace}
+        sync = {"hook": True} if name in self.hooks else {"status": "OutOfSync" if name in self.drifted else "Synced"}
         shown = {"status": health[0], **({"message": health[1]} if health[1] else {})}
-        return found if self.bare else {**found, "health": shown}
+        return {**resource, **sync, **({} if self.bare else {"health": shown})}
 
     def _operation(self) -> dict[str, Any]:
         ended = {} if self.ended is None else {"finishedAt": at(self.ended)}
@@ -125,7 +127,7 @@ class Stage:
             "syncResult": {
                 **self._named(self.operated),
                 "source": {"repoURL": "https://github.com/octo/orbit"},
-                "resources": [dict(one) for one in self.results],
+                "resources": [dict(result) for result in self.results],
             },
             **ended,
         }
@@ -173,8 +175,8 @@ class LivingServer(ArgoCDServer):
                 self._break(step)
             assert isinstance(step, Stage)
             self.applications[self.name] = step.document(self.name)
-        for one in self.applications.values():
-            one["metadata"]["namespace"] = self.namespace
+        for document in self.applications.values():
+            document["metadata"]["namespace"] = self.namespace
         answer = super().reply(target, headers)
         self.violations += faults(url.path, answer) if url.path.startswith(API) else []
         return answer
@@ -198,19 +200,19 @@ class LivingServer(ArgoCDServer):
 
 @cache
 def description() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(__file__).parent / "argocd.swagger.json").read_bytes())
-    return found
+    swagger: dict[str, Any] = json.loads((Path(__file__).parent / "argocd.swagger.json").read_bytes())
+    return swagger
 
 
 def _operation(path: str) -> dict[str, Any]:
     paths = description()["paths"]
-    found: dict[str, Any] = paths[API if path.rstrip("/") == API else f"{API}/{{name}}"]["get"]
-    return found
+    operation: dict[str, Any] = paths[API if path.rstrip("/") == API else f"{API}/{{name}}"]["get"]
+    return operation
 
 
 def undescribed(path: str, query: Mapping[str, Any]) -> list[str]:
     """Return the parameters that Argo CD does not know; `fields`, of the list, is read before the gateway."""
-    known = {one["name"] for one in _operation(path)["parameters"]} | ({"fields"} if path == API else set())
+    known = {parameter["name"] for parameter in _operation(path)["parameters"]} | ({"fields"} if path == API else set())
     return [f"{path} has no parameter {name}" for name in query if name not in known]
 
 
@@ -218,7 +220,7 @@ def faults(path: str, answer: Reply) -> list[str]:
     """Return what an answer has that Argo CD's would not."""
     responses = _operation(path)["responses"]
     schema = responses.get(str(answer.status), responses["default"])["schema"]
-    definitions = {name: _closed(one) for name, one in description()["definitions"].items()}
+    definitions = {name: _closed(definition) for name, definition in description()["definitions"].items()}
     validator = Draft4Validator({**schema, "definitions": definitions})
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(json.loads(answer.body))]
 

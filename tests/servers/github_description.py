@@ -130,8 +130,8 @@ def _reasons(error: BaseException) -> Iterator[str]:
     if not isinstance(error, InvalidSchemaValue):
         yield str(error)
         return
-    for one in error.schema_errors:
-        yield f"{getattr(one, 'json_path', '$')}: {getattr(one, 'message', one):.200}"
+    for breach in error.schema_errors:
+        yield f"{getattr(breach, 'json_path', '$')}: {getattr(breach, 'message', breach):.200}"
 
 
 def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -118,10 +118,10 @@ class Repository:
     def read(self, commit: str) -> Commit:
         head, _, message = self.git("cat-file", "commit", commit).decode(errors="replace").partition("\n\n")
         fields = [line.partition(" ")[::2] for line in head.split("\n")]
-        one = dict(fields)
+        headers = dict(fields)
         parents = tuple(value for name, value in fields if name == "parent")
-        author, committer = Person.parse(one["author"]), Person.parse(one["committer"])
-        return Commit(commit, one["tree"], parents, author, committer, message.removesuffix("\n"))
+        author, committer = Person.parse(headers["author"]), Person.parse(headers["committer"])
+        return Commit(commit, headers["tree"], parents, author, committer, message.removesuffix("\n"))
 
     def blob(self, content: bytes) -> str:
         return self.line("hash-object", "-w", "--stdin", given=content)

@@ -190,8 +190,8 @@ class Root:
         return name
 
     def _tree(self, head: str, changes: Mapping[str, Any]) -> str:
-        gone = [Entry(one["path"], None) for one in changes.get("deletions") or ()]
-        new = [Entry(one["path"], self._blob(one["contents"])) for one in changes.get("additions") or ()]
+        gone = [Entry(file["path"], None) for file in changes.get("deletions") or ()]
+        new = [Entry(file["path"], self._blob(file["contents"])) for file in changes.get("additions") or ()]
         try:
             return self.state.git.tree(head, [*gone, *new])
         except MissingError as error:

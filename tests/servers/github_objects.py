@@ -100,9 +100,9 @@ def list_commits(asked: Asked) -> list[dict[str, Any]]:
         raise ProblemError(404, "Not Found")
     found = git.log(commit, asked.query.get("path", ""), *page(asked))
     return [
-        {"sha": one.sha, "url": f"{asked.url}/commits/{one.sha}", "parents": parents_of(asked, one)}
-        | {"commit": details(asked, one), "author": account(one.author), "committer": account(one.committer)}
-        for one in found
+        {"sha": commit.sha, "url": f"{asked.url}/commits/{commit.sha}", "parents": parents_of(asked, commit)}
+        | {"commit": details(asked, commit), "author": account(commit.author), "committer": account(commit.committer)}
+        for commit in found
     ]
 
 
@@ -126,7 +126,7 @@ def create_tree(asked: Asked) -> dict[str, Any]:
         sha = git.tree(base, entries)
     except RefusedError as error:
         raise ProblemError(422, "GitRPC::BadObjectState") from error
-    shown = [{"path": one.path, "mode": one.mode, "sha": one.sha} for one in entries if one.sha]
+    shown = [{"path": entry.path, "mode": entry.mode, "sha": entry.sha} for entry in entries if entry.sha]
     return {"sha": sha, "url": f"{asked.url}/git/trees/{sha}", "tree": shown, "truncated": False}
 
 

@@ -46,7 +46,7 @@ def get_branch_rules(asked: Asked) -> list[dict[str, Any]]:
     if asked.parameters["branch"] != asked.state.default_branch:
         return []
     start, count = page(asked)
-    found = [rule(kind, number) for number, one in enumerate(asked.state.rulesets, 1) for kind in one.kinds]
+    found = [rule(kind, number) for number, rules in enumerate(asked.state.rulesets, 1) for kind in rules.kinds]
     return found[start : start + count]
 
 

@@ -89,10 +89,10 @@ def test_whatever_is_seen_only_released_services_go_back_that_turned(
 ) -> None:
     observation = Observation(REVISION, resources=(*turned, *others))
     seen = Look(observation, Relation.OURS, owners=OWNERS)
-    found = blame(Failed(None, "it is so", tuple(turned)), seen, released)
-    assert set(found.services) <= released & {name for one in turned for name in seen.owners_of(one)}
-    assert bool(found.services) != bool(found.instead)
-    assert not (found.services and outage(seen))
+    blamed = blame(Failed(None, "it is so", tuple(turned)), seen, released)
+    assert set(blamed.services) <= released & {name for resource in turned for name in seen.owners_of(resource)}
+    assert bool(blamed.services) != bool(blamed.instead)
+    assert not (blamed.services and outage(seen))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from orbit_release.argocd.application import Application, Released, candidates, position, same_repository
+from orbit_release.argocd.application import (
+    Application,
+    ApplicationSource,
+    only_application,
+    position,
+    same_repository,
+)
 from orbit_release.argocd.connection import Connection, option, secrets
 from orbit_release.doctor.argocd_lines import source_line, sync_line
 from orbit_release.doctor.branch_lines import branch_line, publish_line
@@ -15,23 +21,23 @@ from orbit_release.doctor.certificate import Certificate, certificate_line
 from orbit_release.doctor.checklist import Line, State, directory_lines, keys_line
 from orbit_release.doctor.image_pulls import Found, images_line, pull_line
 from orbit_release.errors import UsageError
-from orbit_release.github.push_rights import Access, Rule
+from orbit_release.github.push_rights import BranchRule, PushRights
 from orbit_release.image import ImageReference
 
 OK, FAILED, UNCHECKED = State.OK, State.FAILED, State.UNCHECKED
 DAY = 24 * 60 * 60
-ACCESS = Access(
+ACCESS = PushRights(
     can_push=True, is_archived=False, is_private=False, scopes=None, is_protected=False, checks=(), rules=()
 )
-OURS = Released("https://github.com/octo/orbit", "deploy", "main")
+OURS = ApplicationSource("https://github.com/octo/orbit", "deploy", "main")
 APPLICATION: dict[str, Any] = {
     "metadata": {"name": "orbit"},
-    "spec": {"source": {"repoURL": OURS.address, "path": "deploy", "targetRevision": "main"}},
+    "spec": {"source": {"repoURL": OURS.repository, "path": "deploy", "targetRevision": "main"}},
 }
 
 
-def rules(*kinds: str, bypass: str | None = "never") -> tuple[Rule, ...]:
-    return tuple(Rule(kind, bypass) for kind in kinds)
+def rules(*kinds: str, bypass: str | None = "never") -> tuple[BranchRule, ...]:
+    return tuple(BranchRule(kind, bypass) for kind in kinds)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,7 @@ def test_a_pull_secret_that_the_manifests_name_cannot_be_seen_from_here() -> Non
     ],
 )
 def test_addresses_of_one_repository(address: str, same: bool) -> None:  # noqa: FBT001
-    assert same_repository(address, OURS.address) is same
+    assert same_repository(address, OURS.repository) is same
 
 
 def application(document: dict[str, Any]) -> Application:
@@ -223,16 +229,18 @@ def test_whether_a_release_is_synced_by_itself(policy: object, annotations: obje
 
 def test_the_application_is_found_by_what_it_syncs() -> None:
     ours, other = sourced(), sourced(repoURL="https://github.com/octo/other")
-    assert candidates([other, ours, sourced(path="docs")], OURS) == [ours]
+    assert only_application([other, ours, sourced(path="docs")], OURS) == ours
+    assert only_application([other, sourced(path="docs")], OURS) == ()
+    assert only_application([ours, other, ours], OURS) == ("orbit", "orbit")
 
 
 def test_which_of_several_sources_is_ours() -> None:
-    ours = {"repoURL": OURS.address, "path": "deploy", "targetRevision": "main"}
+    ours = {"repoURL": OURS.repository, "path": "deploy", "targetRevision": "main"}
     docs, other = {**ours, "path": "docs"}, {**ours, "repoURL": "https://github.com/octo/other"}
     for sources, place in (([ours], None), ([other, docs, ours], 2), ([other, docs], 1), ([other, other], 0)):
         document = {**APPLICATION, "spec": {**APPLICATION["spec"], "sources": sources}}
         assert position(application(document), OURS) == place
-    assert application({**APPLICATION, "spec": {**APPLICATION["spec"], "sources": 1}}).origins
+    assert application({**APPLICATION, "spec": {**APPLICATION["spec"], "sources": 1}}).sources
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"metadata": {"name": 1}, "spec": {}}, {"metadata": {"name": "a"}}])

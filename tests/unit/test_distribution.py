@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from orbit_release.errors import ConfigurationError
+from orbit_release.http import WebOrigin
 from orbit_release.image import Repository
 from orbit_release.registry.challenge import Challenge
 from orbit_release.registry.credentials import Credentials, DockerConfig, server_name
-from orbit_release.registry.distribution import GHCR, Origin, remote_path, retry_after
+from orbit_release.registry.distribution import GHCR, origin_of, remote_path, retry_after
 
 NOON = "Wed, 01 Jul 2026 12:00:00 GMT"
 
@@ -31,7 +32,7 @@ NOON = "Wed, 01 Jul 2026 12:00:00 GMT"
     ],
 )
 def test_a_repository_is_served_by_https_except_on_loopback(name: str, address: str, path: str) -> None:
-    assert str(Origin.of_registry(Repository(name))) == address
+    assert str(origin_of(Repository(name))) == address
     assert remote_path(Repository(name)) == path
 
 
@@ -52,7 +53,7 @@ def test_a_repository_is_served_by_https_except_on_loopback(name: str, address: 
     ],
 )
 def test_an_address_that_two_parsers_may_read_differently_is_none(url: str) -> None:
-    assert Origin.parse(url) is None
+    assert WebOrigin.parse(url) is None
 
 
 @pytest.mark.parametrize(
@@ -68,9 +69,9 @@ def test_an_address_that_two_parsers_may_read_differently_is_none(url: str) -> N
     ],
 )
 def test_a_registry_may_send_to_https_and_loopback_to_loopback(registry: str, target: str, *, allowed: bool) -> None:
-    home = Origin.parse(registry)
+    home = WebOrigin.parse(registry)
     assert home is not None
-    assert home.allows(Origin.parse(target)) is allowed
+    assert home.allows(WebOrigin.parse(target)) is allowed
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.integration.monorepo import CONFIG, git, sha
+from tests.manual import DOCS
 from tests.servers.argocd import LOGIN, TOKEN
 from tests.servers.argocd_life import LivingServer, Stage, Step
 from tests.servers.serving import serving
-from tests.workflows.expressions import ROOT
 from tests.workflows.runner import WORKFLOW, Run
 from tests.workflows.test_run import BROKEN, assert_run
 from tests.workflows.world import World
@@ -83,8 +83,10 @@ def test_a_release_that_does_not_run_makes_the_run_red_and_stays(world: World, a
 
 
 def taking_back(folder: Path) -> Path:
-    """Return the workflow with the line that README.md adds to it."""
-    (line,) = re.findall(r"(?m)^ +(ORBIT_RELEASE_BUMP_ROLLBACK_ON_FAILURE: .*)$", (ROOT / "README.md").read_text())
+    """Return the workflow with the line that the manual adds to it."""
+    (line,) = re.findall(
+        r"(?m)^(ORBIT_RELEASE_BUMP_ROLLBACK_ON_FAILURE: .*)$", (DOCS / "github-actions.md").read_text()
+    )
     text = WORKFLOW.read_text()
     wait = re.search(r"(?m)^( +)ORBIT_RELEASE_BUMP_WAIT: .*\n", text)
     assert wait

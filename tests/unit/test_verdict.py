@@ -9,12 +9,23 @@ import pytest
 from hypothesis import given, strategies as st
 
 from orbit_release.argocd.observation import Observation, Operation, Resource
-from orbit_release.argocd.verdict import Failed, Look, Past, Ready, Relation, Superseded, Waiting, judge, missing_images
+from orbit_release.argocd.verdict import (
+    Failed,
+    Look,
+    PastLooks,
+    Ready,
+    Relation,
+    Superseded,
+    Waiting,
+    missing_images,
+    verdict_on,
+)
 from orbit_release.errors import InvalidError
+from orbit_release.image import ImageReference
 
 OURS, OLD = "a" * 40, "0" * 40
-IMAGE = "ghcr.io/o/api:sha-aaaaaaa"
-OLD_IMAGE = "ghcr.io/o/api:sha-0000000"
+IMAGE = ImageReference.parse("ghcr.io/o/api:sha-aaaaaaa")
+OLD_IMAGE = ImageReference.parse("ghcr.io/o/api:sha-0000000")
 API, DB = Resource("Deployment", "api", "apps", "orbit"), Resource("StatefulSet", "db", "apps", "orbit")
 BEGAN, ENDED, SEEN = (f"2026-11-24T10:0{minute}:00Z" for minute in range(3))
 DONE = Operation("Succeeded", OURS, "successfully synced", BEGAN, ENDED)
@@ -33,16 +44,20 @@ def look(operation: dict[str, Any] | None = None, **changes: Any) -> Look:
     return replace(LOOK, observation=replace(GOOD, **changes), **on_look)
 
 
+def references(*images: str) -> tuple[ImageReference, ...]:
+    return tuple(map(ImageReference.parse, images))
+
+
 def degraded(*resources: Resource, **changes: Any) -> Look:
-    bad = tuple(replace(one, health="Degraded", message=f"{one.name} is ill") for one in resources)
-    return look(health="Degraded", health_since=SEEN, resources=bad, **changes)
+    ill = (replace(resource, health="Degraded", message=f"{resource.name} is ill") for resource in resources)
+    return look(health="Degraded", health_since=SEEN, resources=tuple(ill), **changes)
 
 
-def verdict(*looks: Look) -> object:
-    past = Past()
-    for one in looks:
-        found, past = judge(one, past)
-    return found
+def last_verdict(looks: list[Look]) -> object:
+    past = PastLooks()
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+    return verdict
 
 
 BEFORE: dict[str, Any] = {"revision": OLD, "compared": Relation.OLDER, "operated": Relation.OLDER, "wanted": ()}
@@ -107,7 +122,7 @@ ROWS: list[tuple[str, list[Look], object]] = [
     ("missing", [look(health="Missing")], "health: it is Missing"),
     ("of unknown health", [look(health="")], "health: it is Unknown"),
     ("the image does not run yet", [look(images=frozenset({OLD_IMAGE}))], f"{IMAGE} to run"),
-    ("two images do not run yet", [look(wanted=("a", "b", IMAGE))], "a and 1 more to run"),
+    ("two images do not run yet", [look(wanted=references("a", "b", str(IMAGE)))], "a and 1 more to run"),
     ("nothing has to run", [look(wanted=(), images=frozenset())], Ready()),
     ("a later release took its place", [look(replaced_by=OLD)], Superseded(OLD)),
     ("a later release took its place, and is ill", [degraded(API, replaced_by=OLD)] * 2, Superseded(OLD)),
@@ -185,16 +200,16 @@ ROWS: list[tuple[str, list[Look], object]] = [
 
 @pytest.mark.parametrize(("looks", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_every_state_has_its_verdict(looks: list[Look], expected: object) -> None:
-    found = verdict(*looks)
+    verdict = last_verdict(looks)
     if isinstance(expected, str):
-        assert isinstance(found, Waiting)
-        assert expected in found.reason
+        assert isinstance(verdict, Waiting)
+        assert expected in verdict.reason
     elif isinstance(expected, tuple):
-        assert isinstance(found, Failed)
-        assert (found.resource and str(found.resource)) == expected[0]
-        assert expected[1] in found.message
+        assert isinstance(verdict, Failed)
+        assert (verdict.resource and str(verdict.resource)) == expected[0]
+        assert expected[1] in verdict.message
     else:
-        assert found == expected
+        assert verdict == expected
 
 
 texts = st.sampled_from(
@@ -225,46 +240,57 @@ def looks_at(*relations: Relation) -> st.SearchStrategy[Look]:
 
 @given(st.lists(looks_at(Relation.OLDER, Relation.UNRELATED, Relation.NONE), min_size=1))
 def test_no_sequence_of_other_revisions_is_ever_ready(looks: list[Look]) -> None:
-    past = Past()
-    for one in looks:
-        found, past = judge(one, past)
-        assert not isinstance(found, Ready)
+    past = PastLooks()
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+        assert not isinstance(verdict, Ready)
 
 
 @given(st.lists(looks_at(*Relation), min_size=1))
 def test_ready_means_all_that_it_promises(looks: list[Look]) -> None:
-    past = Past()
-    for one in looks:
-        found, past = judge(one, past)
-        if isinstance(found, Ready):
-            seen, operation = one.observation, one.observation.operation
-            assert (one.compared, seen.sync, seen.health, seen.is_running) == (
+    past = PastLooks()
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+        if isinstance(verdict, Ready):
+            observation, operation = seen.observation, seen.observation.operation
+            assert (seen.compared, observation.sync, observation.health, observation.is_running) == (
                 Relation.OURS,
                 "Synced",
                 "Healthy",
                 False,
             )
-            assert operation is None or operation.finished_at <= seen.reconciled_at
-            assert operation is None or one.operated is not Relation.OURS or operation.phase == "Succeeded"
-            assert set(one.images) <= seen.images
+            assert operation is None or operation.finished_at <= observation.reconciled_at
+            assert operation is None or seen.operated is not Relation.OURS or operation.phase == "Succeeded"
+            assert set(seen.images) <= observation.images
 
 
 @given(st.lists(looks_at(*Relation), min_size=1))
 def test_what_is_degraded_from_the_start_is_never_what_fails(looks: list[Look]) -> None:
     """Degraded before ours is applied, and ever since: whatever else happens, that is no failure of ours."""
     ill = replace(DB, health="Degraded")
-    looks = [replace(one, observation=replace(one.observation, resources=(ill,), health="Degraded")) for one in looks]
-    past = judge(replace(looks[0], compared=Relation.OLDER), Past())[1]
-    for one in looks:
-        found, past = judge(one, past)
-        assert not (isinstance(found, Failed) and found.resource)
+    looks = [
+        replace(seen, observation=replace(seen.observation, resources=(ill,), health="Degraded")) for seen in looks
+    ]
+    past = verdict_on(replace(looks[0], compared=Relation.OLDER), PastLooks())[1]
+    for seen in looks:
+        verdict, past = verdict_on(seen, past)
+        assert not (isinstance(verdict, Failed) and verdict.resource)
 
 
 def test_an_image_with_a_digest_is_told_by_it() -> None:
     digest = f"sha256:{'1' * 64}"
-    assert not missing_images(look(wanted=(f"r/a:v1@{digest}",), images=frozenset({f"r/a@{digest}"})))
-    assert missing_images(look(wanted=(f"r/a:v1@{digest}",), images=frozenset({"r/a:v1"})))
-    assert not missing_images(look(wanted=(f"h:5000/a@{digest}",), images=frozenset({f"h:5000/a:v1@{digest}"})))
+
+    def is_missing(wanted: str, running: str) -> bool:
+        return bool(missing_images(look(wanted=references(wanted), images=frozenset(references(running)))))
+
+    assert not is_missing(f"r/a:v1@{digest}", f"r/a@{digest}")
+    assert is_missing(f"r/a:v1@{digest}", "r/a:v1")
+    assert not is_missing(f"h:5000/a@{digest}", f"h:5000/a:v1@{digest}")
+
+
+def test_what_runs_and_is_no_reference_is_left_out() -> None:
+    images = [str(IMAGE), "redis", "ghcr.io/o/API:1", "", "ghcr.io/o/api:a b"]
+    assert Observation.read({"status": {"summary": {"images": images}}}).images == {IMAGE, *references("redis")}
 
 
 def test_an_answer_without_anything_is_an_observation() -> None:
@@ -318,7 +344,7 @@ def test_an_answer_is_read() -> None:
             },
             "conditions": [{"type": "SyncError", "message": "no"}, {"type": "ComparisonError", "message": "yes"}],
             "resources": [{"kind": "Deployment", "name": "api", "health": {"status": "Degraded", "message": "ill"}}],
-            "summary": {"images": [IMAGE]},
+            "summary": {"images": [str(IMAGE)]},
         },
     }
     faults = (Resource("Job", "hook", message="limit"), Resource("ConfigMap", "c", message="denied"))
@@ -335,5 +361,6 @@ def test_an_answer_is_read() -> None:
         errors=("ComparisonError: yes",),
         resources=(Resource("Deployment", "api", health="Degraded", message="ill"),),
         images=frozenset({IMAGE}),
+        name="orbit",
     )
     assert Observation.read(document, 2).revision == ""

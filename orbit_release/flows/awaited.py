@@ -21,41 +21,41 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What the manifests of a commit say of the services, by name: their references, and those that must run.
+class DeployedImages:
+    """What the manifests of a commit say of all services: by name their references, and those that must run."""
 
-    `owners` are the services that workloads run images of.
-    """
-
-    references: Mapping[str, frozenset[str]]
-    running: Mapping[str, tuple[str, ...]]
+    references: Mapping[str, frozenset[ImageReference]]
+    running: Mapping[str, tuple[ImageReference, ...]]
     owners: Owners
 
-
-def read_state(source: Source, tip: Tip) -> State:
-    """Read what the manifests at a tip say of all services."""
-    found, services = source.deployed(tip), source.config.services
-    among = list(workloads(manifests(source.git, tip, source.config.manifests)))
-    references = {one.name: frozenset(str(i.reference) for i in found[one.repository]) for one in services}
-    running = {one.name: running_images(found[one.repository], among) for one in services}
-    return State(references, running, owners(among, services))
+    @classmethod
+    def read(cls, source: Source, tip: Tip) -> DeployedImages:
+        images, services = source.deployed(tip), source.config.services
+        among = list(workloads(manifests(source.git, tip, source.config.manifests)))
+        return cls(
+            {service.name: frozenset(image.reference for image in images[service.repository]) for service in services},
+            {service.name: running_images(images[service.repository], among) for service in services},
+            owners(among, services),
+        )
 
 
 @dataclass
-class Wanted:
-    """A revision (the full name of a commit), and the services whose images are looked at."""
+class AwaitedRelease:
+    """The revision that is waited for (a commit's full name), and the services whose images must run."""
 
     source: Source
     services: Sequence[Service]
     tip: Tip
     revision: str
-    _states: dict[str, State] = field(default_factory=dict)
+    _deployed: dict[str, DeployedImages] = field(default_factory=dict)
     _relations: dict[str, Relation] = field(default_factory=dict)
     _unknown: Counter[str] = field(default_factory=Counter)
     _older: str = ""
 
     @classmethod
-    def find(cls, source: Source, services: Sequence[Service], revision: str | None, *, named: bool = False) -> Wanted:
+    def find(
+        cls, source: Source, services: Sequence[Service], revision: str | None, *, named: bool = False
+    ) -> AwaitedRelease:
         """Find a revision, by default the newest commit of the manifests on the release branch.
 
         NotFoundError where there is none, or it has no image of a service that was `named`.
@@ -63,75 +63,76 @@ class Wanted:
         source.git.deepen()  # in a shallow clone no question about ancestors has an answer
         tip = source.git.tip(source.config.branch, fetch=True)
         commit = _named(source, revision) if revision else _newest(source, tip.commit)
-        wanted = cls(source, services, tip, commit)
-        found = wanted.state(commit).references
-        absent = [one for one in services if not found[one.name]]
+        awaited = cls(source, services, tip, commit)
+        references = awaited.deployed(commit).references
+        absent = [service for service in services if not references[service.name]]
         if absent and (named or len(absent) == len(services)):
             hint = f"name it in a workload or a kustomization under {source.config.manifests}, on the release branch."
             raise NotFoundError(f"no manifest names {absent[0].repository} at {commit[:7]}", hint)
-        return wanted
+        return awaited
 
     def look(self, observation: Observation) -> Look:
-        """Tell how an observation stands to the wanted revision."""
+        """Tell how an observation stands to the awaited revision."""
         # Where manifests cannot be read, Argo CD names none, or the branch that it follows.
         is_named = not observation.errors or _COMMIT.fullmatch(observation.revision)
         compared = self._relation(observation.revision if is_named else "")
         operated = self._relation(observation.operation.revision if observation.operation else "")
         is_ours = compared is Relation.OURS
         seen = observation.revision if is_ours else self.revision
-        released = tuple(name for name, references in self.released(seen).items() if references)
-        look = Look(observation, compared, operated, released=released, owners=self.state(seen).owners)
+        released = tuple(name for name, references in self._released(seen).items() if references)
+        look = Look(observation, compared, operated, released=released, owners=self.deployed(seen).owners)
         self._older = self._applied_before(look) or self._older
         if not is_ours:
             return look
-        images = tuple(image for some in self.images(observation).values() for image in some)
+        images = tuple(image for references in self.images(seen).values() for image in references)
         return replace(look, images=images, replaced_by=self._replaced_by(seen), older=self._older)
 
     def _applied_before(self, look: Look) -> str:
         """Return the older revision that is or was applied, as far as a look tells."""
         if look.compared is Relation.OLDER and look.observation.sync == "Synced":
             return look.observation.revision
-        synced = (one for one in reversed(look.observation.history) if _COMMIT.fullmatch(one))
-        there = filter(self.source.git.commit, synced)  # as is all that ours comes from: nothing need be fetched
-        return next((one for one in there if self._relation(one) is Relation.OLDER), "")
+        synced = filter(_COMMIT.fullmatch, reversed(look.observation.history))
+        known = filter(self.source.git.commit, synced)  # as is all that ours comes from: nothing need be fetched
+        return next((revision for revision in known if self._relation(revision) is Relation.OLDER), "")
 
-    def images(self, ours: Observation | None = None) -> Mapping[str, tuple[str, ...]]:
-        """Return, by service, the references that must run at the wanted revision, or at a descendant that is seen."""
-        running = self.state(ours.revision if ours else self.revision).running
-        return {one.name: running[one.name] for one in self.services}
+    def images(self, commit: str) -> Mapping[str, tuple[ImageReference, ...]]:
+        """Return, by service, the references that must run by the manifests of a commit."""
+        running = self.deployed(commit).running
+        return {service.name: running[service.name] for service in self.services}
 
-    def state(self, commit: str) -> State:
-        """Return what the manifests of a commit say of the services."""
-        if commit not in self._states:
-            self._states[commit] = read_state(self.source, Tip(self.tip.branch, commit, None))
-        return self._states[commit]
+    def deployed(self, commit: str) -> DeployedImages:
+        if commit not in self._deployed:
+            self._deployed[commit] = DeployedImages.read(self.source, Tip(self.tip.branch, commit, None))
+        return self._deployed[commit]
 
-    def released(self, until: str) -> Mapping[str, frozenset[str]]:
-        """Return, by service, the references that a commit has from the wanted revision on."""
-        now, parent = self.state(until).references, self.source.git.commit(f"{self.revision}^")
-        before = self.state(parent).references if parent else {}
+    def _released(self, until: str) -> Mapping[str, frozenset[ImageReference]]:
+        """Return, by service, the references that a commit has from the awaited revision on."""
+        now, parent = self.deployed(until).references, self.source.git.commit(f"{self.revision}^")
+        before = self.deployed(parent).references if parent else {}
         return {name: references - before.get(name, frozenset()) for name, references in now.items()}
 
     def _relation(self, revision: str) -> Relation:
         if not revision:
             return Relation.NONE
-        if revision in self._relations:
-            return self._relations[revision]
-        commit = self._known(revision)
-        if commit is None:  # it may be there the next time
-            return Relation.UNRELATED
+        if revision not in self._relations:
+            commit = self._known(revision)
+            if commit is None:  # it may be there the next time
+                return Relation.UNRELATED
+            self._relations[revision] = self._relation_of(commit)
+        return self._relations[revision]
+
+    def _relation_of(self, commit: str) -> Relation:
         history = self.source.git.history([commit, self.revision])
-        is_ours, is_older = history.is_ancestor(self.revision, commit), history.is_ancestor(commit, self.revision)
-        found = Relation.OURS if is_ours else Relation.OLDER if is_older else Relation.UNRELATED
-        self._relations[revision] = found
-        return found
+        if history.is_ancestor(self.revision, commit):
+            return Relation.OURS
+        return Relation.OLDER if history.is_ancestor(commit, self.revision) else Relation.UNRELATED
 
     def _known(self, revision: str) -> str | None:
         git = self.source.git
         if not _COMMIT.fullmatch(revision):  # the version of a chart, say, which may be the name of a tag as well
             return None
-        if found := git.commit(revision):
-            return found
+        if commit := git.commit(revision):
+            return commit
         self._unknown[revision] += 1
         if self._unknown[revision].bit_count() > 1:  # the remote is asked again less and less often
             return None
@@ -139,12 +140,12 @@ class Wanted:
         return git.fetch_commit(revision)
 
     def _replaced_by(self, revision: str) -> str | None:
-        """Return the commit that put something else in the place of all that ours brought, as of a descendant."""
-        ours = self._tagged(self.released(self.revision))
-        if revision == self.revision or not ours or ours & self._tagged(self.state(revision).references):
+        """Return the commit since which a descendant has nothing left of what ours brought; None if it has."""
+        ours = self._tagged(self._released(self.revision))
+        if revision == self.revision or not ours or ours & self._tagged(self.deployed(revision).references):
             return None
         later = self._later(revision)
-        return next((one for one in later if not ours & self._tagged(self.state(one).references)), revision)
+        return next((commit for commit in later if not ours & self._tagged(self.deployed(commit).references)), revision)
 
     def _later(self, revision: str) -> list[str]:
         """Return the commits of the manifests between ours and a descendant, the oldest first."""
@@ -154,10 +155,10 @@ class Wanted:
         history = git.history([self.revision, *names])
         return [name for name in reversed(names) if history.is_ancestor(self.revision, name)]
 
-    def _tagged(self, references: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    def _tagged(self, references: Mapping[str, frozenset[ImageReference]]) -> frozenset[ImageReference]:
         """Return the services' references; a digest beside a tag is no other release."""
-        found = [ImageReference.parse(text) for one in self.services for text in references[one.name]]
-        return frozenset(str(replace(one, digest=None) if one.tag else one) for one in found)
+        images = [image for service in self.services for image in references[service.name]]
+        return frozenset(replace(image, digest=None) if image.tag else image for image in images)
 
 
 def _named(source: Source, revision: str) -> str:

@@ -1,33 +1,31 @@
-"""What README.md tells others to do with the workflow: done to a copy of it, which is then held to the same rules."""
+"""What the manual tells others to do with the workflow: done to a copy of it, which is then held to the same rules."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from pathlib import Path
-from textwrap import dedent, indent
+from textwrap import indent
 
 import pytest
 
+from tests.manual import DOCS, block_after
 from tests.workflows.expressions import ROOT
 from tests.workflows.lint import VALIDATORS
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 WORKFLOW = ".github/workflows/build-and-push.yml"
 ACTION = "OWNER/orbit-release/.github/actions/orbit-release@"
 
 
 def steps_with_an_app() -> str:
-    found = re.search(
-        r"(?m)^ {3}<!-- the steps of the job `release` with a GitHub App -->\n\n((?:(?: {7}.*)?\n)+)", README
-    )
-    assert found
-    return indent(dedent(found[1]).strip() + "\n", " " * 6)
+    steps = block_after(DOCS / "publishing.md", "the steps of the job `release` with a GitHub App")
+    return indent(steps, " " * 6)
 
 
 def adopted(workflow: str) -> str:
     """Return the workflow as step 3 has it: with the action of another repository."""
-    (line,) = re.findall(rf"uses: {ACTION}([0-9a-f]{{40}})$", README, re.MULTILINE)
+    step = block_after(DOCS / "github-actions.md", "the step that installs the tool")
+    (line,) = re.findall(rf"uses: {ACTION}([0-9a-f]{{40}})$", step, re.MULTILINE)
     text, count = re.subn(r"\$/\.github/actions/orbit-release # .*", f"{ACTION}{line} # v1.0.0", workflow)
     assert count == 3
     return text
@@ -38,7 +36,7 @@ def with_an_app(workflow: str) -> str:
     head, last, _ = workflow.rpartition("      - name: Release what is built\n")
     assert last
     steps = steps_with_an_app()
-    # The workflow's own pins are kept up to date; README's are of the day on which it was written.
+    # The workflow's own pins are kept up to date; the manual's are of the day on which it was written.
     for action, pin in re.findall(r"uses: (docker/login-action)@(.*)", workflow):
         steps = re.sub(rf"uses: {action}@.*", f"uses: {action}@{pin}", steps)
     return head + steps
@@ -46,7 +44,7 @@ def with_an_app(workflow: str) -> str:
 
 @pytest.mark.parametrize("change", [adopted, with_an_app])
 @pytest.mark.parametrize("validator", VALIDATORS)
-def test_a_workflow_that_was_adopted_as_readme_says(validator: str, change: object, tmp_path: Path) -> None:
+def test_a_workflow_that_was_adopted_as_the_manual_says(validator: str, change: object, tmp_path: Path) -> None:
     assert callable(change)
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
     file = tmp_path / WORKFLOW
@@ -63,7 +61,8 @@ def test_the_last_step_is_the_workflows_own_but_for_the_token() -> None:
     assert theirs.replace("steps.app.outputs.token", "github.token") == own
 
 
-def test_readme_names_every_job() -> None:
+def test_the_manual_names_every_job() -> None:
     jobs = re.findall(r"(?m)^    name: (\w+)", (ROOT / WORKFLOW).read_text(encoding="utf-8"))
     assert jobs == ["Plan", "Build", "Release"]
-    assert all(re.search(rf"(?m)^\| {job}\b", README) for job in jobs)
+    page = (DOCS / "github-actions.md").read_text(encoding="utf-8")
+    assert all(re.search(rf"(?m)^\| {job}\b", page) for job in jobs)
