@@ -37,15 +37,15 @@ def build_command(
     format: str,
 ) -> None:
     """Build the images that the plan asks for, or those of the named services, and push them."""
-    from orbit_release import output
     from orbit_release.builders.choose import choose_builder
     from orbit_release.flows.build import Building, build
+    from orbit_release.output.builds import build_progress, show_builds, summarize_builds
 
     source = session.source()
     registry = session.registry() if push else None
     building = Building(source, registry, session.address(source.git), jobs=jobs, force=force)
     services = source.config.select(names)
-    with output.build_progress(terminal=sys.stderr.isatty()) as progress:
+    with build_progress(terminal=sys.stderr.isatty()) as progress:
         results = build(
             building,
             services,
@@ -54,8 +54,8 @@ def build_command(
             builder=lambda: choose_builder(builder, environ=os.environ, github_token=os.environ.get("GITHUB_TOKEN")),
             progress=progress,
         )
-    output.show_builds(results, format)
-    output.summarize_builds(results, os.environ.get("GITHUB_STEP_SUMMARY"))
+    show_builds(results, format)
+    summarize_builds(results, os.environ.get("GITHUB_STEP_SUMMARY"))
     _raise_failed(results)
 
 

@@ -117,7 +117,7 @@ def _failed(error: OrbitReleaseError) -> int:
 
     with suppress(OSError):  # where nobody can be told, the exit code still says it
         if click.get_current_context().meta.get(_VERBOSE):
-            output.say_traceback(error)
+            output.console.say_traceback(error)
         output.show_error(error)
     return error.exit_code
 

@@ -72,7 +72,7 @@ def status_command(
     session: Session, /, names: tuple[str, ...], *, fetch: bool, strict: bool, live: bool, offline: bool, format: str
 ) -> None:
     """Show what is deployed, since when, how far behind it is, and what is held; with --live also what runs."""
-    from orbit_release.output.history import show_status
+    from orbit_release.output.status import show_status
 
     if live and offline:
         raise UsageError("--live asks Argo CD", "leave out --live or --offline.")
@@ -95,8 +95,8 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
 
     from orbit_release import output
     from orbit_release.releases.figures import figures
-    from orbit_release.report import Page, render
     from orbit_release.report.own_commits import own_commits
+    from orbit_release.report.page import Page, render
 
     source, now = session.source(), int(time.time())
     found, tip = _look(session, source, (), fetch=fetch, offline=offline)

@@ -43,7 +43,7 @@ def plan_command(
     """Show which services need a build or a release, and why."""
     from orbit_release import output
     from orbit_release.flows.plan import plan
-    from orbit_release.output import actions as workflow
+    from orbit_release.output.plans import plan_summary, show_plan
 
     source = session.source()
     services = source.config.select(names)
@@ -58,7 +58,7 @@ def plan_command(
         force=force,
         latest=format in ("matrix", "github"),
     )
-    output.show_plan(
+    show_plan(
         found,
         format,
         session.address(source.git) if format in ("matrix", "github") else "",
@@ -66,7 +66,7 @@ def plan_command(
     )
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         merging = os.environ.get("GITHUB_EVENT_NAME") == "pull_request"
-        output.summarize(file, workflow.plan_summary(found, merging=merging))
+        output.summarize(file, plan_summary(found, merging=merging))
     _tell_clash(found, goes_on=github)
 
 

@@ -113,6 +113,7 @@ class Ways:
         from orbit_release import output
         from orbit_release.flows.attempts import Landed
         from orbit_release.flows.publish import through_api, through_git
+        from orbit_release.output.releases import coloured_diff, leaving, show_diff
 
         put = proposal.put if proposal else through_api(git, session.github(git)) if self.by_api else through_git(git)
 
@@ -121,17 +122,17 @@ class Ways:
 
         @cache
         def agreed(diff: str) -> bool:
-            output.say(output.coloured_diff(diff))
+            output.say(coloured_diff(diff))
             where = "propose it for" if proposal else "commit it to" if self.no_push else "publish it on"
             return click.confirm(f"{where} the release branch?", default=True, err=True)
 
         def publish(tip: Tip, release: Release, notes: Notes) -> Landed | None:
             for warning in release.warnings:
                 warn(warning)
-            for line in output.leaving(notes):
+            for line in leaving(notes):
                 say(line)
             if self.dry_run:
-                output.show_diff(release.diff(), terminal=sys.stdout.isatty())
+                show_diff(release.diff(), terminal=sys.stdout.isatty())
                 return Landed(tip.commit)
             if not self.yes and is_interactive() and not agreed(release.diff()):
                 output.say("nothing was published")
@@ -160,9 +161,9 @@ class Ways:
         self, published: Published | None, *, missing: Sequence[str] | None = None, **more: Any
     ) -> Iterator[dict[str, Any]]:
         """Print what was published, and where it went: in words at once, as JSON with what is added to it meanwhile."""
-        from orbit_release import output
+        from orbit_release.output.releases import release_document
 
-        document = {**output.release_document(published), **more}
+        document = {**release_document(published), **more}
         if missing is not None:
             document["missing"] = missing
         self.tell(published, missing or ())
@@ -183,16 +184,17 @@ class Ways:
     def tell(self, published: Published | None, missing: Sequence[str] = ()) -> None:
         """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
         from orbit_release import output
+        from orbit_release.output.releases import release_table, summarize_release, where_it_went
 
         if self.dry_run:
             return
         if published and self.words and not published.landed.is_newer:
             # What is published is waited for, whoever reads along.
             with suppress(OSError) if self.wait else nullcontext():
-                click.echo(output.release_table(published))
+                click.echo(release_table(published))
         if published:
-            output.say(output.where_it_went(published))
-        output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
+            output.say(where_it_went(published))
+        summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def is_interactive() -> bool:

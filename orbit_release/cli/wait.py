@@ -119,12 +119,12 @@ def _tell(
     ways: Ways, document: dict[str, Any], result: WaitResult, fault: OrbitReleaseError | None, rolled: Rolled | None
 ) -> None:
     """Tell how a wait ended, to people and in a document, and raise what there is to complain about."""
-    from orbit_release import output
     from orbit_release.cli.rolled import tell_rolled
+    from orbit_release.output.releases import release_document
     from orbit_release.output.wait import show_wait, wait_document
 
     if rolled:
-        document["rolled_back"] = output.release_document(rolled.published) if rolled.published else None
+        document["rolled_back"] = release_document(rolled.published) if rolled.published else None
     document["wait"] = wait_document(result)
     try:
         show_wait(result, fault, "table" if ways.words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))

@@ -16,9 +16,9 @@ from orbit_release.errors import NotFoundError, OrbitReleaseError
 from orbit_release.flows.plan import ask, clash_of, plan, targets
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
-from orbit_release.git.publish import check_out
+from orbit_release.git.worktree import check_out
 from orbit_release.image import LATEST, Digest, ImageReference
-from orbit_release.planning.actions import Action, Deployment, ServicePlan
+from orbit_release.planning.actions import Action, Deployment, ServicePlan, is_forward
 from orbit_release.planning.matrix import labels
 from orbit_release.service import Service
 
@@ -175,7 +175,7 @@ def _point_latest(source: Source, registry: Registry, tip: Tip, one: ServicePlan
     target = one.target or ""
     running = source.git.fetch_commit(now.revision) if now and now.revision else None
     history = source.git.history([tip.commit, target, *([running] if running else [])])
-    forward = history.is_forward(running, target, tip.commit)
+    forward = is_forward(history, running=running, target=target, tip=tip.commit)
     if forward and (now is None or now.digest != digest):
         registry.copy_tag(one.service.repository, digest, LATEST)
     return forward

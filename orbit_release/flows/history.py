@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING
 from orbit_release.errors import InvalidError
 from orbit_release.flows.source import Source, commit_of
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.graph import Commit, History
-from orbit_release.git.raw import Blobs
+from orbit_release.git.graph import Commit
+from orbit_release.git.listings import Blobs
 from orbit_release.image import Repository
 from orbit_release.manifests.names import is_manifest
 from orbit_release.manifests.rewrite import find_images
-from orbit_release.releases.timeline import Change, Deployed, Images, Move, explain, is_fixed, newest_moves, replay
+from orbit_release.releases.timeline import (
+    Deployed,
+    Images,
+    LoggedImages,
+    Move,
+    explain,
+    is_fixed,
+    newest_moves,
+    replay,
+)
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
@@ -34,13 +43,13 @@ def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, 
         found = replay(reversed([*changes(git, log, repositories)]))
     references = {one.reference for stretches in found.values() for one in stretches}
     commits = {reference: commit_of(git, reference, None) for reference in references}
-    graph = git.graph([tip.commit, *{commit for commit in commits.values() if commit}])
+    graph = git.history([tip.commit, *{commit for commit in commits.values() if commit}])
     return {service.name: explain(found.get(service.repository, ()), commits, graph) for service in services}
 
 
 def changes(
     git: Clone, log: Iterator[tuple[Commit, tuple[Blobs, ...]]], repositories: set[Repository]
-) -> Iterator[Change]:
+) -> Iterator[LoggedImages]:
     """Yield what each commit of a log did to the references of some repositories, newest first, as it is read."""
 
     @cache  # what a commit leaves behind is what the next one finds
@@ -58,7 +67,7 @@ def changes(
             paths = [(file.path.decode("utf-8", "surrogateescape"), file) for file in files]
             before = {path: images(path, file.before) for path, file in paths}
             after = {path: images(path, file.after) for path, file in paths}
-            yield Change(commit, before, after)
+            yield LoggedImages(commit, before, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ def _back(source: Source, tip: Tip, moves: Mapping[Service, Move], registry: Reg
     git = source.git
     pairs = {service: _commits(git, move, registry) for service, move in moves.items()}
     known = [(service, was, now) for service, (was, now) in pairs.items() if was and now]
-    graph = git.history([commit for _, was, now in known for commit in (was, now)]) if known else History()
+    graph = git.history([commit for _, was, now in known for commit in (was, now)])
     back = {service for service, was, now in known if was != now and graph.is_ancestor(now, was)}
     unknown = [one for one in moves if None in pairs[one]]
     back |= {one for one in unknown if pairs[one][0] and not is_fixed(moves[one].new[0].reference)}

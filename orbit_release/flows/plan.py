@@ -21,9 +21,10 @@ from orbit_release.planning.actions import (
     assess,
     clashing,
     describe,
-    find_image,
     held,
+    is_forward,
     most_urgent,
+    with_image,
 )
 from orbit_release.service import BuildSettings, Service
 
@@ -296,7 +297,7 @@ def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
     if plan.action is not Action.BUILD or plan.tag is None:
         return plan
     image = registry.image(plan.service.repository, plan.tag)
-    return find_image(_own(plan, image), there=image is not None)
+    return with_image(_own(plan, image), there=image is not None)
 
 
 def _own(plan: ServicePlan, image: RemoteImage | None) -> ServicePlan:
@@ -330,7 +331,7 @@ def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None)
     targets = [one.target for one in building if one.target]
     history = source.git.history([tip.commit, *targets, *(commit for commit in running if commit)])
     forward = {
-        one.service.name: history.is_forward(commit, one.target or "", tip.commit)
+        one.service.name: is_forward(history, running=commit, target=one.target or "", tip=tip.commit)
         for one, commit in zip(building, running, strict=True)
     }
     return replace(plan, services=tuple(replace(o, latest=forward.get(o.service.name, True)) for o in plan.services))

@@ -10,7 +10,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.flows.attempts import Landed, Publish
 from orbit_release.flows.source import Source, commit_of
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.publish import file_mode, publish
+from orbit_release.git.push import file_mode, publish
 from orbit_release.github.pull_request import body
 from orbit_release.image import ImageReference, Repository
 from orbit_release.releases.messages import Notes
