@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from orbit_release.manifests.documents import at, each
+from orbit_release.argocd.answer import at, each
 from orbit_release.remote import web_address
 
 SKIPPED = "argocd.argoproj.io/skip-reconcile"
