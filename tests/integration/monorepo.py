@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import yaml
 
 from orbit_release.image import Digest, Repository
 from tests.images import push_image
+from tests.integration.warm import run
 
 LABEL = "org.opencontainers.image"
 SERVICES = ("web", "api", "worker")
@@ -134,17 +135,13 @@ class Monorepo:
 
 def run_in(folder: Path, *arguments: str, **extra: str) -> Ran:
     """Run orbit-release in a folder."""
-    result = subprocess.run(
-        [sys.executable, "-m", "orbit_release", *arguments],
-        cwd=folder,
-        env=environment(**extra),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    return Ran(result.returncode, result.stdout, result.stderr)
+    code, out, err = run([*arguments], environment(**extra), folder)
+    return Ran(code, _text(out), _text(err))
+
+
+def _text(data: bytes) -> str:
+    """Return what a text stream would read."""
+    return io.TextIOWrapper(io.BytesIO(data)).read()
 
 
 def git(folder: Path, *arguments: str, strip: bool = True) -> str:

@@ -23,6 +23,7 @@ import docker.errors
 import requests
 
 from orbit_release.image import ImageReference
+from tests.integration import warm
 from tests.integration.monorepo import git
 from tests.workflows.machine import Machine, StepFailedError
 
@@ -230,7 +231,7 @@ def _attest(machine: Machine, given: Given) -> Outputs:
 
 
 def _install(machine: Machine, _: Given) -> Outputs:
-    machine.install("orbit-release")
+    machine.install("orbit-release", warm.program())
     return {}
 
 
