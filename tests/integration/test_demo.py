@@ -87,7 +87,7 @@ def test_every_deployed_tag_is_in_the_registry(sandbox: Sandbox) -> None:
         repository, tag = image.rsplit(":", 1)
         assert repository == f"{sandbox.registry}/orbit/{name}"
         url = f"http://{repository.replace('/', '/v2/', 1)}/manifests"
-        answers = [requests.get(f"{url}/{one}", headers={"Accept": MANIFESTS}, timeout=10) for one in (tag, "latest")]
+        answers = [requests.get(f"{url}/{one}", headers={"Accept": MANIFESTS}, timeout=600) for one in (tag, "latest")]
         assert [answer.status_code for answer in answers] == [200, 200], image
         assert len({answer.headers["Docker-Content-Digest"] for answer in answers}) == 1
 

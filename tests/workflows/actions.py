@@ -218,7 +218,7 @@ def _attest(machine: Machine, given: Given) -> Outputs:
         raise StepFailedError(f"Error: subject-digest {digest!r} is no digest")
     host, _, path = name.partition("/")
     address = f"http://{host}/v2/{path}/manifests/{digest}"
-    with requests.head(address, headers={"Accept": _MANIFEST}, timeout=10) as answer:
+    with requests.head(address, headers={"Accept": _MANIFEST}, timeout=600) as answer:
         assert answer.status_code == requests.codes.ok, f"{name} has no {digest}"
     if name in machine.site.broken_attestations:
         machine.site.broken_attestations.remove(name)

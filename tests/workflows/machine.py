@@ -16,7 +16,7 @@ from tests.integration.monorepo import IDENTITY, environment
 SHELLS = {None: "bash -e {0}", "bash": "bash --noprofile --norc -eo pipefail {0}"}
 FILES = ("OUTPUT", "ENV", "PATH", "STEP_SUMMARY")
 _ERROR = re.compile(r"^::error(?: (?P<properties>.*?))?::(?P<message>.*)$", re.MULTILINE)
-_SECONDS = 120
+_SECONDS = 1800  # a guard against what never ends, not a limit that a busy machine may reach
 
 
 class StepFailedError(Exception):
