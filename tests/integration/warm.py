@@ -16,6 +16,13 @@ from pathlib import Path
 
 from tests.integration.warm_client import Command
 
+# What a command finds as its interpreter: what it starts as itself again is warm as well.
+PYTHON = """\
+#!/bin/sh
+[ "$1 $2" = "-m orbit_release" ] || exec '{python}' "$@"
+shift 2
+exec '{python}' -IS '{client}' '{folder}/socket' "$@"
+"""
 SERVER, CLIENT = (Path(__file__).with_name(f"warm_{name}.py") for name in ("server", "client"))
 
 
@@ -23,11 +30,14 @@ SERVER, CLIENT = (Path(__file__).with_name(f"warm_{name}.py") for name in ("serv
 def address() -> str:
     """Return the socket of this process's server, which starts now and ends with this process."""
     folder = tempfile.mkdtemp(prefix="orbit-release-warm-")
+    python = Path(folder) / "python"
+    python.write_text(PYTHON.format(python=sys.executable, client=CLIENT, folder=folder))
+    python.chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/socket")
         listener.listen(128)
         number = listener.fileno()
-        command = [sys.executable, str(SERVER), str(number)]
+        command = [sys.executable, str(SERVER), str(number), str(python)]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[number])
 
     def stop() -> None:

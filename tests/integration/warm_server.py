@@ -147,6 +147,7 @@ def become(request: Mapping[str, Any]) -> None:
     time.tzset()
     tempfile.tempdir = None
     sys.path[0] = os.getcwd()
+    sys.executable = sys.argv[2]
     sys.argv[1:] = command
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         made = stream(number, getattr(sys, name))
