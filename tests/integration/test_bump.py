@@ -341,6 +341,7 @@ def test_eight_writers_lose_nothing(offline: Monorepo, tmp_path: Path) -> None:
     hook = offline.origin / "hooks/pre-receive"
     hook.write_text(MEET)
     hook.chmod(0o755)
+    git(offline.origin, "config", "core.filesRefLockTimeout", "600000")  # milliseconds, however busy the machine is
 
     def write(writer: int) -> list[int]:
         own = names[writer::8]
