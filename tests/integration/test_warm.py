@@ -6,6 +6,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -146,6 +147,14 @@ def test_a_signal_ends_it_the_same(offline: Monorepo, number: int) -> None:
         ended.append((code, run.told()))
     assert ended[0] == ended[1]
     assert ended[0][0]
+
+
+def test_a_caller_that_is_ended_early_disturbs_nobody(offline: Monorepo) -> None:
+    for text in (b"", b"      99", b"      99{"):
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(warm.address())
+            caller.sendall(text)
+    assert offline.run("--version").code == 0
 
 
 def test_what_nobody_waits_for_is_ended(offline: Monorepo) -> None:

@@ -71,8 +71,13 @@ class Server:
     def accept(self, listener: socket.socket) -> dict[str, Any] | None:
         caller, _ = listener.accept()
         head, streams, _, _ = socket.recv_fds(caller, HEAD, 3)
-        with caller.makefile("rb") as stream:
-            request: dict[str, Any] = json.loads(stream.read(int(head)))
+        try:
+            with caller.makefile("rb") as stream:
+                request: dict[str, Any] = json.loads(stream.read(int(head)))
+        except ValueError:  # the caller was ended before it had said all
+            for descriptor in (*streams, caller.detach()):
+                os.close(descriptor)
+            return None
         if process := os.fork():
             for descriptor in streams:
                 os.close(descriptor)
@@ -100,11 +105,11 @@ class Server:
             caller.sendall(b"%d" % status)
 
     def kill(self, caller: socket.socket) -> None:
-        """End the command whose caller is gone."""
-        self.selector.unregister(caller)
-        for process, other in self.running.values():
-            if other is caller:
-                os.kill(process, signal.SIGKILL)
+        """End the command whose caller is gone; it may have ended at the same time."""
+        processes = {waiting: process for process, waiting in self.running.values()}
+        if caller in processes:
+            self.selector.unregister(caller)
+            os.kill(processes[caller], signal.SIGKILL)
 
     def end(self, _: int) -> None:
         for process, _caller in self.running.values():
