@@ -117,7 +117,6 @@ def _look(
     session: Session, source: Source, names: Sequence[str], *, fetch: bool, offline: bool, live: bool = False
 ) -> tuple[Statuses, Tip]:
     """Return how services stand, and the tip of the release branch that this is true of."""
-    from orbit_release.cli.argocd import observed_application
     from orbit_release.flows.status import status
 
     tip = source.git.tip(source.config.branch, fetch=fetch)
@@ -125,13 +124,18 @@ def _look(
     github = session.github(source.git) if token and not offline else None
     left_out = ["the registry and GitHub: --offline"] if offline else []
     left_out += ["open pull requests: no GITHUB_TOKEN"] if not (offline or token) else []
+    application = None
+    if live:
+        from orbit_release.cli.argocd import observed_application
+
+        application = observed_application(session, source, None, _PATIENCE)
     found = status(
         source,
         source.config.select(names),
         tip,
         registry=None if offline else session.registry(budget=_PATIENCE),
         pull_requests=(lambda: github.open_releases(tip.branch)) if github else None,
-        application=observed_application(session, source, None, _PATIENCE).observe if live else None,
+        application=application.observe if application else None,
         unasked=left_out,
     )
     return found, tip

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from orbit_release.argocd.live_service import LiveService, live_service
-from orbit_release.argocd.observation import Observation, owners_of
+from orbit_release.argocd.observation import WELL, Observation, Resource, owners_of
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.awaited import DeployedImages
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import plan, plan_unheld, side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.image import Digest, ImageReference, Repository, Tag
+from orbit_release.image import Digest, ImageReference, Repository, Tag, not_among
 from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.releases.timeline import Deployed
 from orbit_release.service import Service
@@ -23,7 +23,46 @@ if TYPE_CHECKING:
     from orbit_release.github.pull_request import PullRequest
     from orbit_release.registry.client import Registry
 
-T = TypeVar("T")
+# From good to bad, as Argo CD finds the worst: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
+_HEALTHS = ("Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
+_SYNCS = ("Synced", "OutOfSync", "Unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveService:
+    """What Argo CD tells of a service; "" where it does not.
+
+    `images` are the references that pods run; `missing` those that should run and do not, `other` those that run
+    although no manifest names them. `sync`, `health` and `message` are those of the worst of its workloads, and the
+    application's own where no workload of it is known.
+    """
+
+    images: tuple[ImageReference, ...]
+    missing: tuple[ImageReference, ...]
+    other: tuple[ImageReference, ...]
+    sync: str
+    health: str
+    message: str
+
+    @classmethod
+    def read(cls, service: Service, deployed: DeployedImages, seen: Observation) -> LiveService:
+        images = sorted((image for image in seen.images if image.repository == service.repository), key=str)
+        missing = not_among(deployed.running[service.name], images)
+        other = not_among(images, deployed.references[service.name])
+        own = [resource for resource in seen.resources if service.name in owners_of(resource, deployed.owners)]
+        own = own or [Resource("", "", health=seen.health, message=seen.health_message, sync=seen.sync)]
+        sync = max((resource.sync for resource in own), key=lambda sync: _rank(sync, _SYNCS))
+        worst = max(own, key=lambda resource: _rank(resource.health, _HEALTHS))
+        return cls(tuple(images), tuple(missing), tuple(other), sync, worst.health, worst.message)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs what is deployed, and is not known to be ill."""
+        return not self.missing and self.sync == "Synced" and self.health in ("", *WELL)
+
+
+def _rank(word: str, order: Sequence[str]) -> int:
+    return order.index(word) if word in order else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +121,20 @@ def status(
     Without a registry, GitHub or Argo CD it is what git knows; `unasked` tells why one of them is not there.
     """
     plans = plan(source, services, head=tip.commit, tip=tip).services
-    histories, reasons = history(source, services, tip), dict.fromkeys(unasked)
+    histories, reasons, seen = history(source, services, tip), dict.fromkeys(unasked), None
     statuses = _statuses(source, tip, plans, histories)
     if registry:
         statuses = side_by_side(lambda status: _with_image(registry, status, reasons), statuses)
     if pull_requests:
-        urls = _answer("open pull requests", lambda: _proposals(source, tip, pull_requests()), reasons) or {}
-        statuses = [replace(status, pull_request=urls.get(status.service.repository, "")) for status in statuses]
-    seen = _answer("Argo CD", application, reasons) if application else None
+        with _noting(reasons, "open pull requests"):
+            urls = {name: pull.url for pull in pull_requests() for name in _proposed(source, tip, pull.head)}
+            statuses = [replace(status, pull_request=urls.get(status.service.repository, "")) for status in statuses]
+    if application:
+        with _noting(reasons, "Argo CD"):
+            seen = application()
     if seen:
-        statuses = _with_live(source, tip, statuses, seen)
+        deployed = DeployedImages.read(source, tip)
+        statuses = [replace(status, live=LiveService.read(status.service, deployed, seen)) for status in statuses]
     return Statuses(tuple(statuses), histories, tuple(reasons), seen)
 
 
@@ -115,13 +158,13 @@ def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence
     return Status(plan.service, plan.action, plan.reason, last, due.tag, behind, hold)
 
 
-def _answer(name: str, question: Callable[[], T], unasked: dict[str, None]) -> T | None:
-    """Ask an outside system; where it does not answer, note why."""
+@contextmanager
+def _noting(unasked: dict[str, None], name: str) -> Iterator[None]:
+    """Note why an outside system does not answer."""
     try:
-        return question()
+        yield
     except OrbitReleaseError as error:
         unasked[f"{name}: {error.message}"] = None
-        return None
 
 
 def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) -> Status:
@@ -129,17 +172,10 @@ def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) ->
     name = (reference.digest or reference.tag) if reference else None
     if reference is None or name is None:
         return status
-    try:
+    with _noting(unasked, reference.repository.host or "the registry"):
         image = registry.image(reference.repository, name)
-    except OrbitReleaseError as error:
-        unasked[f"{reference.repository.host or 'the registry'}: {error.message}"] = None
-        return status
-    return replace(status, digest=image.digest if image else None, missing=image is None)
-
-
-def _proposals(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) -> dict[Repository, str]:
-    """Return the address of the pull request that would change the image of a repository."""
-    return {repository: pull.url for pull in pull_requests for repository in _proposed(source, tip, pull.head)}
+        status = replace(status, digest=image.digest if image else None, missing=image is None)
+    return status
 
 
 def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
@@ -155,14 +191,3 @@ def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
 def _references(source: Source, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
     images = source.deployed(Tip("", commit, None))
     return {repository: frozenset(image.reference for image in own) for repository, own in images.items()}
-
-
-def _with_live(source: Source, tip: Tip, statuses: Sequence[Status], seen: Observation) -> list[Status]:
-    images = DeployedImages.read(source, tip)
-
-    def with_live(status: Status) -> Status:
-        name, repository = status.service.name, status.service.repository
-        own = [resource for resource in seen.resources if name in owners_of(resource, images.owners)]
-        return replace(status, live=live_service(repository, images.references[name], images.running[name], own, seen))
-
-    return [with_live(status) for status in statuses]

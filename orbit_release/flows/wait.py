@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait as wait_for_future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from orbit_release.argocd.application import Application, ApplicationSource, only_application
 from orbit_release.argocd.blame import outage, rollback_command
+from orbit_release.argocd.observation import Observation
 from orbit_release.argocd.verdict import ERRORS_LAST, Failed, Look, PastLooks, Relation, Verdict, Waiting, verdict_on
-from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
-from orbit_release.flows.application import ObservedApplication
+from orbit_release.config import ArgoCDNames
+from orbit_release.errors import (
+    ConfigurationError,
+    OrbitReleaseError,
+    TimedOutError,
+    UnavailableError,
+    UnhealthyError,
+    UnusableError,
+)
 from orbit_release.flows.awaited import AwaitedRelease
 from orbit_release.image import ImageReference
+
+if TYPE_CHECKING:
+    from orbit_release.argocd.client import ArgoCD
 
 _PACE = 2.0  # seconds between two looks
 _LONGEST_PAUSE = 30.0  # when Argo CD does not answer
 _DOUBLINGS = 4  # of the pace, before that
-_LEAST = 1.0  # no two requests in less
+_LEAST = 1.0  # seconds between two requests
 _REFRESHES = 2  # how often a first look with a refresh is tried
 _BELIEVED = 3  # refusals without an answer between, once there was one
 
@@ -31,6 +43,33 @@ class Clock:
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
+
+
+@dataclass
+class ObservedApplication:
+    """The application that the configuration names, else the only one that syncs `ours`."""
+
+    server: ArgoCD
+    ours: ApplicationSource
+    names: ArgoCDNames
+    sleep: Callable[[float], None]
+
+    def observe(self, *, refresh: bool = False) -> Observation:
+        """Ask how it is now; with `refresh`, after Argo CD has compared it with git again."""
+        if not self.names.application:
+            self.names = self._only()
+            self.sleep(_LEAST)
+        where = {"project": self.names.project, "namespace": self.names.namespace}
+        return self.server.observe(self.names.application, self.ours, refresh=refresh, **where)
+
+    def _only(self) -> ArgoCDNames:
+        seen = self.server.applications(project=self.names.project, namespace=self.names.namespace)
+        only = only_application(seen, self.ours)
+        if isinstance(only, Application):
+            return replace(self.names, application=only.name, namespace=only.namespace)
+        which = ", ".join(only) or "none that this token sees"
+        hint = "set `argocd.application` in orbit-release.yaml."
+        raise ConfigurationError(f"which application syncs {self.ours.path}: {which}", hint)
 
 
 @dataclass(frozen=True, slots=True)

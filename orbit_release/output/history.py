@@ -16,9 +16,8 @@ from orbit_release.releases.timeline import Deployed
 from orbit_release.text import age, printable
 
 if TYPE_CHECKING:
-    from orbit_release.argocd.live_service import LiveService
     from orbit_release.argocd.observation import Observation
-    from orbit_release.flows.status import Status, Statuses
+    from orbit_release.flows.status import LiveService, Status, Statuses
 
 _DIGITS = 12  # of a digest, in a table
 _DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{_DIGITS}}})[0-9a-f]+")

@@ -25,10 +25,9 @@ from orbit_release.argocd.connection import Connection
 from orbit_release.argocd.verdict import Failed, Ready, Superseded, Waiting
 from orbit_release.config import ArgoCDNames
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnusableError
-from orbit_release.flows.application import ObservedApplication
 from orbit_release.flows.awaited import AwaitedRelease
 from orbit_release.flows.source import Source
-from orbit_release.flows.wait import Clock, WaitResult, fault_of, wait
+from orbit_release.flows.wait import Clock, ObservedApplication, WaitResult, fault_of, wait
 from orbit_release.git.clone import Clone
 from tests.certificates import certificate_file, server_context
 from tests.integration.argocd import (
