@@ -83,16 +83,14 @@ def _is_on(values: dict[str, str], flag: str) -> bool:
 
 def _headers(text: str) -> Iterator[tuple[str, str]]:
     """Yield the headers of one option: `NAME: VALUE`, several separated by commas, in quotes if they hold one."""
-    for part in _fields(text) if text.startswith('"') else re.split(_NEXT_HEADER, text):
+    try:
+        is_quoted = text.startswith('"')
+        parts = next(csv.reader([text], skipinitialspace=True)) if is_quoted else re.split(_NEXT_HEADER, text)
+    except csv.Error:
+        parts = [""]
+    for part in parts:
         name, colon, value = part.partition(":")
         is_value = value.isprintable() and value.isascii()
         if not colon or not re.fullmatch(r"[\w-]+", name.strip(), re.ASCII) or not is_value:
             raise UsageError("ARGOCD_OPTS has a --header that is none", _OPTS_HINT)  # it may be a secret: not shown
         yield name.strip(), value.strip()
-
-
-def _fields(text: str) -> list[str]:
-    try:
-        return next(csv.reader([text], skipinitialspace=True))
-    except csv.Error:
-        return [""]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from orbit_release.argocd.observation import WELL, Observation, Resource, owners_of
 from orbit_release.errors import OrbitReleaseError
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 # From good to bad, as Argo CD finds the worst: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
 _HEALTHS = ("Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
 _SYNCS = ("Synced", "OutOfSync", "Unknown")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +122,14 @@ def status(
     Without a registry, GitHub or Argo CD it is what git knows; `unasked` tells why one of them is not there.
     """
     plans = plan(source, services, head=tip.commit, tip=tip).services
-    histories, reasons, seen = history(source, services, tip), dict.fromkeys(unasked), None
+    histories, reasons = history(source, services, tip), dict.fromkeys(unasked)
     statuses = _statuses(source, tip, plans, histories)
     if registry:
         statuses = side_by_side(lambda status: _with_image(registry, status, reasons), statuses)
     if pull_requests:
-        with _noting(reasons, "open pull requests"):
-            urls = {name: pull.url for pull in pull_requests() for name in _proposed(source, tip, pull.head)}
-            statuses = [replace(status, pull_request=urls.get(status.service.repository, "")) for status in statuses]
-    if application:
-        with _noting(reasons, "Argo CD"):
-            seen = application()
+        proposed = _answer("open pull requests", lambda: _proposed(source, tip, pull_requests()), reasons) or {}
+        statuses = [replace(status, pull_request=proposed.get(status.service.repository, "")) for status in statuses]
+    seen = _answer("Argo CD", application, reasons) if application else None
     if seen:
         deployed = DeployedImages.read(source, tip)
         statuses = [replace(status, live=LiveService.read(status.service, deployed, seen)) for status in statuses]
@@ -158,13 +156,13 @@ def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence
     return Status(plan.service, plan.action, plan.reason, last, due.tag, behind, hold)
 
 
-@contextmanager
-def _noting(unasked: dict[str, None], name: str) -> Iterator[None]:
-    """Note why an outside system does not answer."""
+def _answer(name: str, question: Callable[[], T], unasked: dict[str, None]) -> T | None:
+    """Ask an outside system; where it does not answer, note why."""
     try:
-        yield
+        return question()
     except OrbitReleaseError as error:
         unasked[f"{name}: {error.message}"] = None
+        return None
 
 
 def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) -> Status:
@@ -172,20 +170,24 @@ def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) ->
     name = (reference.digest or reference.tag) if reference else None
     if reference is None or name is None:
         return status
-    with _noting(unasked, reference.repository.host or "the registry"):
+
+    def with_image() -> Status:
         image = registry.image(reference.repository, name)
-        status = replace(status, digest=image.digest if image else None, missing=image is None)
-    return status
+        return replace(status, digest=image.digest if image else None, missing=image is None)
+
+    return _answer(reference.repository.host or "the registry", with_image, unasked) or status
 
 
-def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
-    """Return what a pull request's head changes; nothing where the commit cannot be had."""
-    commit = source.git.fetch_commit(head)
-    base = source.git.merge_base(commit, tip.commit) if commit else None
-    if not (commit and base):
-        return set()
-    before, after = _references(source, base), _references(source, commit)
-    return {repository for repository, references in after.items() if references != before[repository]}
+def _proposed(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) -> dict[Repository, str]:
+    """Return the address of the pull request that would change the image of a repository."""
+    addresses: dict[Repository, str] = {}
+    for pull in pull_requests:
+        commit = source.git.fetch_commit(pull.head)
+        base = source.git.merge_base(commit, tip.commit) if commit else None
+        if commit and base:
+            before, after = _references(source, base), _references(source, commit)
+            addresses |= {name: pull.url for name, references in after.items() if references != before[name]}
+    return addresses
 
 
 def _references(source: Source, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
