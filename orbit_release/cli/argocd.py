@@ -57,17 +57,13 @@ def _named(server: str | None) -> tuple[str, str, str]:
 
 
 def _login(server: str, context: str) -> Login | None:
-    file = _folder() / "config"
+    """Return a login of the argocd command, from where that keeps its configuration."""
+    former = Path.home() / ".argocd"
+    current = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "argocd"
+    folder = os.environ.get("ARGOCD_CONFIG_DIR") or (former if former.exists() else current)
+    file = Path(folder) / "config"
     try:
         data = file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     return read_login(data, str(file), server=server.removeprefix("https://").rstrip("/"), context=context)
-
-
-def _folder() -> Path:
-    """Return where the argocd command keeps its configuration."""
-    if own := os.environ.get("ARGOCD_CONFIG_DIR"):
-        return Path(own)
-    former = Path.home() / ".argocd"
-    return former if former.exists() else Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "argocd"

@@ -126,13 +126,12 @@ def _tell(
 
 def _wait(find: Callable[[], AwaitedRelease], application: ObservedApplication, seconds: int) -> WaitResult:
     """Wait, and show what for on stderr; an error goes into the summary of a step, too."""
-    from orbit_release.flows.wait import Clock, wait
+    from orbit_release.flows.wait import wait
     from orbit_release.output.wait import summarize_unknown, waiting
 
-    clock = Clock(time.monotonic, time.sleep)
     try:
         with waiting(terminal=sys.stderr.isatty()) as tell:
-            return wait(find, application, timeout=seconds, clock=clock, tell=tell)
+            return wait(find, application, timeout=seconds, now=time.monotonic, sleep=time.sleep, tell=tell)
     except OrbitReleaseError as error:
         summarize_unknown(error, os.environ.get("GITHUB_STEP_SUMMARY"))
         raise

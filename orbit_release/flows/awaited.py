@@ -72,7 +72,6 @@ class AwaitedRelease:
         return awaited
 
     def look(self, observation: Observation) -> Look:
-        """Tell how an observation stands to the awaited revision."""
         # Where manifests cannot be read, Argo CD names none, or the branch that it follows.
         is_named = not observation.errors or _COMMIT.fullmatch(observation.revision)
         compared = self._relation(observation.revision if is_named else "")

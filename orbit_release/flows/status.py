@@ -139,13 +139,11 @@ def status(
 def _statuses(
     source: Source, tip: Tip, plans: Sequence[ServicePlan], histories: Mapping[str, Sequence[Deployed]]
 ) -> list[Status]:
-    held = [service_plan.service for service_plan in plans if service_plan.action is Action.HELD]
+    held = [planned.service for planned in plans if planned.action is Action.HELD]
     unheld = plan_unheld(source, held, tip).services if held else ()
-    due = {service_plan.service.name: service_plan for service_plan in (*plans, *unheld)}
-    return [
-        _status(source.git, service_plan, due[service_plan.service.name], histories[service_plan.service.name])
-        for service_plan in plans
-    ]
+    due = {planned.service.name: planned for planned in (*plans, *unheld)}
+    git = source.git
+    return [_status(git, planned, due[planned.service.name], histories[planned.service.name]) for planned in plans]
 
 
 def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Deployed]) -> Status:
