@@ -49,12 +49,11 @@ def see_through(
 
 
 def _next_step(rolled: Rolled, result: WaitResult) -> str:
-    if rolled.published is None and rolled.left:
-        why = ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
-        return f"nothing is rolled back ({why}); look at it first: orbit-release history"
     if rolled.published is None:
-        why = rolled.instead or "it had the same tag before"
-        return f"nothing is rolled back ({why}); {result.rollback or f'argocd app get {result.application}'}"
+        left = ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
+        why = left or rolled.instead or "it had the same tag before"
+        by_hand = result.rollback or f"argocd app get {result.application}"
+        return f"nothing is rolled back ({why}); {'look at it first: orbit-release history' if left else by_hand}"
     names = " ".join(step.service for step in rolled.published.notes.steps)
     told = f"{rolled.published.landed.commit[:7]} took {names} back; "
     if result.look and result.look.observation.is_running:

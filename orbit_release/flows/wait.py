@@ -105,14 +105,15 @@ def wait(
             told = watch.verdict.reason
             tell(watch.name, told)
         left = begun + timeout - now()
-        pause = _pause(watch.pause, left)
+        pause = _pause(watch.faults, left)
         sleep(pause)
         if pause == max(left, 0):
             return watch.result(now() - begun)
 
 
-def _pause(wanted: float, left: float) -> float:
+def _pause(faults: int, left: float) -> float:
     """Return how long to sleep before the next look; all the time that is left where no other look fits in."""
+    wanted: float = min(_LONGEST_PAUSE, _PACE * 2 ** min(faults, _DOUBLINGS))
     if wanted < left:
         return wanted
     return left - _LEAST if left >= 2 * _LEAST else max(left, 0)
@@ -146,11 +147,6 @@ class _Watch:
     faults: int = 0
     refusals: int = 0
     refreshes: int = 0
-
-    @property
-    def pause(self) -> float:
-        """Seconds until the next look."""
-        return float(min(_LONGEST_PAUSE, _PACE * 2 ** min(self.faults, _DOUBLINGS)))
 
     def look(self) -> Look | OrbitReleaseError:
         # Where the comparison failed, only the next one tells whether it was for a moment.
