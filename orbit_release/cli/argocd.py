@@ -33,7 +33,7 @@ def _server(server: str | None, seconds: float) -> ArgoCD:
     login = None if address and token else _login(address, option(options, "argocd-context"))
     if login:
         address, token, options = address or login.server, token or login.token, f"{login.options} {options}"
-    if not address:
+    if not (address or login):
         raise UsageError("Argo CD's server is not known", "set ARGOCD_SERVER, or run: argocd login SERVER")
     if not token:
         raise AccessError("Argo CD's API needs a token in ARGOCD_AUTH_TOKEN", TOKEN_HINT)
