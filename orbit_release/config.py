@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from orbit_release.errors import ConfigurationError, InvalidError, UsageError
+from orbit_release.errors import MANUAL, ConfigurationError, InvalidError, UsageError
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
 from orbit_release.manifests import nodes
@@ -69,7 +69,7 @@ def load(data: bytes, file: str) -> Config:
     if config is None or reader.faults:
         count = "the fault" if len(reader.faults) == 1 else f"the {len(reader.faults)} faults"
         message = "\n".join(fault for *_, fault in sorted(reader.faults))
-        raise ConfigurationError(message, f"mend {count} in {file}; README.md describes every key.")
+        raise ConfigurationError(message, f"mend {count} in {file}; {MANUAL}/configuration.md describes every key.")
     return config
 
 
@@ -119,7 +119,7 @@ class _Reader:
         elif documents:
             return documents[0].root
         else:
-            hint = "it needs image, branch, manifests and services; see README.md."
+            hint = f"it needs image, branch, manifests and services; see {MANUAL}/configuration.md"
             self.fault((1, 1), "the file is empty", hint)
         return None
 
@@ -202,7 +202,7 @@ def _config(reader: _Reader, root: Node) -> Config:
     top = reader.known(root, "the configuration", _TOP_KEYS)
     for key in ("manifests", "services"):
         if key not in top and isinstance(root, MappingNode):
-            reader.fault(root, f"{key!r} is missing", f"add `{key}:`; see README.md.")
+            reader.fault(root, f"{key!r} is missing", f"add `{key}:`; see {MANUAL}/configuration.md")
     branch = reader.matching(top.get("branch"), "branch", _BRANCH, "see git check-ref-format.")
     manifests = reader.folder(top.get("manifests"), "manifests", "")
     template = reader.image(top.get("image"), "")

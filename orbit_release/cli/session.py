@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from orbit_release.errors import AccessError, ConfigurationError, OrbitReleaseError, UsageError
+from orbit_release.errors import MANUAL, AccessError, ConfigurationError, OrbitReleaseError, UsageError
 
 # What a command does is imported when it runs, so that --help and completion stay fast.
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError as error:
-        hint = "write one (README.md shows how), or name it with --config FILE."
+        hint = f"run `orbit-release init` to write one ({MANUAL}/configuration.md), or name it with --config FILE."
         raise ConfigurationError(f"there is no {path}", hint) from error
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "check what it is.") from error

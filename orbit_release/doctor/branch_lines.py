@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from orbit_release.doctor.checklist import ChecklistLine, failed_line, listed, ok_line, unchecked_line
+from orbit_release.errors import MANUAL
 from orbit_release.github.push_rights import BLOCKING, BYPASSES, BranchRule, PushRights
 
-_APP = "use the token of a GitHub App that may bypass it (README.md shows how), or propose releases with --pr."
+_APP = (
+    f"use the token of a GitHub App that may bypass it ({MANUAL}/publishing.md#branch-protection), "
+    "or propose releases with --pr."
+)
 
 
 def branch_line(branch: str, access: PushRights) -> ChecklistLine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Set as AbstractSet
 
-from orbit_release.errors import InvalidError
+from orbit_release.errors import MANUAL, InvalidError
 from orbit_release.init.configuration_text import CHOOSE
 
 PATH = ".github/workflows/build-and-push.yml"
@@ -21,7 +21,7 @@ _REGISTRY = "ghcr.io"
 def adopted_workflow(text: str, branch: str, hosts: AbstractSet[str]) -> str:
     """Return the workflow for a release branch and the registries' hosts; InvalidError for a name it cannot carry."""
     if not _PLAIN_BRANCH.fullmatch(branch):
-        hint = "release from a branch with a plain name, or write both files by hand (README.md shows how)."
+        hint = f"release from a branch with a plain name, or write both files by hand ({MANUAL}/adopting.md shows how)."
         raise InvalidError(f"the branch {branch!r} cannot be written into a workflow", hint)
     own = _with_logins(_on_branch(text, branch) if branch != "main" else text, hosts)
     return _OWN_ACTION.sub(_ACTION, _OWN_ACTION.sub(_ACTION + _PIN, own, count=1))

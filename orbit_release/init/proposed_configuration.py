@@ -14,7 +14,7 @@ from orbit_release.check.inputs.input_rules import Ignored
 from orbit_release.check.inputs.missing_inputs import everything_in
 from orbit_release.check.inputs.proposed_paths import propose_paths
 from orbit_release.check.tree import Tree, path_bytes
-from orbit_release.errors import InvalidError, NotFoundError
+from orbit_release.errors import MANUAL, InvalidError, NotFoundError
 from orbit_release.globs import Globs, quoted
 from orbit_release.image import Repository
 from orbit_release.init import open_choices
@@ -76,7 +76,10 @@ def propose(tree: Tree, names: CloneNames, ignored: Ignored) -> ProposedConfigur
     if not matching.matches:
         matching = _without_manifests(dockerfiles, names)
     if not matching.matches:
-        hint = "it looks for Dockerfile, Dockerfile.* and *.Dockerfile; README.md shows how to write the file by hand."
+        hint = (
+            "it looks for Dockerfile, Dockerfile.* and *.Dockerfile; "
+            f"{MANUAL}/configuration.md shows how to write the file by hand."
+        )
         raise NotFoundError("no service was found: the repository has no Dockerfile of its own", hint)
     manifests, manifest_choices = _manifests(matching)
     return ProposedConfiguration(

@@ -139,7 +139,9 @@ def test_without_git_it_says_what_to_install(offline: Monorepo, tmp_path: Path) 
 
 
 def test_a_configuration_that_is_missing(offline: Monorepo) -> None:
-    assert_two_lines(offline.run("--config", "nowhere.yaml", "plan"), 3, "there is no", "nowhere.yaml", "README.md")
+    assert_two_lines(
+        offline.run("--config", "nowhere.yaml", "plan"), 3, "there is no", "nowhere.yaml", "configuration.md"
+    )
 
 
 def test_a_configuration_that_is_a_folder(offline: Monorepo) -> None:

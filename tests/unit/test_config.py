@@ -9,7 +9,7 @@ import yaml
 
 from orbit_release import config
 from orbit_release.config import FILE_NAME, ArgoCDNames, Config
-from orbit_release.errors import ConfigurationError, UsageError
+from orbit_release.errors import MANUAL, ConfigurationError, UsageError
 
 SHIPPED = Path(__file__).parents[2] / FILE_NAME
 TOP = "image: ghcr.io/acme/{service}\nmanifests: k8s\nservices:\n"
@@ -215,7 +215,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
 def test_the_hint_counts_the_faults() -> None:
     with pytest.raises(ConfigurationError) as refused:
         load("manifest: x\nimage: a\nservices: {web: {paths: [a]}}\n")
-    assert refused.value.hint == "mend the 2 faults in c.yaml; README.md describes every key."
+    assert refused.value.hint == f"mend the 2 faults in c.yaml; {MANUAL}/configuration.md describes every key."
 
 
 def test_an_anchor_may_be_used_again() -> None:
