@@ -119,7 +119,7 @@ class _Reader:
         elif documents:
             return documents[0].root
         else:
-            hint = f"it needs image, branch, manifests and services; see {MANUAL}/configuration.md"
+            hint = f"it needs image, branch, manifests and services; {MANUAL}/configuration.md has an example."
             self.fault((1, 1), "the file is empty", hint)
         return None
 
@@ -202,7 +202,7 @@ def _config(reader: _Reader, root: Node) -> Config:
     top = reader.known(root, "the configuration", _TOP_KEYS)
     for key in ("manifests", "services"):
         if key not in top and isinstance(root, MappingNode):
-            reader.fault(root, f"{key!r} is missing", f"add `{key}:`; see {MANUAL}/configuration.md")
+            reader.fault(root, f"{key!r} is missing", f"add `{key}:`; {MANUAL}/configuration.md says what it means.")
     branch = reader.matching(top.get("branch"), "branch", _BRANCH, "see git check-ref-format.")
     manifests = reader.folder(top.get("manifests"), "manifests", "")
     template = reader.image(top.get("image"), "")
