@@ -12,7 +12,7 @@ _FLAGS = {"plain-text": "--plaintext", "insecure": "--insecure"}
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class SavedLogin:
     """A server (`host`, `host:port`), the token for it, and how it is spoken to, as options of argocd."""
 
     server: str
@@ -20,7 +20,7 @@ class Login:
     options: str
 
 
-def read_login(data: bytes, where: str, *, server: str = "", context: str = "") -> Login | None:
+def read_login(data: bytes, where: str, *, server: str = "", context: str = "") -> SavedLogin | None:
     """Return the login of a context (by default the current one), or that at a server; None if there is none.
 
     A token never goes to another server than the one that it was got from.
@@ -35,7 +35,7 @@ def read_login(data: bytes, where: str, *, server: str = "", context: str = "") 
         return None
     address = text(entry, "server")
     user = _entry(root, "users", "name", text(entry, "user"))
-    return Login(address, text(user, "auth-token"), _options(_entry(root, "servers", "server", address)))
+    return SavedLogin(address, text(user, "auth-token"), _options(_entry(root, "servers", "server", address)))
 
 
 def _entry(root: Node | None, where: str, key: str, wanted: str) -> Node | None:

@@ -73,7 +73,7 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _ToolCall:
     command: str
     words: str
     step: _Item
@@ -118,18 +118,18 @@ def _read(tree: Tree, path: str) -> _Item | Note | None:
     return _Item(documents[0].root, 1) if documents else None
 
 
-def _calls(workflow: _Item) -> Iterator[_Call]:
+def _calls(workflow: _Item) -> Iterator[_ToolCall]:
     for _, job in workflow.get("jobs").entries():
         for step in job.get("steps").items():
             for call in _CALL.finditer(_COMMENT.sub("", step.get("run").text.replace("\\\n", " "))):
                 if not {"-h", "--help"} & set(call["rest"].split()):
-                    yield _Call(call["command"], call["rest"], step, job)
+                    yield _ToolCall(call["command"], call["rest"], step, job)
 
 
 _Breach = tuple[CheckRule, int, str, str]  # the line, what is wrong, and what to write instead
 
 
-def _check_permissions(services: Sequence[Service], workflow: _Item, calls: Sequence[_Call]) -> Iterator[_Breach]:
+def _check_permissions(services: Sequence[Service], workflow: _Item, calls: Sequence[_ToolCall]) -> Iterator[_Breach]:
     told = set()
     for call in calls:
         permissions = _permissions(workflow, call.job)
@@ -162,7 +162,7 @@ def _steps_using(job: _Item, action: str) -> list[_Item]:
     return [step for step in job.get("steps").items() if step.get("uses").text.startswith(action)]
 
 
-def _needed_permissions(services: Sequence[Service], call: _Call) -> Iterator[tuple[str, str]]:
+def _needed_permissions(services: Sequence[Service], call: _ToolCall) -> Iterator[tuple[str, str]]:
     token = call.step.get("env", "GITHUB_TOKEN").text or call.job.get("env", "GITHUB_TOKEN").text
     writes = call.command in {"bump", "rollback"} and "--dry-run" not in call.words
     if not token or any(own in token for own in _OWN_TOKENS):  # an App's token has permissions of its own
@@ -190,7 +190,7 @@ def _level(permissions: _Item | None, name: str) -> str:
     return level if level in _LEVELS else "none"
 
 
-def _check_history(calls: Sequence[_Call]) -> Iterator[_Breach]:
+def _check_history(calls: Sequence[_ToolCall]) -> Iterator[_Breach]:
     for job in {id(call.job.node): call.job for call in calls}.values():
         checkouts = _steps_using(job, "actions/checkout@")
         if not any(step.get("with", "fetch-depth").text == "0" for step in checkouts):

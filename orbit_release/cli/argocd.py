@@ -10,7 +10,7 @@ from orbit_release import output
 from orbit_release.argocd.application import ApplicationSource
 from orbit_release.argocd.client import TOKEN_HINT, ArgoCD
 from orbit_release.argocd.connection import Connection, option, secrets
-from orbit_release.argocd.saved_logins import Login, read_login
+from orbit_release.argocd.saved_logins import SavedLogin, read_login
 from orbit_release.cli.session import Session
 from orbit_release.errors import AccessError, UsageError
 from orbit_release.flows.source import Source
@@ -56,7 +56,7 @@ def _named(server: str | None) -> tuple[str, str, str]:
     return address, variables["AUTH_TOKEN"] or option(options, "auth-token"), options
 
 
-def _login(server: str, context: str) -> Login | None:
+def _login(server: str, context: str) -> SavedLogin | None:
     """Return a login of the argocd command, from where that keeps its configuration."""
     former = Path.home() / ".argocd"
     current = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "argocd"

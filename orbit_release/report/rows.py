@@ -21,7 +21,7 @@ KINDS = {"bad": "image missing", "held": "held", "due": "to release", "ok": "up 
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ShownState:
     """How a service stands: in a word or two, the rest of it, and for the eye one of `KINDS`."""
 
     text: str
@@ -36,7 +36,7 @@ class ServiceRow:
     digest: str
     since: Moment | None
     age: str
-    state: Standing
+    state: ShownState
     pull_request: str
     command: str
 
@@ -78,29 +78,29 @@ def service_row(status: Status, history: Sequence[Deployed], now: int) -> Servic
         digest=str(status.digest or ""),
         since=Moment(deployed.since.time) if deployed else None,
         age=duration(now - deployed.since.time) if deployed else "",
-        state=standing(status),
+        state=shown_state(status),
         pull_request=web(status.pull_request),
         command=_command(status.service.name, targets[0]) if targets else "",
     )
 
 
-def standing(status: Status) -> Standing:
+def shown_state(status: Status) -> ShownState:
     """Say how a service stands; an image that is gone goes before everything else, for it cannot be restarted."""
     if status.missing:
-        known = standing(replace(status, missing=False))
-        return Standing("image missing", f"not in the registry; {known.text}", "bad")
+        known = shown_state(replace(status, missing=False))
+        return ShownState("image missing", f"not in the registry; {known.text}", "bad")
     if status.action is Action.HELD or status.hold is not None:
         why = status.hold if status.hold is not None else status.reason
-        return Standing("held", why or "no reason given", "held")
+        return ShownState("held", why or "no reason given", "held")
     if status.action is Action.ABSENT:
-        return Standing("absent", status.reason, "off")
+        return ShownState("absent", status.reason, "off")
     if status.action is Action.CURRENT and not status.behind:
-        return Standing("up to date", "", "ok")
+        return ShownState("up to date", "", "ok")
     if status.deployed is None or status.deployed.reference.suffix in ("", f":{LATEST}"):
-        return Standing("never released", status.reason.removeprefix("never released: "), "due")
+        return ShownState("never released", status.reason.removeprefix("never released: "), "due")
     ready = f"; {status.target} is built" if status.action is Action.RELEASE and status.target else ""
     behind = f"{counted(status.behind, 'commit')} behind" if status.behind else "behind"
-    return Standing(behind, status.reason + ready, "due")
+    return ShownState(behind, status.reason + ready, "due")
 
 
 def _command(service: str, deployed: Deployed) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.argocd.saved_logins import Login, read_login
+from orbit_release.argocd.saved_logins import SavedLogin, read_login
 from orbit_release.errors import ConfigurationError
 
 SAVED = b"""\
@@ -19,8 +19,8 @@ users:
 - {name: me, auth-token: "1"}
 - {name: them, auth-token: "2"}
 """
-HOME = Login("cd.example.com", "1", "")
-WORK = Login("localhost:8080", "2", "--plaintext --insecure --grpc-web-root-path 'a b'")
+HOME = SavedLogin("cd.example.com", "1", "")
+WORK = SavedLogin("localhost:8080", "2", "--plaintext --insecure --grpc-web-root-path 'a b'")
 
 
 def test_a_login_is_that_of_the_current_context_of_a_named_one_or_of_a_server() -> None:
