@@ -16,7 +16,7 @@ from orbit_release.releases.figures import Unit
 from orbit_release.releases.timeline import Deployed
 from orbit_release.report.drawing import timeline
 from orbit_release.report.page import render
-from orbit_release.report.rows import release_rows, service_row, standing, summary
+from orbit_release.report.rows import release_rows, service_row, shown_state, summary
 from orbit_release.report.time_words import Moment, duration, value
 from orbit_release.text import counted
 from tests.pages import ADDRESS, DAY, HOUR, NOW, commit, history, orbit, page, reference, status
@@ -144,7 +144,7 @@ BUILT = due("a changed", DEPLOYED, Action.RELEASE, behind=2, target=Tag("sha-5d6
     ],
 )
 def test_a_state_is_said_in_words(stands: Status, text: str, detail: str, kind: str) -> None:
-    found = standing(stands)
+    found = shown_state(stands)
     assert (found.text, found.detail, found.kind) == (text, detail, kind)
     assert text in render(page([stands]))
 
