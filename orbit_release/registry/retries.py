@@ -11,7 +11,7 @@ from orbit_release.errors import UnavailableError
 from orbit_release.http import FAULTS, Response, Session, TooLargeError, WebOrigin, is_unconnected, reason_of
 from orbit_release.registry.distribution import retry_after
 
-_CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 20.0
+_ANSWER_SECONDS = 20.0
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 16.0
 _TRIES, _TRIES_TO_CONNECT = 8, 3
 _PASSING = frozenset({408, 429, *range(500, 600)})
@@ -74,14 +74,13 @@ class Retries:
     def _try(self, request: Request, authorization: str | None, deadline: float) -> Response | _Fault:
         if WebOrigin.parse(request.url) is None:
             raise UnavailableError(f"no registry has the address {request.url!r}", ODD_HINT)
-        left = max(0.001, deadline - self.clock())
         try:
             answer = self.local.session.request(
                 request.method,
                 request.url,
                 data=request.body,
                 headers={**request.headers, "Authorization": authorization},
-                timeout=(min(_CONNECT_SECONDS, left), min(_ANSWER_SECONDS, left)),
+                timeout=min(_ANSWER_SECONDS, max(0.001, deadline - self.clock())),
             )
         except TooLargeError as error:
             raise odd(request.url, f"answers with {error}") from error
