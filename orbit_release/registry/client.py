@@ -14,9 +14,8 @@ from orbit_release.errors import ConflictError, NotFoundError, OrbitReleaseError
 from orbit_release.http import Response, WebOrigin
 from orbit_release.image import Digest, Repository, Tag
 from orbit_release.registry import distribution
-from orbit_release.registry.call import Call
+from orbit_release.registry.call import Call, Request, Retries, odd
 from orbit_release.registry.login import Login
-from orbit_release.registry.retries import Request, Retries, odd
 
 _MOST_REDIRECTS = 5
 _TAGS_SHOWN = 5
@@ -61,8 +60,13 @@ class Registry:
         manifest = self._ask(call, "GET", f"manifests/{name}")
         if manifest is None:
             return None
-        digest = _verified(manifest, name if isinstance(name, Digest) else _digest(manifest))
-        return RemoteImage(digest, self._revision(call, manifest.content))
+        digest = _verified(manifest, name if isinstance(name, Digest) else None)
+        content = manifest.content
+        if platform := distribution.first_platform(content):
+            content = self._part(call, "manifests", platform)
+        config = distribution.config_of(content)
+        revision = distribution.revision_of(self._part(call, "blobs", config)) if config else None
+        return RemoteImage(digest, revision)
 
     def has(self, repository: Repository, name: Tag | Digest) -> bool:
         """Whether there is an image under a tag or digest; asked without taking it, which registries count."""
@@ -84,7 +88,7 @@ class Registry:
         manifest = self._ask(call, "GET", f"manifests/{tag}")
         if manifest is None:
             raise NotFoundError(f"{repository} has no tag {tag}", self._tags_hint(call))
-        there = _verified(manifest, _digest(manifest))
+        there = _verified(manifest)
         if digest not in {None, there}:
             raise ConflictError(f"{repository}:{tag} is {there}, not {digest}", _MOVED_HINT)
         return there
@@ -92,12 +96,6 @@ class Registry:
     def _call(self, repository: Repository, *, pushes: bool = False) -> Call:
         deadline = self._retries.clock() + self._budget
         return Call(repository, distribution.origin_of(repository), pushes, deadline)
-
-    def _revision(self, call: Call, manifest: bytes) -> str | None:
-        if platform := distribution.first_platform(manifest):
-            manifest = self._part(call, "manifests", platform)
-        config = distribution.config_of(manifest)
-        return distribution.revision_of(self._part(call, "blobs", config)) if config else None
 
     def _part(self, call: Call, kind: str, digest: Digest) -> bytes:
         answer = self._ask(call, "GET", f"{kind}/{digest}")
@@ -134,7 +132,7 @@ class Registry:
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-            raise call.refusal(answer, self._login.secrets())
+            raise call.refusal(answer, self._login.secrets)
         return answer
 
     def _follow(self, call: Call, request: Request, authorization: str | None) -> Response:
@@ -151,12 +149,9 @@ class Registry:
         raise odd(str(call.origin), f"redirects more than {_MOST_REDIRECTS} times")
 
 
-def _digest(answer: Response) -> Digest | None:
-    return distribution.parse_digest(answer.headers.get("Docker-Content-Digest"))
-
-
-def _verified(answer: Response, expected: Digest | None) -> Digest:
-    """Return the digest of a body, which must be the expected one where one is known."""
+def _verified(answer: Response, expected: Digest | None = None) -> Digest:
+    """Return the digest of a body, which must be the expected one, or that of the header, where there is one."""
+    expected = expected or distribution.parse_digest(answer.headers.get("Docker-Content-Digest"))
     digest = distribution.digest_of(answer.content, expected)
     if expected not in {None, digest}:
         raise odd(answer.url, f"sent bytes that are not those of {expected}")

@@ -92,10 +92,10 @@ MAY = {
     "git.reach": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
     "http": {"io"},
-    "registry.call": {"http"},  # for the names of its statuses
+    "registry.call": {"http", "threading"},  # http: for the names of its statuses
     "registry.client": {"http", "pathlib", "random", "time"},
-    "registry.login": {"http", "pathlib", "subprocess", "threading"},
-    "registry.retries": {"threading"},
+    "registry.credentials": {"pathlib", "subprocess"},
+    "registry.login": {"http", "pathlib", "threading"},
     "flows.attempts": {"random", "time"},  # the pause between two attempts
     "flows.build": {"concurrent", "pathlib", "tempfile"},
     "flows.plan": {"concurrent"},
