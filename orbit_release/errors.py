@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MANUAL = "https://github.com/drewpayment/orbit/blob/main/docs"
+
 
 class OrbitReleaseError(Exception):
     """What happened (may span lines), and a hint: what to do about it, one line, possibly empty."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from orbit_release.errors import (
+    MANUAL,
     AccessError,
     ConfigurationError,
     ConflictError,
@@ -18,8 +19,6 @@ from orbit_release.text import without
 
 _LONGEST_WAIT = 60  # seconds: a limit that asks for more ends the command
 _SERVER_FAULT, _REQUEST_TIMEOUT = 500, 408
-_LIMITED = (403, 429)
-_DAY = 86400
 # GraphQL's own internal error comes with the status of a success.
 _INTERNAL = "Something went wrong while executing your query"
 # What GitHub says, whatever the status it says it with: the kind of error, what happened, and what to do next.
@@ -34,7 +33,7 @@ _REFUSALS: tuple[tuple[str, type[OrbitReleaseError], str, str], ...] = (
         r"protected branch|rule violation|through a pull request|status checks? .*expected|bypass",
         AccessError,
         "{repository} protects {branch}: {said}",
-        "use the token of a GitHub App that may bypass the rule (README.md shows how){way_out}.",
+        "use the token of a GitHub App that may bypass the rule ({manual}/publishing.md#branch-protection){way_out}.",
     ),
     (
         r"not permitted to create or approve pull requests",
@@ -103,9 +102,7 @@ class Fault:
     def said(self) -> str:
         """What GitHub says, in one line."""
         match self.data:
-            case {"errors": [{"message": str(said)}, *_]}:
-                pass
-            case {"message": str(said)}:
+            case {"errors": [{"message": str(said)}, *_]} | {"message": str(said)}:
                 pass
             case _:
                 said = f"status {self.status}" if self.status else self.name
@@ -141,7 +138,7 @@ def explained(fault: Fault, asked: Asked) -> OrbitReleaseError:
 
 
 def _refusal(fault: Fault, asked: Asked) -> OrbitReleaseError | None:
-    values = {"repository": asked.repository, "branch": asked.branch, "said": fault.said, "way_out": asked.way_out}
+    values = asdict(asked) | {"said": fault.said, "manual": MANUAL}
     for pattern, kind, message, hint in _REFUSALS:
         if re.search(pattern, f"{fault.said} {fault.kind}", re.IGNORECASE):
             return kind(message.format(**values), hint.format(**values))
@@ -155,7 +152,7 @@ def _limit(fault: Fault, asked: Asked) -> UnavailableError | None:
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """
     said, undone = fault.said.lower(), ": nothing was published" if asked.undone else ""
-    used_up = fault.status in _LIMITED and fault.headers.get("x-ratelimit-remaining") == "0"
+    used_up = fault.status in (403, 429) and fault.headers.get("x-ratelimit-remaining") == "0"
     if used_up or fault.kind == "RATE_LIMITED" or "rate limit exceeded" in said:
         until = _time(fault.headers.get("x-ratelimit-reset", ""))
         hint = f"run it again {until}, or use the token of a GitHub App, which has a limit of its own."
@@ -171,5 +168,5 @@ def _time(seconds: str) -> str:
     """Return when that is, in seconds since the epoch; the day goes without saying."""
     if not seconds.isdigit():
         return "in an hour"
-    hours, rest = divmod(int(seconds) % _DAY, 3600)
-    return f"after {hours:02}:{rest // 60:02}:{rest % 60:02} UTC"
+    minutes, second = divmod(int(seconds) % 86400, 60)
+    return f"after {minutes // 60:02}:{minutes % 60:02}:{second:02} UTC"

@@ -74,6 +74,7 @@ class Call:
 class Request:
     method: str
     url: str
+    authorization: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Mapping[str, str] | None = None
 
@@ -102,9 +103,9 @@ class Retries:
     random: Callable[[], float]
     local: _Local = field(default_factory=_Local)
 
-    def send(self, request: Request, authorization: str | None, deadline: float) -> Response:
+    def send(self, request: Request, deadline: float) -> Response:
         tries = 0
-        while isinstance(outcome := self._try(request, authorization, deadline), _Fault):
+        while isinstance(outcome := self._try(request, deadline), _Fault):
             backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**tries) * self.random()
             pause = max(outcome.asked, backoff)
             tries += 1
@@ -115,7 +116,7 @@ class Retries:
             self.sleep(pause)
         return outcome
 
-    def _try(self, request: Request, authorization: str | None, deadline: float) -> Response | _Fault:
+    def _try(self, request: Request, deadline: float) -> Response | _Fault:
         if WebOrigin.parse(request.url) is None:
             raise UnavailableError(f"no registry has the address {request.url!r}", ODD_HINT)
         try:
@@ -123,7 +124,7 @@ class Retries:
                 request.method,
                 request.url,
                 data=request.body,
-                headers={**request.headers, "Authorization": authorization},
+                headers={**request.headers, "Authorization": request.authorization},
                 timeout=min(_ANSWER_SECONDS, max(0.001, deadline - self.clock())),
             )
         except TooLargeError as error:

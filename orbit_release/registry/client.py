@@ -122,30 +122,30 @@ class Registry:
         headers = {"Accept": distribution.ACCEPT} if what.startswith("manifests/") else {}
         if put is not None:
             headers["Content-Type"] = put.headers.get("Content-Type", "")
-        request = Request(method, call.url(what), headers, None if put is None else put.content)
         sent = self._login.authorization(call, refused=None)
-        answer = self._follow(call, request, sent)
+        request = Request(method, call.url(what), sent, headers, None if put is None else put.content)
+        answer = self._follow(call, request)
         if answer.status_code == HTTPStatus.UNAUTHORIZED and WebOrigin.parse(answer.url) == call.origin:
             self._login.learn(call, answer.headers.get("WWW-Authenticate", ""))
             if (renewed := self._login.authorization(call, refused=sent)) != sent:
-                answer = self._follow(call, request, renewed)
+                answer = self._follow(call, replace(request, authorization=renewed))
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             raise call.refusal(answer, self._login.secrets)
         return answer
 
-    def _follow(self, call: Call, request: Request, authorization: str | None) -> Response:
+    def _follow(self, call: Call, request: Request) -> Response:
         """Follow redirects, which blobs have; who is not the registry itself never sees the credentials."""
         for _ in range(_MOST_REDIRECTS):
-            answer = self._retries.send(request, authorization, call.deadline)
+            answer = self._retries.send(request, call.deadline)
             if not answer.is_redirect or request.body is not None:
                 return answer
-            request = replace(request, url=urljoin(request.url, answer.headers["Location"]))
-            target = WebOrigin.parse(request.url)
+            url = urljoin(request.url, answer.headers["Location"])
+            target = WebOrigin.parse(url)
             if not call.origin.allows(target):
                 raise odd(answer.url, "redirects to an address that is not https")
-            authorization = authorization if target == call.origin else None
+            request = replace(request, url=url, authorization=request.authorization if target == call.origin else None)
         raise odd(str(call.origin), f"redirects more than {_MOST_REDIRECTS} times")
 
 

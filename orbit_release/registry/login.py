@@ -51,14 +51,14 @@ class Challenge:
         realm = WebOrigin.parse(self.realm)
         return registry.allows(realm) and (registry != GHCR or realm == GHCR)
 
-    def token_request(self, scope: str, credentials: Credentials | None) -> tuple[Request, str | None]:
-        """Return what obtains a token, and its `Authorization`; an identity token is traded in by a form."""
+    def token_request(self, scope: str, credentials: Credentials | None) -> Request:
+        """Return what obtains a token; an identity token is traded in by a form."""
         wanted = {"service": self.service, "scope": scope}
         if credentials and credentials.is_identity_token:
             grant = {"grant_type": "refresh_token", "client_id": "orbit-release"}
-            return Request("POST", self.realm, body=wanted | grant | {"refresh_token": credentials.secret}), None
+            return Request("POST", self.realm, body=wanted | grant | {"refresh_token": credentials.secret})
         url = f"{self.realm}{'&' if '?' in self.realm else '?'}{urlencode(wanted)}"
-        return Request("GET", url), credentials.basic if credentials else None
+        return Request("GET", url, credentials.basic if credentials else None)
 
 
 @dataclass
@@ -102,8 +102,8 @@ class Login:
     def _obtain_token(self, call: Call, challenge: Challenge) -> str:
         if not challenge.is_trusted(call.origin):
             raise AccessError(f"{call.host} names a token server that it must not", ODD_HINT)
-        request, authorization = challenge.token_request(call.scope, self._credentials(call))
-        answer = self.retries.send(request, authorization, call.deadline)
+        request = challenge.token_request(call.scope, self._credentials(call))
+        answer = self.retries.send(request, call.deadline)
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             raise call.refusal(answer, self.secrets)
         match parse_json(answer.content):
