@@ -46,15 +46,11 @@ class WebOrigin:
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
 
-    @property
-    def is_loopback(self) -> bool:
-        return is_loopback(str(self))
-
     def allows(self, target: WebOrigin | None) -> bool:
         """Whether a server here may send its client on to `target`: https, or loopback from loopback."""
         if target is None:
             return False
-        return self.is_loopback if target.is_loopback else target.scheme == "https"
+        return is_loopback(str(self)) if is_loopback(str(target)) else target.scheme == "https"
 
     @classmethod
     def parse(cls, url: str) -> WebOrigin | None:

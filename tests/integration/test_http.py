@@ -11,6 +11,7 @@ from functools import cache
 from itertools import repeat
 from math import ceil
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -137,6 +138,17 @@ def test_a_proxy_that_drips_is_left_in_time(name: str, monkeypatch: pytest.Monke
         with pytest.raises(UnavailableError, match=LATE[ask_doppler]):
             Doppler("token", api="https://doppler.example.com", seconds=SECONDS).names()
     assert all(head.startswith(b"CONNECT doppler.example.com:443") for head in server.heads)
+
+
+def test_a_look_up_that_hangs_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if over.wait() else None)
+    try:
+        with Session(MIB) as session, pytest.raises(FAULTS) as caught:
+            session.request("GET", "http://localhost:9", timeout=SECONDS)
+        assert is_timeout(caught.value)
+    finally:
+        over.set()
 
 
 def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
