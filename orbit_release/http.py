@@ -111,8 +111,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def is_timeout(error: BaseException) -> bool:
-    root = _root(error)
-    return isinstance(root, TimeoutError) or type(root).__name__.endswith("Timeout")
+    return isinstance(_root(error), TimeoutError)
 
 
 def is_unconnected(error: BaseException) -> bool:
