@@ -57,8 +57,7 @@ class Registry:
     def image(self, repository: Repository, name: Tag | Digest) -> RemoteImage | None:
         """Return what a tag or digest names; None when there is no such image."""
         call = self._call(repository)
-        manifest = self._ask(call, "GET", f"manifests/{name}")
-        if manifest is None:
+        if (manifest := self._ask(call, "GET", f"manifests/{name}")) is None:
             return None
         digest = _verified(manifest, name if isinstance(name, Digest) else None)
         content = manifest.content
@@ -75,8 +74,7 @@ class Registry:
     def copy_tag(self, repository: Repository, source: Digest, tag: Tag) -> None:
         """Point a tag at an image that is in the repository already; the digest stays."""
         call = self._call(repository, pushes=True)
-        manifest = self._ask(call, "GET", f"manifests/{source}")
-        if manifest is None:
+        if (manifest := self._ask(call, "GET", f"manifests/{source}")) is None:
             raise NotFoundError(f"{repository} has no image {source}", _PUSHED_HINT)
         _verified(manifest, source)
         if self._ask(call, "PUT", f"manifests/{tag}", manifest) is None:
@@ -85,8 +83,7 @@ class Registry:
     def require(self, repository: Repository, tag: Tag, digest: Digest | None = None) -> Digest:
         """Return the digest of a tag that must exist, and must name `digest` where one is given."""
         call = self._call(repository)
-        manifest = self._ask(call, "GET", f"manifests/{tag}")
-        if manifest is None:
+        if (manifest := self._ask(call, "GET", f"manifests/{tag}")) is None:
             raise NotFoundError(f"{repository} has no tag {tag}", self._tags_hint(call))
         there = _verified(manifest)
         if digest not in {None, there}:
@@ -98,8 +95,7 @@ class Registry:
         return Call(repository, distribution.origin_of(repository), pushes, deadline)
 
     def _part(self, call: Call, kind: str, digest: Digest) -> bytes:
-        answer = self._ask(call, "GET", f"{kind}/{digest}")
-        if answer is None:
+        if (answer := self._ask(call, "GET", f"{kind}/{digest}")) is None:
             raise UnavailableError(f"{call.repository} has lost {digest}, a part of an image", _LOST_HINT)
         _verified(answer, digest)
         return answer.content
