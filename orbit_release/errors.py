@@ -65,13 +65,11 @@ class UnavailableError(OrbitReleaseError):
 
 
 class HeldError(OrbitReleaseError):
-    """The service is held."""
-
     exit_code = 12
 
 
 class UnusableError(UnavailableError):
-    """An outside system that answers in a way that trying again does not mend."""
+    """An outside system answers, and to try again would not help."""
 
 
 class UnhealthyError(OrbitReleaseError):

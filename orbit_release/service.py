@@ -24,7 +24,6 @@ class BuildSettings:
 
     @property
     def context_ignore_file(self) -> str:
-        """The ignore file of the build context."""
         return ".dockerignore" if self.context == "." else f"{self.context}/.dockerignore"
 
 

@@ -37,6 +37,17 @@ def code(text: str) -> str:
     return f"<code>{entities}</code>" if line else ""
 
 
+def listed(names: Iterable[object], most: int) -> str:
+    """Return names in a row, the first few of many: `a, b and 3 more`."""
+    words = [str(name) for name in names]
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 commit`, `2 commits`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table of GitHub's Markdown; the cells are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]

@@ -15,7 +15,7 @@ from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action
 from orbit_release.releases.figures import figures
 from orbit_release.releases.timeline import Deployed
-from orbit_release.report import Page
+from orbit_release.report.page import Page
 from orbit_release.service import BuildSettings, Service
 
 ADDRESS = "https://github.com/drewpayment/orbit"

@@ -20,7 +20,6 @@ resources:
   - api.yaml
   - db.yaml
   - config.yaml
-  - routes.yaml
 """
 WEB = """\
 apiVersion: apps/v1
@@ -28,28 +27,12 @@ kind: Deployment
 metadata:
   name: web
 spec:
-  selector:
-    matchLabels:
-      app: web
   template:
-    metadata:
-      labels:
-        app: web
-        part-of: shop
     spec:
       containers:
         - name: main
           image: ghcr.io/acme/web:sha-1a2b3c4
-          ports:
-            - name: http
-              containerPort: 3000
           env:
-            - name: API_URL
-              value: http://api:8080/v1
-            - name: API_HOST
-              value: api
-            - name: API_SELF
-              value: http://$(API_HOST):8080
             - name: DATABASE_URL
               value: postgres://user:5433@db:5432/shop
             - name: SESSION_KEY
@@ -65,13 +48,6 @@ spec:
           envFrom:
             - configMapRef:
                 name: web-config
-          readinessProbe:
-            httpGet:
-              port: http
-              path: /
-          livenessProbe:
-            tcpSocket:
-              port: 3000
           volumeMounts:
             - name: uploads
               mountPath: /uploads
@@ -93,18 +69,6 @@ spec:
                 path: tls.key
 ---
 apiVersion: v1
-kind: Service
-metadata:
-  name: web
-spec:
-  selector:
-    app: web
-  ports:
-    - name: http
-      port: 80
-      targetPort: http
----
-apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   name: uploads
@@ -116,21 +80,11 @@ kind: Deployment
 metadata:
   name: api
 spec:
-  selector:
-    matchLabels:
-      app: api
   template:
-    metadata:
-      labels:
-        app: api
-        part-of: shop
     spec:
       containers:
         - name: main
           image: ghcr.io/acme/api:latest
-          ports:
-            - name: grpc
-              containerPort: 8080
           env:
             - name: SESSION_KEY
               valueFrom:
@@ -142,16 +96,6 @@ spec:
                 secretKeyRef:
                   name: shop-secrets
                   key: DSN
----
-apiVersion: v1
-kind: Service
-metadata:
-  name: api
-spec:
-  selector:
-    app: api
-  ports:
-    - port: 8080
 """
 DB = """\
 apiVersion: apps/v1
@@ -160,38 +104,17 @@ metadata:
   name: db
 spec:
   serviceName: db
-  selector:
-    matchLabels:
-      app: db
   template:
-    metadata:
-      labels:
-        app: db
     spec:
       containers:
         - name: main
           image: postgres:16
-          ports:
-            - name: postgres
-              containerPort: 5432
           volumeMounts:
             - name: data
               mountPath: /data
   volumeClaimTemplates:
     - metadata:
         name: data
----
-apiVersion: v1
-kind: Service
-metadata:
-  name: db
-spec:
-  clusterIP: None
-  selector:
-    app: db
-  ports:
-    - name: postgres
-      port: 5432
 """
 CONFIG = """\
 apiVersion: v1
@@ -200,7 +123,6 @@ metadata:
   name: web-config
 data:
   level: info
-  upstreams: api:8080,web:80
   nginx.conf: |
     server {
       location /v1 { proxy_pass http://api.shop.svc.cluster.local:8080/; }
@@ -225,32 +147,6 @@ spec:
     - secretKey: DB_PASSWORD
     - secretKey: OLD_KEY # reserved: rotated in spring
 """
-ROUTES = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: web
-spec:
-  rules:
-    - backendRefs:
-        - name: web
-          port: 80
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata:
-  name: api
-spec:
-  rules:
-    - http:
-        paths:
-          - path: /
-            backend:
-              service:
-                name: api
-                port:
-                  number: 8080
-"""
 SHOP = {
     "orbit-release.yaml": CONFIGURATION,
     "k8s/kustomization.yaml": KUSTOMIZATION,
@@ -258,7 +154,6 @@ SHOP = {
     "k8s/api.yaml": API,
     "k8s/db.yaml": DB,
     "k8s/config.yaml": CONFIG,
-    "k8s/routes.yaml": ROUTES,
 }
 
 

@@ -14,18 +14,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from orbit_release.builders.request import (
-    BuildRequest,
+from orbit_release.builders.context import resolved
+from orbit_release.builders.failures import (
+    START_DOCKER,
     EngineError,
-    Progress,
-    Sleep,
-    failed,
-    interrupted,
+    build_error,
+    interruption,
+    machine_error,
     plain,
-    pushed,
-    unreadable,
-    within,
+    push_with_retries,
 )
+from orbit_release.builders.request import BuildRequest, Progress, Sleep
 from orbit_release.errors import BuildError, UnavailableError, UsageError
 from orbit_release.image import Digest
 
@@ -34,11 +33,10 @@ _KEPT_LINES = 50
 _REMOTE = "orbit-release"
 _BUILDER = re.compile(r"tcp://[\w.:\[\]-]+|[A-Za-z0-9][\w.-]*", re.ASCII)
 _PUSHING = re.compile(r"ERROR: .*failed to push| > pushing ")
-_ENGINE_HINT = "See docker buildx ls. Start Docker or set DOCKER_HOST; scripts/demo sets up an engine of its own."
+_ENGINE_HINT = f"See docker buildx ls. {START_DOCKER}"
 
 
 def is_installed(environ: Mapping[str, str]) -> bool:
-    """Whether `docker buildx` can be called."""
     command = ["docker", "buildx", "version"]
     try:
         return subprocess.run(command, env=environ, capture_output=True, check=False).returncode == 0
@@ -46,8 +44,8 @@ def is_installed(environ: Mapping[str, str]) -> bool:
         return False
 
 
-def builder(environ: Mapping[str, str], seconds: float) -> str:
-    """Return which builder is chosen and how it stands; nothing is started, as `--bootstrap` would."""
+def chosen_builder(environ: Mapping[str, str], seconds: float) -> str:
+    """Say which builder is chosen and how it stands; nothing is started, as `--bootstrap` would."""
     command = ["docker", "buildx", "inspect"]
     try:
         done = subprocess.run(command, env=environ, capture_output=True, timeout=seconds, check=False)
@@ -58,17 +56,14 @@ def builder(environ: Mapping[str, str], seconds: float) -> str:
     fields = {name.strip(): value.strip() for name, colon, value in parts if colon}
     if done.returncode or "Error" in fields or "ERROR" in fields:
         raise UnavailableError(f"docker buildx: {_complaint(lines)}", _ENGINE_HINT)
-    named = (
-        f"docker buildx with the builder {fields.get('Name', 'default')} ({fields.get('Driver', 'no driver named')})"
-    )
-    return f"{named}, {fields.get('Status', 'status unknown')}"
+    name, driver = fields.get("Name", "default"), fields.get("Driver", "no driver named")
+    return f"docker buildx with the builder {name} ({driver}), {fields.get('Status', 'status unknown')}"
 
 
 def _complaint(lines: list[str]) -> str:
     """Return the line that says what went wrong: buildx repeats it last."""
-    errors = (line for line in reversed(lines) if re.match(r"ERROR:|Error:", line))
-    found = next(errors, "")
-    return found.partition(":")[2].strip() or (lines[-1] if lines else "no word on why")
+    error = next((line for line in reversed(lines) if re.match(r"ERROR:|Error:", line)), "")
+    return error.partition(":")[2].strip() or (lines[-1] if lines else "no word on why")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -132,31 +127,30 @@ class BuildxBuilder:
         first = request.tags[0]
         try:
             if push:
-                return pushed(first, lambda: self._pushed(request, progress), self._sleep)
+                return push_with_retries(first, lambda: self._push(request, progress), self._sleep)
             # Engines hold one platform of an image: several are only tried out.
             output = "--output=type=cacheonly" if len(request.platforms) > 1 else "--load"
-            self._built(request, [output, *(f"--tag={image}" for image in request.tags)], progress)
+            self._build(request, [output, *(f"--tag={image}" for image in request.tags)], progress)
         except EngineError as error:  # a RUN step may sound like a push
-            raise failed(str(error)) from error
+            raise build_error(str(error)) from error
         except OSError as error:
-            raise unreadable(error) from error
+            raise machine_error(error) from error
         return None
 
-    def _pushed(self, request: BuildRequest, progress: Progress) -> Digest:
+    def _push(self, request: BuildRequest, progress: Progress) -> Digest:
         with tempfile.TemporaryDirectory(prefix="orbit-release-") as folder:
             metadata = Path(folder, "metadata.json")
             output = ["--push", f"--tag={request.tags[0]}", f"--metadata-file={metadata}"]
-            self._built(request, output, progress)
+            self._build(request, output, progress)
             return _digest(metadata)
 
-    def _built(self, request: BuildRequest, output: list[str], progress: Progress) -> None:
+    def _build(self, request: BuildRequest, output: list[str], progress: Progress) -> None:
         status, lines = self._run(["build", "--progress=plain", *output, *self._options(request)], progress)
         if status:
             raise _failure(lines)
 
     def _options(self, request: BuildRequest) -> Iterator[str]:
         """Yield `--name=value` options, so that no value is taken for one, and the context."""
-        tree = Path(os.path.realpath(request.tree))  # unlike Path.resolve it stands loops of links
         # With provenance the image would be wrapped in an index whose digest changes on every build.
         yield "--provenance=false"
         if self._builder:
@@ -166,27 +160,27 @@ class BuildxBuilder:
         yield from (f"--build-arg={name}={value}" for name, value in request.build_args.items())
         yield from (f"--label={name}={value}" for name, value in request.labels.items())
         # The Dockerfile's own name, not what it links to: its ignore file is named after it.
-        within(tree, Path(os.path.realpath(tree / request.dockerfile)))
-        yield f"--file={tree / request.dockerfile}"
-        yield str(within(tree, Path(os.path.realpath(tree / request.context))))
+        resolved(request, request.dockerfile)
+        yield f"--file={resolved(request, '.') / request.dockerfile}"
+        yield str(resolved(request, request.context))
 
     def _run(self, arguments: list[str], progress: Progress = lambda _: None) -> tuple[int, list[str]]:
         """Run buildx to its end; return its status and the last lines that it wrote."""
         lines: list[str] = []
-        with self._started(["docker", "buildx", *arguments]) as process:
+        with self._program(["docker", "buildx", *arguments]) as process:
             for line in filter(None, map(plain, process.stdout or ())):
                 lines = [*lines[1 - _KEPT_LINES :], line]
                 progress(line)
             status = process.wait()
         if self._stopped:
-            raise interrupted()
+            raise interruption()
         return status, lines
 
     @contextmanager
-    def _started(self, command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    def _program(self, command: list[str]) -> Iterator[subprocess.Popen[str]]:
         with self._lock:
             if self._stopped:
-                raise interrupted()
+                raise interruption()
             process = subprocess.Popen(
                 command,
                 env=self._environ,
@@ -219,4 +213,4 @@ def _failure(lines: list[str]) -> BuildError | EngineError:
     """Tell a push that failed, which may be tried again, from a build that did."""
     if any(_PUSHING.match(line) for line in lines):
         return EngineError(_complaint(lines))
-    return failed(_complaint(lines))
+    return build_error(_complaint(lines))

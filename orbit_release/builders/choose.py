@@ -21,12 +21,12 @@ def _pause(seconds: float) -> None:
 
 
 def answering_builder(environ: Mapping[str, str], seconds: int) -> str:
-    """Return what would build, after it has answered; UnavailableError if nothing does. Nothing is started."""
+    """Say what would build, after it has answered; UnavailableError if nothing does. Nothing is started."""
     if buildx.is_installed(environ):
-        return buildx.builder(environ, seconds)
-    from orbit_release.builders.engine import engine  # noqa: PLC0415
+        return buildx.chosen_builder(environ, seconds)
+    from orbit_release.builders.engine import answering_engine  # noqa: PLC0415
 
-    return engine(environ, seconds)
+    return answering_engine(environ, seconds)
 
 
 def choose_builder(builder: str | None, *, environ: Mapping[str, str], github_token: str | None = None) -> Builder:

@@ -70,13 +70,13 @@ class BuildKitNeed:
 
 def _directives(text: str) -> dict[str, str]:
     """Return the directives above everything else, by lower-case name."""
-    found: dict[str, str] = {}
+    directives: dict[str, str] = {}
     for line in text.split("\n"):
         match = _DIRECTIVE.fullmatch(line.strip())
         if not match:
             break
-        found.setdefault(match[1].lower(), match[2])
-    return found
+        directives.setdefault(match[1].lower(), match[2])
+    return directives
 
 
 def _escape(directives: dict[str, str]) -> str:
@@ -113,23 +113,23 @@ def _split(statement: str) -> tuple[str, str]:
 
 def _heredocs(rest: str, text: str, at: int) -> tuple[tuple[str, ...], int]:
     """Return the markers and the index behind all bodies; `1 <<2` has no end below and is no marker."""
-    found = []
+    markers = []
     for marker in _HEREDOC.finditer(rest):
         tabs = "\t*" if marker[1] else ""
         end = re.compile(rf"^{tabs}{re.escape(marker[3])}$", re.MULTILINE).search(text, at)
         if end:
-            found.append(marker[0])
+            markers.append(marker[0])
             at = end.end()
-    return tuple(found), at
+    return tuple(markers), at
 
 
 def buildkit_needs(text: str) -> tuple[BuildKitNeed, ...]:
     """Return what in a Dockerfile the engine's own builder refuses or, worse, misunderstands."""
     dockerfile = read_dockerfile(text)
     frontend = dockerfile.directives.get("syntax", "docker/dockerfile")
-    found = [] if _DEFAULT_FRONTEND.fullmatch(frontend) else [BuildKitNeed(1, f"syntax={frontend}")]
+    needs = [] if _DEFAULT_FRONTEND.fullmatch(frontend) else [BuildKitNeed(1, f"syntax={frontend}")]
     for statement in dockerfile.statements:
         matches = filter(None, (rule.match(str(statement)) for rule in _BUILDKIT_ONLY))
-        found += (BuildKitNeed(statement.line, f"{match[1]} {match[2]}") for match in matches)
-        found += (BuildKitNeed(statement.line, f"{statement.name} {marker}") for marker in statement.heredocs[:1])
-    return tuple(found)
+        needs += (BuildKitNeed(statement.line, f"{match[1]} {match[2]}") for match in matches)
+        needs += (BuildKitNeed(statement.line, f"{statement.name} {marker}") for marker in statement.heredocs[:1])
+    return tuple(needs)

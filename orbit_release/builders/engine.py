@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import os
+import re
 import tarfile
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import docker
 import docker.auth
@@ -18,95 +16,25 @@ import docker.errors
 import requests
 import urllib3
 
-from orbit_release.builders.ignore_file import ignore_rules, is_ignored
-from orbit_release.builders.request import (
-    BuildRequest,
+from orbit_release.builders.context import context_and_dockerfile, pack
+from orbit_release.builders.dockerfile import buildkit_needs
+from orbit_release.builders.failures import (
+    START_DOCKER,
     EngineError,
-    Progress,
-    Sleep,
-    failed,
-    interrupted,
+    build_error,
+    interruption,
+    machine_error,
     plain,
-    pushed,
-    require_no_buildkit,
-    told,
-    unreadable,
-    within,
+    push_with_retries,
 )
+from orbit_release.builders.request import BuildRequest, Progress, Sleep
 from orbit_release.errors import BuildError, UnavailableError
 from orbit_release.image import Digest, ImageReference
 
 _GITHUB_REGISTRY = "ghcr.io"
-_DOCKERFILE = ".orbit-release.dockerfile"
-_ENGINE_HINT = "Start Docker or set DOCKER_HOST; scripts/demo sets up an engine of its own."
 _BROKEN_OFF = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
 _FAULTS = (docker.errors.DockerException, *_BROKEN_OFF)
-
-
-def _find(request: BuildRequest, name: str) -> Path:
-    # Unlike Path.resolve it stands loops of links: nothing is there, then.
-    tree = Path(os.path.realpath(request.tree))
-    return within(tree, Path(os.path.realpath(tree / name)))
-
-
-def _sources(request: BuildRequest) -> tuple[Path, Path]:
-    """Return the context and the Dockerfile, both there."""
-    context, dockerfile = _find(request, request.context), _find(request, request.dockerfile)
-    for there, name in ((context.is_dir(), request.context), (dockerfile.is_file(), request.dockerfile)):
-        if not there:
-            raise BuildError(f"the commit has no {name}", "Correct its path in orbit-release.yaml.")
-    return context, dockerfile
-
-
-def _ignore_file(request: BuildRequest) -> str:
-    """Read the ignore file that counts: the one named after the Dockerfile, else the context's."""
-    for name in (f"{request.dockerfile}.dockerignore", f"{request.context}/.dockerignore"):
-        path = _find(request, name)
-        if path.is_file():
-            return path.read_text("utf-8", "surrogateescape")
-    return ""
-
-
-def _context_files(request: BuildRequest, context: Path) -> list[str]:
-    rules = ignore_rules(_ignore_file(request))
-    names = [
-        Path(folder, name).relative_to(context).as_posix()
-        for folder, folders, files in os.walk(context)
-        for name in folders + files
-    ]
-    return sorted(name for name in names if not is_ignored(rules, name))
-
-
-def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    # Who checked the files out is no reason for the engine's cache to miss.
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    return member
-
-
-def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    archive.addfile(member, io.BytesIO(content))
-
-
-def _pack(request: BuildRequest, archive: tarfile.TarFile) -> str:
-    """Fill the archive that the engine builds from; return the Dockerfile's name in it."""
-    context, dockerfile = _sources(request)
-    names = _context_files(request, context)
-    name = dockerfile.relative_to(context).as_posix() if dockerfile.is_relative_to(context) else ""
-    if name not in names:
-        # It travels along without being part of the context: the engine drops what `.dockerignore` names.
-        ignore = b".dockerignore"
-        if ".dockerignore" in names:
-            ignore = _find(request, f"{request.context}/.dockerignore").read_bytes()
-        names = [other for other in names if other != ".dockerignore"]
-        name = _DOCKERFILE
-        _add_bytes(archive, name, dockerfile.read_bytes())
-        _add_bytes(archive, ".dockerignore", ignore + f"\n{name}\n".encode())
-    for path in names:
-        archive.add(context / path, path, recursive=False, filter=_owned_by_root)
-    return name
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64/v8": "arm64"}
 
 
 def connect(environ: Mapping[str, str]) -> docker.APIClient:
@@ -114,13 +42,13 @@ def connect(environ: Mapping[str, str]) -> docker.APIClient:
     return docker.from_env(environment=dict(environ)).api
 
 
-def engine(environ: Mapping[str, str], seconds: int) -> str:
-    """Return which engine answers; UnavailableError if none does."""
+def answering_engine(environ: Mapping[str, str], seconds: int) -> str:
+    """Return the version and platform of the engine; UnavailableError if none answers."""
     try:
         with closing(docker.from_env(environment=dict(environ), timeout=seconds).api) as client:
             version = client.version()
     except (*_FAULTS, OSError, ValueError) as error:
-        raise UnavailableError(f"no Docker Engine answers: {_words(error)}", _ENGINE_HINT) from error
+        raise _no_engine(error) from error
     return f"Docker Engine {plain(str(version['Version']))} ({plain(str(version['Os']))}/{plain(str(version['Arch']))})"
 
 
@@ -152,19 +80,19 @@ class SdkBuilder:
         """Build and name an image, push its first name; return the digest in the registry (None: no push)."""
         with self._engine() as client:
             version = client.version()
-            dockerfile = _sources(request)[1].read_text("utf-8", "replace")
-            require_no_buildkit(request, dockerfile, f"{version['Os']}/{version['Arch']}")
-            built = _built(client, request, progress)
+            dockerfile = context_and_dockerfile(request)[1].read_text("utf-8", "replace")
+            _require_no_buildkit(request, dockerfile, f"{version['Os']}/{version['Arch']}")
+            image_id = _build(client, request, progress)
             for image in request.tags:
-                client.tag(built, str(image.repository), str(image.tag))
+                client.tag(image_id, str(image.repository), str(image.tag))
             first = request.tags[0]
-            return pushed(first, lambda: self._pushed(client, first, progress), self._sleep) if push else None
+            return push_with_retries(first, lambda: self._push(client, first, progress), self._sleep) if push else None
 
-    def _pushed(self, client: docker.APIClient, image: ImageReference, progress: Progress) -> Digest:
+    def _push(self, client: docker.APIClient, image: ImageReference, progress: Progress) -> Digest:
         auth = self._credentials(image.repository.host)
         try:
             records = client.push(str(image.repository), str(image.tag), stream=True, decode=True, auth_config=auth)
-            digests = [result["Digest"] for result in told(records, progress) if "Digest" in result]
+            digests = [result["Digest"] for result in _results(records, progress) if "Digest" in result]
         except _FAULTS as error:
             self._require_running()
             raise EngineError(_words(error)) from error
@@ -181,7 +109,7 @@ class SdkBuilder:
 
     def _require_running(self) -> None:
         if self._stopped:
-            raise interrupted()
+            raise interruption()
 
     @contextmanager
     def _engine(self) -> Iterator[docker.APIClient]:
@@ -191,7 +119,7 @@ class SdkBuilder:
         try:
             client = self._connect()
         except (*_FAULTS, OSError, ValueError) as error:  # unreadable certificates; DOCKER_HOST is no address
-            raise UnavailableError(f"no Docker Engine answers: {_words(error)}", _ENGINE_HINT) from error
+            raise _no_engine(error) from error
         client.hooks["response"].append(lambda response, **_: self._watch(response, opened))
         try:
             yield client
@@ -216,19 +144,23 @@ def _words(error: Exception) -> str:
     return plain(getattr(error, "explanation", None) or str(error))
 
 
+def _no_engine(error: Exception) -> UnavailableError:
+    return UnavailableError(f"no Docker Engine answers: {_words(error)}", START_DOCKER)
+
+
 def _translated(error: Exception) -> BuildError | UnavailableError:
     if isinstance(error, (EngineError, docker.errors.DockerException)):  # some of the latter are OSErrors as well
-        return failed(_words(error))
+        return build_error(_words(error))
     if isinstance(error, _BROKEN_OFF):
-        return UnavailableError(f"the Docker Engine broke off: {_words(error)}", _ENGINE_HINT)
-    return unreadable(error)
+        return UnavailableError(f"the Docker Engine broke off: {_words(error)}", START_DOCKER)
+    return machine_error(error)
 
 
-def _built(client: docker.APIClient, request: BuildRequest, progress: Progress) -> str:
+def _build(client: docker.APIClient, request: BuildRequest, progress: Progress) -> str:
     """Build; return the image's id."""
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
-            dockerfile = _pack(request, archive)
+            dockerfile = pack(request, archive)
         file.seek(0)
         records = client.build(
             fileobj=file,
@@ -240,7 +172,38 @@ def _built(client: docker.APIClient, request: BuildRequest, progress: Progress) 
             buildargs=dict(request.build_args),
             labels=dict(request.labels),
         )
-        images = [str(result["ID"]) for result in told(records, progress) if "ID" in result]
-    if not images:
+        ids = [str(result["ID"]) for result in _results(records, progress) if "ID" in result]
+    if not ids:
         raise EngineError("the engine ended the build without an image")
-    return images[-1]
+    return ids[-1]
+
+
+def _results(records: Iterable[Mapping[str, Any]], progress: Progress) -> Iterator[Mapping[str, Any]]:
+    """Pass on an engine's words line by line and yield its results; EngineError where it reports one."""
+    rest = ""
+    for record in records:
+        if not record.get("progressDetail"):
+            status = f"{record.get('id', '')} {record['status']}".strip() + "\n" if record.get("status") else ""
+            *lines, rest = re.split(r"[\r\n]+", rest + record.get("stream", "") + status)
+            for line in filter(None, map(plain, lines)):
+                progress(line)
+        fault = (record.get("errorDetail") or {}).get("message") or record.get("error") or record.get("message")
+        if fault:
+            progress(plain(rest + fault))
+            raise EngineError(plain(fault))
+        yield record.get("aux") or {}
+
+
+def _require_no_buildkit(request: BuildRequest, dockerfile: str, engine: str) -> None:
+    """Refuse what an engine's own builder (on `os/arch`) would refuse late or get wrong silently."""
+    faults = [f"{request.dockerfile}:{need.line}: {need.what}" for need in buildkit_needs(dockerfile)]
+    if any(_machine(platform) != _machine(engine) for platform in request.platforms):
+        faults.append(f"platforms {', '.join(request.platforms)}: this engine builds {engine}")
+    if faults:
+        hint = "Install docker buildx, or use --builder tcp://HOST:PORT of a BuildKit server."
+        raise BuildError("\n".join(["this build needs BuildKit:", *faults]), hint)
+
+
+def _machine(platform: str) -> tuple[str, str]:
+    system, _, architecture = platform.partition("/")
+    return system, _ARCHITECTURES.get(architecture, architecture)

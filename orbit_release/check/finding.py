@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,9 +16,12 @@ class Group(StrEnum):
     WORKFLOW = "workflow"
     HISTORY = "history"
 
+    def rule(self, name: str, why: str) -> CheckRule:
+        return CheckRule(name, self, why)
+
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CheckRule:
     """A rule by its name, as in `# orbit-release: ignore[name] reason`; `why` says what goes wrong without it."""
 
     name: str
@@ -29,11 +33,16 @@ class Rule:
 class Finding:
     """A breach of a rule; `line` is 1-based, `path` relative to the repository's root, `fix` what to write instead."""
 
-    rule: Rule
+    rule: CheckRule
     path: str
     line: int
     message: str
     fix: str
+
+    @property
+    def names(self) -> set[str]:
+        """What a person may call it: its rule and its group."""
+        return {self.rule.name, self.rule.group.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +51,13 @@ class Note:
 
     group: Group
     message: str
+
+    @property
+    def names(self) -> set[str]:
+        return {self.group.value}
+
+
+def unique_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Put findings in order, by place; what is found twice, in a base that two overlays include, is told once."""
+    unique = {(each.path, each.line, each.rule.name, each.message): each for each in findings}
+    return [unique[key] for key in sorted(unique)]

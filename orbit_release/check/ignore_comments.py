@@ -15,15 +15,14 @@ _ALONE = re.compile(rb"\s*#")
 def without_ignored(findings: Iterable[Finding], read: Callable[[str], bytes]) -> Iterator[Finding]:
     """Yield the findings that no comment lets pass; a comment without a reason does not."""
     lines = cache(lambda path: read(path).split(b"\n"))
-    for one in findings:
-        if not {one.rule.name, one.rule.group.value} & _ignored(lines(one.path), one.line):
-            yield one
+    for finding in findings:
+        if finding.names.isdisjoint(_ignored_names(lines(finding.path), finding.line)):
+            yield finding
 
 
-def _ignored(lines: list[bytes], line: int) -> set[str]:
-    """Return the rules that are ignored at a line; a Dockerfile has room for comments only above."""
+def _ignored_names(lines: list[bytes], line: int) -> set[str]:
+    """Return the rules and groups that are ignored at a line; a Dockerfile has room for comments only above."""
     above = lines[line - 2] if line >= 2 else b""  # noqa: PLR2004  (the line before, counted from 1)
     own = lines[line - 1] if line <= len(lines) else b""
-    texts = [own, above] if _ALONE.match(above) else [own]
-    found = (match[1].decode() for text in texts if (match := _IGNORE.search(text)))
-    return {name.strip() for names in found for name in names.split(",")}
+    comments = map(_IGNORE.search, [own, above] if _ALONE.match(above) else [own])
+    return {name.strip() for comment in comments if comment for name in comment[1].decode().split(",")}

@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from orbit_release.errors import InvalidError, NotFoundError, OrbitReleaseError, UnavailableError
+from orbit_release.check.wiring.rendered_groups import RefusedError
+from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError
 
 _TIMEOUT = 30.0  # seconds
 _COMMANDS = (("kustomize", "build"), ("kubectl", "kustomize"))
@@ -18,7 +19,7 @@ _NOWHERE = "http://127.0.0.1:9"
 _OFFLINE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
 _OFFLINE |= {"NO_PROXY": "", "no_proxy": "", "PATH": os.devnull}
 _LOGGED = re.compile(r'err=["<] ?(.*?) ?[">]\Z')  # what kubectl's own log makes of a complaint
-# What it says of things that are not in the repository: nothing is wrong with that, but it cannot be had here.
+# What it says of things that are not in the repository: that is no fault, but they cannot be had here.
 _OUTSIDE = re.compile(r"https?:|git|helm|proxy|dial tcp|plugin|executable file", re.IGNORECASE)
 _AT_ONCE = 4
 _LONGEST_COMPLAINT = 300
@@ -36,8 +37,8 @@ class Kustomize:
     def render(self, folders: Sequence[str]) -> dict[str, bytes | OrbitReleaseError]:
         """Return the folders' objects as YAML.
 
-        NotFoundError without a program, InvalidError where it refuses a kustomization, UnavailableError where what
-        the kustomization needs is not here.
+        Of one that cannot be rendered, why: NotFoundError without a program, RefusedError where it refuses a
+        kustomization, UnavailableError where what the kustomization needs is not here.
         """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return dict(zip(folders, pool.map(self._try, folders), strict=True))
@@ -59,7 +60,7 @@ class Kustomize:
             raise UnavailableError(f"{self._command[0]} cannot be started: {error.strerror}") from error
         if done.returncode:
             said = _complaint(done.stderr).replace(os.path.join(os.path.realpath(self._top), ""), "")
-            kind = UnavailableError if _OUTSIDE.search(said) else InvalidError
+            kind = UnavailableError if _OUTSIDE.search(said) else RefusedError
             raise kind(f"`{os.path.basename(self._command[0])}` refuses it: {said}")
         return done.stdout
 
@@ -76,8 +77,8 @@ class Kustomize:
 
     @staticmethod
     def _find(path: str) -> tuple[str, str] | None:
-        found = ((shutil.which(program, path=path), verb) for program, verb in _COMMANDS)
-        return next(((program, verb) for program, verb in found if program), None)
+        commands = ((shutil.which(program, path=path), verb) for program, verb in _COMMANDS)
+        return next(((program, verb) for program, verb in commands if program), None)
 
 
 def _complaint(stderr: bytes) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -21,6 +22,10 @@ class Tree:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sorted", sorted(self.files))
 
+    def is_file(self, path: str) -> bool:
+        """Whether there is a file of that name which is no link."""
+        return self.files.get(path, "") is None
+
     def below(self, folder: str) -> list[str]:
         """Return the files in a folder, at any depth, in order; `.` is the root."""
         if folder == ".":
@@ -28,3 +33,15 @@ class Tree:
         after = chr(ord("/") + 1)
         first, end = (bisect_left(self._sorted, folder + mark) for mark in ("/", after))
         return list(self._sorted[first:end])
+
+
+def path_bytes(path: str) -> bytes:
+    """Return a path as globs match it."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """Yield the folders that a file is in, the innermost first; `.` is the root."""
+    while path not in {"", "."}:
+        path = posixpath.dirname(path) or "."
+        yield path

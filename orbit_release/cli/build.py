@@ -12,7 +12,7 @@ import click
 from orbit_release.cli.session import Session, head_of_run, services_argument
 
 if TYPE_CHECKING:
-    from orbit_release.flows.build import Result
+    from orbit_release.flows.build import BuildOutcome
 
 
 @click.command("build")
@@ -37,15 +37,15 @@ def build_command(
     format: str,
 ) -> None:
     """Build the images that the plan asks for, or those of the named services, and push them."""
-    from orbit_release import output
     from orbit_release.builders.choose import choose_builder
     from orbit_release.flows.build import Building, build
+    from orbit_release.output.builds import build_progress, show_builds, summarize_builds
 
     source = session.source()
     registry = session.registry() if push else None
     building = Building(source, registry, session.address(source.git), jobs=jobs, force=force)
     services = source.config.select(names)
-    with output.build_progress(terminal=sys.stderr.isatty()) as progress:
+    with build_progress(terminal=sys.stderr.isatty()) as progress:
         results = build(
             building,
             services,
@@ -54,12 +54,12 @@ def build_command(
             builder=lambda: choose_builder(builder, environ=os.environ, github_token=os.environ.get("GITHUB_TOKEN")),
             progress=progress,
         )
-    output.show_builds(results, format)
-    output.summarize_builds(results, os.environ.get("GITHUB_STEP_SUMMARY"))
+    show_builds(results, format)
+    summarize_builds(results, os.environ.get("GITHUB_STEP_SUMMARY"))
     _raise_failed(results)
 
 
-def _raise_failed(results: Sequence[Result]) -> None:
+def _raise_failed(results: Sequence[BuildOutcome]) -> None:
     """End with exit code 7 if a build failed, after its last log lines; with 6 or 8 if that was all that failed."""
     from orbit_release import output
     from orbit_release.errors import AccessError, BuildError, ConflictError

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.publishing import Ways, is_interactive, publishing_options
+from orbit_release.cli.publishing import PublishingOptions, is_interactive, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, complete_service, head_of_run
 from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UsageError
 
 if TYPE_CHECKING:
     from orbit_release.config import Config
-    from orbit_release.flows.bump import Built, Change
+    from orbit_release.flows.bump import BuiltOutcome, TagChange
 
 
 @click.command("bump")
@@ -52,40 +52,29 @@ def bump_command(
     TAG may carry a digest: sha-1a2b3c4@sha256:…
     """
     from orbit_release import output
-    from orbit_release.flows import bump as flow
+    from orbit_release.flows.bump import bump, bump_built
 
     _check_built(built=built, head=head, no_verify=no_verify, unhold=unhold)
-    ways = Ways(**options)
-    source = session.source()
-    registry = session.registry()
+    how, source, registry = PublishingOptions(**options), session.source(), session.registry()
     asked = None if no_verify else registry
     names = words if built else words[::2]
-    wait = awaited(session, source, ways, asked)
-    proposal = ways.proposal(session, source, names, forward=built)
-    publishing = ways.publishing(session, source.git, proposal, _one_line(message))
+    wait = awaited(session, source, how, asked)
+    publishing = how.publishing(session, source, names, forward=built, subject=_one_line(message))
     if built:
         services = source.config.select(words)
-        result = flow.bump_built(source, services, head=head or head_of_run(), registry=registry, publishing=publishing)
-        if not result.plan.superseded and not result.published and not result.missing:
-            ways.withdraw(proposal, result.plan.head)
-        _tell_built(result)
-        with ways.shown(result.published, missing=[str(image) for image in result.missing]) as document:
-            _end_built(result, partial(wait, services, result.published, document) if wait else None)
+        done = bump_built(source, services, head=head or head_of_run(), registry=registry, publishing=publishing)
+        if not (done.plan.superseded or done.published or done.missing):
+            withdraw(publishing, done.plan.head)
+        _show_built(done, how, partial(wait, services, done.published) if wait else None)
         return
     changes = _changes(source.config, words)
-    published = flow.bump(
-        source,
-        changes,
-        registry=asked,
-        publishing=publishing,
-        confirm_unmerged=_unmerged(allowed=allow_unmerged),
-        unhold=unhold,
-    )
+    confirm = _unmerged(allowed=allow_unmerged)
+    published = bump(source, changes, registry=asked, publishing=publishing, confirm_unmerged=confirm, unhold=unhold)
     if not published:
-        ways.withdraw(proposal)  # the person knows best
+        withdraw(publishing)  # the person knows best
         already = ", ".join(f"{change.service.name} {change.tag}" for change in changes)
         output.say(f"nothing to do: already at {already}")
-    with ways.shown(published) as document:
+    with shown(how, published) as document:
         if wait:
             wait([change.service for change in changes], published, document)
 
@@ -99,14 +88,13 @@ def _check_built(*, built: bool, head: str | None, no_verify: bool, unhold: bool
         raise UsageError("--built leaves what is held", "name the service and its tag, or run orbit-release unhold.")
 
 
-def _changes(config: Config, words: tuple[str, ...]) -> list[Change]:
-    from orbit_release.flows.bump import Change
+def _changes(config: Config, words: tuple[str, ...]) -> list[TagChange]:
+    from orbit_release.flows.bump import TagChange
     from orbit_release.image import Digest, Tag
 
     if not words or len(words) % 2:
-        raise UsageError(
-            "bump takes pairs of a service and a tag", "for example: orbit-release bump bifrost sha-1a2b3c4"
-        )
+        hint = "for example: orbit-release bump bifrost sha-1a2b3c4"
+        raise UsageError("bump takes pairs of a service and a tag", hint)
     names, tags = words[::2], words[1::2]
     if len(set(names)) < len(names):
         raise UsageError("a service is named twice", "give each service one tag.")
@@ -114,7 +102,7 @@ def _changes(config: Config, words: tuple[str, ...]) -> list[Change]:
     wanted = {
         name: (Tag(tag), Digest(digest) if at else None) for name, (tag, at, digest) in zip(names, parts, strict=True)
     }
-    return [Change(service, *wanted[service.name]) for service in config.select(names)]
+    return [TagChange(service, *wanted[service.name]) for service in config.select(names)]
 
 
 def _unmerged(*, allowed: bool) -> Callable[[str], bool]:
@@ -133,41 +121,42 @@ def _one_line(text: str) -> str:
     return text.strip()
 
 
-def _tell_built(result: Built) -> None:
+def _show_built(done: BuiltOutcome, how: PublishingOptions, wait: Callable[[dict[str, Any]], None] | None) -> None:
+    """Tell what was released and wait for it; raise what there is to complain about, what does not run first."""
+    from orbit_release import output
+
+    _tell_nothing(done)
+    fault = _fault_of(done)
+    with shown(how, done.published, [str(image) for image in done.missing]) as document:
+        try:
+            # With nothing released for a fault, what is deployed is not what was wanted.
+            if wait and not done.plan.superseded and (done.published or not fault):
+                wait(document)
+        except OrbitReleaseError:
+            if fault:
+                output.show_error(fault)
+            raise
+        if fault:
+            raise fault
+
+
+def _tell_nothing(done: BuiltOutcome) -> None:
+    """Tell why services, or all of them, are not released."""
     from orbit_release import output
     from orbit_release.planning.actions import Action
     from orbit_release.text import printable
 
-    if result.plan.superseded:
+    if done.plan.superseded:
         output.say("nothing to do: this head is not on the release branch any more")
-    elif result.published is None and not result.missing:
+    elif not (done.published or done.missing):
         output.say("nothing to do: no image waits for its release")
-    for one in result.plan.with_action(Action.HELD):
-        output.say(f"{one.service.name} stays: {printable(one.reason)}")
+    for held in done.plan.with_action(Action.HELD):
+        output.say(f"{held.service.name} stays: {printable(held.reason)}")
 
 
-def _end_built(result: Built, wait: Callable[[], None] | None) -> None:
-    """Wait for what was released, and raise what there is to complain about; what does not run comes first."""
-    from orbit_release import output
+def _fault_of(done: BuiltOutcome) -> OrbitReleaseError | None:
+    from orbit_release.planning.targets import clash_of
 
-    fault = _fault_of(result)
-    try:
-        # With nothing released for a fault, what is deployed is not what was wanted.
-        if wait and not result.plan.superseded and (result.published or not fault):
-            wait()
-    except OrbitReleaseError:
-        if fault:
-            output.show_error(fault)
-        raise
-    if fault:
-        raise fault
-
-
-def _fault_of(result: Built) -> OrbitReleaseError | None:
-    from orbit_release.flows.plan import clash_of
-
-    if clash := clash_of(result.plan.services):
-        return clash
-    missing = [str(image) for image in result.missing]
     hint = "their builds failed or did not run: run `orbit-release build`, then this again."
-    return NotFoundError("not in the registry: " + ", ".join(missing), hint) if missing else None
+    missing = ", ".join(map(str, done.missing))
+    return clash_of(done.plan.services) or (NotFoundError(f"not in the registry: {missing}", hint) if missing else None)

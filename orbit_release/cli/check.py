@@ -27,8 +27,8 @@ def check_command(session: Session, /, *, rules: tuple[str, ...], ignore: tuple[
     on a line, or alone on the line above, lets a finding pass.
     """
     from orbit_release.check.kustomize import Kustomize
-    from orbit_release.check.run import check
-    from orbit_release.check.show import show_findings
+    from orbit_release.check.run_rules import check
+    from orbit_release.check.show_findings import show_findings
 
     source = session.source(offline=True)
     findings, notes = check(source, render=Kustomize(source.git.top, os.environ).render, only=rules, ignore=ignore)

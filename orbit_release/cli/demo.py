@@ -20,17 +20,17 @@ def demo_command(folder: str | None, registry: str | None) -> None:
     from pathlib import Path
     from tempfile import mkdtemp
 
-    from orbit_release import output
     from orbit_release.builders.choose import choose_builder
     from orbit_release.demo.sandbox import Sandbox
     from orbit_release.demo.walk import demo
+    from orbit_release.output.demo import show_end, show_heading, show_line
 
     if registry is None:
         hint = "run scripts/demo, which starts one, or `docker run -d -p 127.0.0.1:5000:5000 registry:2` and name it."
         raise UsageError("the demo needs a registry: --registry HOST:PORT", hint)
     with choose_builder(None, environ=os.environ):  # an engine that does not answer is better told now
         pass
-    sandbox = Sandbox(Path(folder or mkdtemp(prefix="orbit-release-demo-")).resolve(), os.environ, output.show_line)
-    demo(sandbox, registry, output.show_heading)
+    sandbox = Sandbox(Path(folder or mkdtemp(prefix="orbit-release-demo-")).resolve(), os.environ, show_line)
+    demo(sandbox, registry, show_heading)
     program = PROGRAM if shutil.which(PROGRAM) else f"{sys.executable} -m orbit_release"
-    output.show_demo_end(str(sandbox.folder), program)
+    show_end(str(sandbox.folder), program)

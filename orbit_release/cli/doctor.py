@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orbit_release.cli.session import Session
-from orbit_release.doctor.checklist import GROUPS
+from orbit_release.doctor.groups import GROUPS
 
 if TYPE_CHECKING:
     from orbit_release.doctor.checks import Surroundings
@@ -32,17 +32,18 @@ _TOKENS = ("GITHUB_TOKEN", "DOPPLER_TOKEN", "ARGOCD_AUTH_TOKEN")
 def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -> None:
     """Check what releases and the deployment need around them, and change nothing anywhere."""
     from orbit_release import output
-    from orbit_release.doctor.checklist import State
-    from orbit_release.doctor.run import doctor
-    from orbit_release.doctor.show import show_checklist
+    from orbit_release.doctor.checklist import LineState
+    from orbit_release.doctor.run_checks import run_checks
+    from orbit_release.doctor.show_checklist import show_checklist
 
     surroundings = _surroundings(session, session.source())
     for path in surroundings.needs.unread:
         output.warn(f"{path} is not YAML: what it needs is not checked")
     checks = surroundings.checks()
-    lines = doctor([checks[name] for name in GROUPS if not only or name in only], seconds=_SECONDS, secrets=_secrets())
+    chosen = [checks[group] for group in GROUPS if not only or group in only]
+    lines = run_checks(chosen, seconds=_SECONDS, secrets=_secrets())
     show_checklist(lines, format)
-    if any(line.state is State.FAILED for line in lines):
+    if any(line.state is LineState.FAILED for line in lines):
         raise click.exceptions.Exit(1)
 
 
@@ -52,7 +53,6 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     from orbit_release.doctor import endpoint
     from orbit_release.doctor.checks import Surroundings
     from orbit_release.doctor.needs import needs
-    from orbit_release.flows.source import manifests
     from orbit_release.registry.client import Registry
 
     git, config = source.git, source.config
@@ -60,7 +60,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     return Surroundings(
         git,
         tip,
-        needs(manifests(git, tip, config.manifests)),
+        needs(source.manifests(tip)),
         our_source(session, source),
         config.argocd,
         _QUESTION_SECONDS,
@@ -74,8 +74,8 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
         builder=partial(answering_builder, dict(os.environ), _QUESTION_SECONDS),
         doppler=partial(session.doppler, _QUESTION_SECONDS),
         argocd=partial(named_server, _QUESTION_SECONDS),
-        addresses=endpoint.addresses,
-        certificate=partial(endpoint.certificate, seconds=_QUESTION_SECONDS),
+        addresses=endpoint.look_up_addresses,
+        certificate=partial(endpoint.fetch_certificate, seconds=_QUESTION_SECONDS),
         now=time.time(),
     )
 

@@ -17,28 +17,25 @@ from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
 from orbit_release.errors import OrbitReleaseError, UnavailableError, UsageError
 
 _VERBOSE = "orbit_release.verbose"
-_ACTIONS = "orbit_release.actions"  # output.py asks for it
+_ACTIONS = "orbit_release.actions"  # output asks for it
 
-
-# The module of each command, which is imported when somebody asks for it.
-_COMMANDS = {
-    **dict.fromkeys(("plan", "build", "bump", "rollback")),
-    **dict.fromkeys(("hold", "unhold"), "hold"),
-    **dict.fromkeys(("history", "status", "report"), "history"),
-    **dict.fromkeys(("check", "doctor", "init", "wait", "demo")),
-}
+_COMMANDS = [
+    *("plan", "build", "bump", "rollback", "hold", "unhold", "history", "status", "report"),
+    *("check", "doctor", "init", "wait", "demo"),
+]
+_ELSEWHERE = {"unhold": "hold"}  # a command that shares the module of another
 
 
 class _Commands(click.Group):
-    """The commands, so that one does not wait for the imports of the others."""
+    """The commands; the module of each is imported when somebody asks for it."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return _COMMANDS
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return super().get_command(context, name)
-        module = import_module(f"orbit_release.cli.{_COMMANDS[name] or name}")
+        module = import_module(f"orbit_release.cli.{_ELSEWHERE.get(name, name)}")
         command: click.Command = getattr(module, f"{name}_command")
         return command
 
@@ -95,16 +92,16 @@ def _run(context: click.Context) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _failed(_usage_error(error))
+        return _show(_usage_error(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except OrbitReleaseError as error:
-        return _failed(error)
+        return _show(error)
     except OSError as error:  # a full disk, a folder without permission: not our bug
-        return _failed(UnavailableError(str(error), "check the disk and the permissions; -v shows what was tried."))
+        return _show(UnavailableError(str(error), "check the disk and the permissions; -v shows what was tried."))
     except Exception as error:  # noqa: BLE001  (the last resort: a bug is ours, and says so)
-        return _failed(_bug(error))
+        return _show(_bug(error))
 
 
 def _usage_error(error: click.ClickException) -> UsageError:
@@ -112,12 +109,12 @@ def _usage_error(error: click.ClickException) -> UsageError:
     return UsageError(error.format_message(), f"{context.command_path if context else PROGRAM} --help says more.")
 
 
-def _failed(error: OrbitReleaseError) -> int:
+def _show(error: OrbitReleaseError) -> int:
     from orbit_release import output
 
     with suppress(OSError):  # where nobody can be told, the exit code still says it
         if click.get_current_context().meta.get(_VERBOSE):
-            output.say_traceback(error)
+            output.console.say_traceback(error)
         output.show_error(error)
     return error.exit_code
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.publishing import Ways, publishing_options
+from orbit_release.cli.publishing import PublishingOptions, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.flows.hold import Held
+    from orbit_release.flows.hold import HoldOutcome
+    from orbit_release.flows.publish_until_landed import Published, Publishing
     from orbit_release.flows.source import Source
     from orbit_release.service import Service
 
@@ -28,15 +29,11 @@ def hold_command(session: Session, /, names: tuple[str, ...], *, everything: boo
     from orbit_release.flows.hold import hold
     from orbit_release.manifests.mark_edit import valid_reason
 
-    ways, source, services = _start(session, names, everything=everything, **options)
-    proposal = ways.proposal(session, source, names, "hold")
-    publishing = ways.publishing(session, source.git, proposal)
+    source, services = _select(session, names, everything=everything)
+    how = PublishingOptions(**options)
+    publishing = how.publishing(session, source, names, "hold")
     held = hold(source, services, valid_reason(reason), everything=everything, publishing=publishing)
-    _show(held, ways)
-    if not held.published:
-        ways.withdraw(proposal)
-    if held.unplaced:
-        raise held.unplaced
+    _show(held, how, publishing)
 
 
 @click.command("unhold")
@@ -51,43 +48,38 @@ def unhold_command(
     """Let automation change the tags of services again."""
     from orbit_release.flows.hold import next_releases, unhold
 
-    ways, source, services = _start(session, names, everything=everything, **options)
-    proposal = ways.proposal(session, source, names, "unhold")
-    publishing = ways.publishing(session, source.git, proposal)
-    held = unhold(source, services, reason, everything=everything, publishing=publishing)
-    _show(held, ways)
-    if not held.published:
-        ways.withdraw(proposal)
-    else:
-        freed = source.config.select(list(held.published.notes.holds))
-        _show_next(next_releases(source, freed, held.tip))
-    if held.unplaced:
-        raise held.unplaced
+    source, services = _select(session, names, everything=everything)
+    how = PublishingOptions(**options)
+    publishing = how.publishing(session, source, names, "unhold")
+    freed = unhold(source, services, reason, everything=everything, publishing=publishing)
+    _show(freed, how, publishing, lambda published: next_releases(source, published))
 
 
-def _start(
-    session: Session, names: Sequence[str], *, everything: bool, **options: Any
-) -> tuple[Ways, Source, Sequence[Service]]:
+def _select(session: Session, names: Sequence[str], *, everything: bool) -> tuple[Source, Sequence[Service]]:
     if everything == bool(names):
         raise UsageError("name services, or all of them with --all", "orbit-release status lists them.")
     source = session.source()
-    return Ways(**options), source, source.config.select(names)
+    return source, source.config.select(names)
 
 
-def _show(held: Held, ways: Ways) -> None:
+def _show(
+    outcome: HoldOutcome,
+    how: PublishingOptions,
+    publishing: Publishing,
+    next_releases: Callable[[Published], Mapping[str, str]] = lambda _: {},
+) -> None:
     from orbit_release import output
     from orbit_release.text import printable
 
-    for name, why in held.left.items():
+    for name, why in outcome.left.items():
         output.say(f"{name} {printable(why)}")
-    if held.published is None:
+    if outcome.published is None:
         output.say("nothing to do")
-    ways.show(held.published)
-
-
-def _show_next(releases: Mapping[str, str]) -> None:
-    from orbit_release import output
-    from orbit_release.text import printable
-
-    for name, what in releases.items():
-        output.say(f"{name}: {printable(what)}")
+    with shown(how, outcome.published):
+        if outcome.published is None:
+            withdraw(publishing)
+        else:
+            for name, what in next_releases(outcome.published).items():
+                output.say(f"{name}: {printable(what)}")
+        if outcome.unplaced:
+            raise outcome.unplaced

@@ -11,7 +11,7 @@ from orbit_release.cli.session import Session
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.init.run import NewFiles
+    from orbit_release.init.new_files import NewFiles
 
 _WORKFLOW = "build-and-push.yml"
 
@@ -25,23 +25,23 @@ def init_command(session: Session, /, *, dry_run: bool) -> None:
     Nothing is overwritten. What cannot be told from the repository is a comment `# choose: …` in
     the file, at its place.
     """
-    from orbit_release.init.run import new_files, refuse_overwriting, write
+    from orbit_release.init.new_files import new_files, refuse_existing, write_new_files
 
     if session.config_file:
         raise UsageError("init writes orbit-release.yaml at the repository's root", "leave --config out.")
     git = session.git()
     if not dry_run:
-        refuse_overwriting(git)
-    found = new_files(git, _template())
+        refuse_existing(git)
+    files = new_files(git, _workflow_template())
     if dry_run:
-        _show(found)
-        refuse_overwriting(git)
+        _show_diff(files)
+        refuse_existing(git)
     else:
-        write(git, found)
-        _tell(found)
+        write_new_files(git, files)
+        _tell(files)
 
 
-def _template() -> str:
+def _workflow_template() -> str:
     """Return this repository's own workflow: a wheel carries it, a checkout has it where GitHub looks for it."""
     from importlib.resources import files
 
@@ -51,7 +51,7 @@ def _template() -> str:
     return place.read_text(encoding="utf-8")
 
 
-def _show(files: NewFiles) -> None:
+def _show_diff(files: NewFiles) -> None:
     from orbit_release import output
 
     for path, text in files.texts.items():
@@ -61,11 +61,11 @@ def _show(files: NewFiles) -> None:
 
 def _tell(files: NewFiles) -> None:
     from orbit_release import output
+    from orbit_release.text import counted
 
-    count = len(files.services)
-    output.say(f"{count} service{'s'[: count > 1]}: {', '.join(files.services)}")
+    output.say(f"{counted(len(files.services), 'service')}: {', '.join(files.services)}")
     for path in files.texts:
         choices = files.choices(path)
-        left = f", with {choices} choice{'s'[: choices > 1]} to make: look for `# choose:`" if choices else ""
+        left = f", with {counted(choices, 'choice')} to make: look for `# choose:`" if choices else ""
         output.say(f"wrote {path}{left}")
     output.say("next: `orbit-release check` finds what would fail, `orbit-release plan` shows what would be released")

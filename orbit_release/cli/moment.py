@@ -16,10 +16,9 @@ _LENGTH = re.compile(r"(?P<count>[0-9]{1,6}) ?(?P<unit>[smhd]?)")
 
 def parse_length(text: str) -> int:
     """Return a length of time in seconds: `90s`, `10m`, `2h`; a number alone is seconds."""
-    found = _LENGTH.fullmatch(text.strip())
-    if not found:
-        raise UsageError(f"{text!r} is no length of time", "write 90s, 10m or 2h.")
-    return int(found["count"]) * _SECONDS[found["unit"]]
+    if length := _LENGTH.fullmatch(text.strip()):
+        return int(length["count"]) * _SECONDS[length["unit"]]
+    raise UsageError(f"{text!r} is no length of time", "write 90s, 10m or 2h.")
 
 
 def parse_moment(text: str, now: float) -> int:
@@ -27,8 +26,8 @@ def parse_moment(text: str, now: float) -> int:
     if ago := _AGO.fullmatch(text.strip()):
         return int(now) - int(ago["count"]) * _UNITS[ago["unit"]]
     try:
-        found = datetime.fromisoformat(text.strip())
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+        moment = datetime.fromisoformat(text.strip())
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError) as error:
         hint = "write `90m`, `2h`, `3 days ago`, 2026-11-24, or 2026-11-24T03:00 (UTC, or with +01:00)."
         raise UsageError(f"{text!r} is not a time", hint) from error

@@ -43,38 +43,33 @@ def plan_command(
     """Show which services need a build or a release, and why."""
     from orbit_release import output
     from orbit_release.flows.plan import plan
-    from orbit_release.output import actions as workflow
+    from orbit_release.output.plans import plan_summary, show_plan
 
     source = session.source()
-    services = source.config.select(names)
-    github = format == "github"
-    found = plan(
+    github, by_state, jobs = format == "github", base == "deployed", format in ("matrix", "github")
+    decided = plan(
         source,
-        services,
+        source.config.select(names),
         head=head or head_of_run() or "HEAD",
-        base=None if base == "deployed" else base,
+        base=None if by_state else base,
         registry=session.registry() if (github if registry is None else registry) else None,
-        tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and base == "deployed") else None,
+        tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and by_state) else None,
         force=force,
-        latest=format in ("matrix", "github"),
+        latest=jobs,
     )
-    output.show_plan(
-        found,
-        format,
-        session.address(source.git) if format in ("matrix", "github") else "",
-        os.environ.get("GITHUB_OUTPUT"),
-    )
+    address = session.address(source.git) if jobs else ""
+    show_plan(decided, format, address, os.environ.get("GITHUB_OUTPUT"))
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         merging = os.environ.get("GITHUB_EVENT_NAME") == "pull_request"
-        output.summarize(file, workflow.plan_summary(found, merging=merging))
-    _tell_clash(found, goes_on=github)
+        output.summarize(file, plan_summary(decided, merging=merging))
+    _tell_clash(decided, goes_on=github)
 
 
 def _tell_clash(plan: Plan, *, goes_on: bool) -> None:
     """Fail for tags that belong to other images, unless a workflow goes on with the other services and fails then."""
     from orbit_release import output
-    from orbit_release.flows.plan import clash_of
     from orbit_release.planning.actions import PENDING
+    from orbit_release.planning.targets import clash_of
 
     clash = clash_of(plan.services)
     if clash and goes_on and plan.with_action(*PENDING):

@@ -1,4 +1,4 @@
-"""What the commands that publish have in common: their options, the question before, and the result."""
+"""What the commands that publish have in common: their options, the question before, and what they tell."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from orbit_release.cli.session import INTERRUPTED, Session, in_actions
 from orbit_release.errors import UsageError
 
 if TYPE_CHECKING:
-    from orbit_release.flows.attempts import Landed, Publish, Published, Publishing
-    from orbit_release.flows.publish import Proposal
+    from orbit_release.flows.publish_until_landed import Landed, Published, Publishing, Put
     from orbit_release.flows.source import Source
     from orbit_release.git.clone import Clone, Tip
     from orbit_release.releases.messages import Notes
@@ -39,15 +38,14 @@ _OPTIONS = (
 
 
 def publishing_options(command: F) -> F:
-    """Add the options that say how a release is published."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
-    """How a person wants a release published: the values of these options."""
+class PublishingOptions:
+    """How a person wants a release published; UsageError for options that do not go together."""
 
     dry_run: bool
     no_push: bool
@@ -79,120 +77,132 @@ class Ways:
         """Whether people read stdout, not a program."""
         return self.format != "json"
 
-    @property
-    def by_api(self) -> bool:
-        """Whether GitHub makes the commit on the release branch."""
-        known = all(os.environ.get(name) for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"))
-        default = "api" if in_actions() and known else "git"
-        return (self.via or default) == "api" and not (self.dry_run or self.no_push or self.pr)
+    def publishing(
+        self,
+        session: Session,
+        source: Source,
+        names: Iterable[str] = (),
+        verb: str = "",
+        *,
+        forward: bool = False,
+        subject: str = "",
+    ) -> Publishing:
+        """Return how what is done to some services is published.
 
-    def proposal(
-        self, session: Session, source: Source, names: Iterable[str], verb: str = "", *, forward: bool = False
-    ) -> Proposal | None:
-        """Return the pull request of what is done to some services, if the release goes into one."""
-        from orbit_release.flows.publish import Proposal
+        `forward`: a pull request that proposes something newer is left as it is.
+        """
+        from orbit_release.flows.publish import ReleasePullRequest
+        from orbit_release.flows.publish_until_landed import Publishing
         from orbit_release.github.pull_request import branch_name
 
+        local, address, review = self.no_push, session.address(source.git), self._review()
         if not self.pr or self.dry_run:
-            return None
-        wanted, everything = source.config.select(names), source.config.services
-        branch = branch_name([one.name for one in wanted], [one.name for one in everything], verb)
-        return Proposal(source, session.github(source.git), branch, forward=forward, auto_merge=self.auto_merge)
+            return Publishing(self._put(session, source.git), local, subject, address, review)
+        wanted, services = source.config.select(names), source.config.services
+        branch = branch_name([service.name for service in wanted], [service.name for service in services], verb)
+        pull_request = ReleasePullRequest(source, session.github(source.git), branch, forward, self.auto_merge)
+        return Publishing(pull_request.put, local, subject, address, review, pull_request.withdraw)
 
-    def publishing(
-        self, session: Session, git: Clone, proposal: Proposal | None = None, subject: str = ""
-    ) -> Publishing:
-        """Return how to publish."""
-        from orbit_release.flows.attempts import Publishing
-
-        publish = self._publish(session, git, proposal)
-        return Publishing(publish, local=self.no_push, subject=subject, address=session.address(git))
-
-    def _publish(self, session: Session, git: Clone, proposal: Proposal | None) -> Publish:
-        """Return what is done with a release: publish it, ask first on a terminal, or with --dry-run show it only."""
-        from orbit_release import output
-        from orbit_release.flows.attempts import Landed
+    def _put(self, session: Session, git: Clone) -> Put:
         from orbit_release.flows.publish import through_api, through_git
 
-        put = proposal.put if proposal else through_api(git, session.github(git)) if self.by_api else through_git(git)
+        if self.dry_run:
+            return _show_diff
+        known = all(os.environ.get(name) for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"))
+        default = "api" if in_actions() and known and not self.no_push else "git"
+        by_api = (self.via or default) == "api"
+        return through_api(git, session.github(git)) if by_api else through_git(git)
+
+    def _review(self) -> Callable[[Release, Notes], None]:
+        """Tell what a release does, and ask on a terminal whether it is wanted."""
+        from orbit_release import output
+        from orbit_release.output.releases import leaving
 
         # Where somebody was faster, what is the same is not told and asked again.
-        warn, say = cache(output.warn), cache(output.say)
+        warn, say, confirm = cache(output.warn), cache(output.say), cache(_confirm)
+        where = "propose it for" if self.pr else "commit it to" if self.no_push else "publish it on"
 
-        @cache
-        def agreed(diff: str) -> bool:
-            output.say(output.coloured_diff(diff))
-            where = "propose it for" if proposal else "commit it to" if self.no_push else "publish it on"
-            return click.confirm(f"{where} the release branch?", default=True, err=True)
-
-        def publish(tip: Tip, release: Release, notes: Notes) -> Landed | None:
+        def review(release: Release, notes: Notes) -> None:
             for warning in release.warnings:
                 warn(warning)
-            for line in output.leaving(notes):
+            for line in leaving(notes):
                 say(line)
-            if self.dry_run:
-                output.show_diff(release.diff(), terminal=sys.stdout.isatty())
-                return Landed(tip.commit)
-            if not self.yes and is_interactive() and not agreed(release.diff()):
-                output.say("nothing was published")
-                raise click.exceptions.Exit(INTERRUPTED)
-            return put(tip, release, notes)
+            if not self.dry_run and not self.yes and is_interactive():
+                confirm(release.diff(), f"{where} the release branch?")
 
-        return publish
+        return review
 
-    def withdraw(self, proposal: Proposal | None, known: str | None = None) -> None:
-        """Close the open pull request, unless it carries what is newer than the commit `known`."""
-        from orbit_release import output
 
-        done = proposal.withdraw(known) if proposal else None
-        if done and done.is_closed:
-            output.say(f"closed {done.url}: it would change nothing any more")
-        elif done:
-            output.say(f"left {done.url} open: it proposes something newer than this run's commit")
+def withdraw(publishing: Publishing, known: str | None = None) -> None:
+    """Close the open pull request, unless it carries what is newer than the commit `known`."""
+    from orbit_release import output
 
-    def show(self, published: Published | None, *, missing: Sequence[str] | None = None, **more: Any) -> None:
-        """Print what was published, and where it went."""
-        with self.shown(published, missing=missing, **more):
-            pass
+    withdrawal = publishing.withdraw(known)
+    if withdrawal and withdrawal.is_closed:
+        output.say(f"closed {withdrawal.url}: it would change nothing any more")
+    elif withdrawal:
+        output.say(f"left {withdrawal.url} open: it proposes something newer than this run's commit")
 
-    @contextmanager
-    def shown(
-        self, published: Published | None, *, missing: Sequence[str] | None = None, **more: Any
-    ) -> Iterator[dict[str, Any]]:
-        """Print what was published, and where it went: in words at once, as JSON with what is added to it meanwhile."""
-        from orbit_release import output
 
-        document = {**output.release_document(published), **more}
-        if missing is not None:
-            document["missing"] = missing
-        self.tell(published, missing or ())
-        try:
-            yield document
-        except BaseException:
-            with suppress(OSError):
-                self._print(document)
-            raise
-        self._print(document)
+@contextmanager
+def shown(
+    options: PublishingOptions, published: Published | None, missing: Sequence[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Print what was published, and where it went: in words at once, as JSON with what is added to it meanwhile."""
+    from orbit_release.output.releases import release_document
 
-    def _print(self, document: dict[str, Any]) -> None:
-        from orbit_release import output
+    document = release_document(published)
+    if missing is not None:
+        document["missing"] = missing
+    tell_published(options, published, missing or ())
+    try:
+        yield document
+    except BaseException:
+        with suppress(OSError):
+            _print_document(options, document)
+        raise
+    _print_document(options, document)
 
-        if not (self.words or self.dry_run):
-            click.echo(output.to_json(document))
 
-    def tell(self, published: Published | None, missing: Sequence[str] = ()) -> None:
-        """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
-        from orbit_release import output
+def _print_document(options: PublishingOptions, document: dict[str, Any]) -> None:
+    from orbit_release import output
 
-        if self.dry_run:
-            return
-        if published and self.words and not published.landed.is_newer:
-            # What is published is waited for, whoever reads along.
-            with suppress(OSError) if self.wait else nullcontext():
-                click.echo(output.release_table(published))
-        if published:
-            output.say(output.where_it_went(published))
-        output.summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
+    if not (options.words or options.dry_run):
+        click.echo(output.to_json(document))
+
+
+def tell_published(options: PublishingOptions, published: Published | None, missing: Sequence[str] = ()) -> None:
+    """Tell people of a release, where JSON is not wanted, and the page of a run of Actions."""
+    from orbit_release import output
+    from orbit_release.output.releases import release_table, summarize_release, where_it_went
+
+    if options.dry_run:
+        return
+    if published and options.words and not published.landed.is_newer:
+        # What is published is waited for, whoever reads along.
+        with suppress(OSError) if options.wait else nullcontext():
+            click.echo(release_table(published))
+    if published:
+        output.say(where_it_went(published))
+    summarize_release(published, missing, os.environ.get("GITHUB_STEP_SUMMARY"))
+
+
+def _show_diff(tip: Tip, release: Release, _: Notes) -> Landed:
+    from orbit_release.flows.publish_until_landed import Landed
+    from orbit_release.output.releases import show_diff
+
+    show_diff(release.diff(), terminal=sys.stdout.isatty())
+    return Landed(tip.commit)
+
+
+def _confirm(diff: str, question: str) -> None:
+    from orbit_release import output
+    from orbit_release.output.releases import coloured_diff
+
+    output.say(coloured_diff(diff))
+    if not click.confirm(question, default=True, err=True):
+        output.say("nothing was published")
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 def is_interactive() -> bool:

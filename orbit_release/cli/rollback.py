@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from orbit_release.cli.moment import parse_moment
-from orbit_release.cli.publishing import Ways, publishing_options
+from orbit_release.cli.publishing import PublishingOptions, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, complete_service
 from orbit_release.cli.wait import awaited, wait_options
 from orbit_release.errors import UsageError
-
-if TYPE_CHECKING:
-    from orbit_release.git.clone import Clone
 
 
 @click.command("rollback")
@@ -47,33 +44,29 @@ def rollback_command(
     """
     from orbit_release import output
     from orbit_release.cli.rolled import tell_rolled
-    from orbit_release.flows import rollback as flow
-    from orbit_release.flows.put_back import Hold
+    from orbit_release.flows.put_back import RollbackHold
+    from orbit_release.flows.rollback import rollback, rollback_all
     from orbit_release.image import Tag
     from orbit_release.manifests.mark_edit import valid_reason
 
     _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
-    ways, hold = Ways(**options), Hold(not no_hold, valid_reason(reason) if reason else "")
-    source = session.source()
-    services = source.config.select([service] if service else ())
+    hold = RollbackHold(not no_hold, valid_reason(reason) if reason else "")
+    how, source = PublishingOptions(**options), session.source()
+    names = [service] if service else []
+    services = source.config.select(names)
     registry = None if no_verify else session.registry()
-    wait = awaited(session, source, ways, registry)
-    proposal = ways.proposal(session, source, [service] if service else (), "rollback")
-    common: dict[str, Any] = {
-        "registry": registry,
-        "publishing": ways.publishing(session, source.git, proposal),
-        "hold": hold,
-    }
+    wait = awaited(session, source, how, registry)
+    publishing = how.publishing(session, source, names, "rollback")
+    common: dict[str, Any] = {"registry": registry, "publishing": publishing, "hold": hold}
     if to is not None:
-        rolled = flow.rollback_all(source, services, _point(source.git, to), **common)
+        rolled = rollback_all(source, services, source.git.commit(to) or parse_moment(to, time.time()), **common)
     else:
-        rolled = flow.rollback(source, services[0], Tag(tag) if tag else None, **common)
+        rolled = rollback(source, services[0], Tag(tag) if tag else None, **common)
     if not rolled.published:
-        ways.withdraw(proposal)
-    if rolled.published is None:
+        withdraw(publishing)
         output.say("nothing to do: that is what is deployed")
-    with ways.shown(rolled.published) as document:
-        tell_rolled(rolled, dry_run=ways.dry_run)
+    with shown(how, rolled.published) as document:
+        tell_rolled(rolled, dry_run=how.dry_run)
         if wait:
             wait(services, rolled.published, document)
 
@@ -86,7 +79,3 @@ def _check(service: str | None, *, everything: bool, to: str | None, reason: str
         raise UsageError("--all and --to go together", "orbit-release rollback SERVICE TAG takes one service back.")
     if reason and no_hold:
         raise UsageError("--reason is that of the hold", "leave out --no-hold or --reason.")
-
-
-def _point(git: Clone, to: str) -> str | int:
-    return git.commit(to) or parse_moment(to, time.time())

@@ -1,14 +1,14 @@
-"""What is said of a rollback."""
+"""What is told of a rollback, by a person's command or after a failure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orbit_release.flows.put_back import Rolled
+    from orbit_release.flows.put_back import RollbackOutcome
 
 
-def tell_rolled(rolled: Rolled, *, dry_run: bool = False) -> None:
+def tell_rolled(rolled: RollbackOutcome, *, dry_run: bool = False) -> None:
     """Tell which services stay as they are, and which are held now."""
     from orbit_release import output
     from orbit_release.manifests.rewrite import is_hold

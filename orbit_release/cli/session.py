@@ -26,13 +26,12 @@ _ACTIONS_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions
 
 
 class Session:
-    """What the global options name: the clone, the configuration, and the systems they lead to."""
-
     def __init__(self, directory: str, config_file: str | None) -> None:
         self.directory = directory
         self.config_file = config_file
 
     def git(self, *, offline: bool = False) -> Clone:
+        """Return the clone until the command ends; `offline`: git asks nobody."""
         from orbit_release.git.clone import Clone
         from orbit_release.git.process import OFFLINE
 
@@ -40,7 +39,6 @@ class Session:
         return click.get_current_context().with_resource(Clone(self.directory, environment))
 
     def source(self, *, offline: bool = False) -> Source:
-        """Return where a command reads; `offline`: git asks nobody."""
         git = self.git(offline=offline)  # it asks git where it is; meanwhile we import
         from orbit_release import config
         from orbit_release.flows.source import Source
@@ -54,7 +52,7 @@ class Session:
         return Source(git, loaded, _inside(git.top, file), data, os.path.relpath(file))
 
     def registry(self, budget: float = 60.0) -> Registry:
-        """Return the registries; `budget`: seconds that a question may take."""
+        """`budget`: seconds that a question may take."""
         from pathlib import Path
 
         from orbit_release import output
@@ -91,7 +89,7 @@ class Session:
         return doppler.Doppler(token, api=api, seconds=seconds, **names) if token else None
 
     def address(self, git: Clone) -> str:
-        """Return the monorepo's web address: what Actions says, else what the remote's address says."""
+        """Return the monorepo's web address as Actions, else as the remote names it."""
         from orbit_release.remote import web_address
 
         server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")

@@ -17,11 +17,11 @@ from orbit_release.cli.session import Session, services_argument
 from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
-    from orbit_release.cli.publishing import Ways
+    from orbit_release.cli.publishing import PublishingOptions
     from orbit_release.flows.application import ObservedApplication
-    from orbit_release.flows.attempts import Published
     from orbit_release.flows.awaited import AwaitedRelease
-    from orbit_release.flows.put_back import Rolled
+    from orbit_release.flows.publish_until_landed import Published
+    from orbit_release.flows.put_back import RollbackOutcome
     from orbit_release.flows.rollback_on_failure import Rollback
     from orbit_release.flows.source import Source
     from orbit_release.flows.wait import WaitResult
@@ -82,17 +82,17 @@ def wait_options(command: F) -> F:
 Wait = Callable[[Sequence["Service"], "Published | None", dict[str, Any]], None]
 
 
-def awaited(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Wait | None:
+def awaited(session: Session, source: Source, how: PublishingOptions, registry: Registry | None) -> Wait | None:
     """Return what waits for a release, None where nobody asked for that.
 
     It knows before anything is published whether Argo CD can be asked.
     """
-    seconds = parse_length(ways.timeout)
-    if not ways.wait or ways.dry_run:
+    seconds = parse_length(how.timeout)
+    if not how.wait or how.dry_run:
         return None
     from orbit_release.cli.argocd import observed_application
 
-    roll_back = _rollback(session, source, ways, registry) if ways.rollback_on_failure else None
+    roll_back = _rollback(session, source, how, registry) if how.rollback_on_failure else None
     application = observed_application(session, source, None, _ANSWER_SECONDS)
 
     def wait(services: Sequence[Service], published: Published | None, document: dict[str, Any]) -> None:
@@ -103,36 +103,41 @@ def awaited(session: Session, source: Source, ways: Ways, registry: Registry | N
         def wait_for(commit: str | None) -> WaitResult:
             return _wait(partial(AwaitedRelease.find, source, services, commit), application, seconds)
 
-        _tell(ways, document, *see_through(wait_for, published, roll_back, output.say))
+        _tell(how, document, *see_through(wait_for, published, roll_back, output.say))
 
     return wait
 
 
-def _rollback(session: Session, source: Source, ways: Ways, registry: Registry | None) -> Rollback:
+def _rollback(session: Session, source: Source, how: PublishingOptions, registry: Registry | None) -> Rollback:
     from orbit_release.flows.rollback import rollback_failed
 
-    publishing = replace(ways, yes=True).publishing(session, source.git)  # who was asked for the release has agreed
+    publishing = replace(how, yes=True).publishing(session, source)  # who was asked for the release has agreed
     return partial(rollback_failed, source, registry=registry, publishing=publishing)
 
 
 def _tell(
-    ways: Ways, document: dict[str, Any], result: WaitResult, fault: OrbitReleaseError | None, rolled: Rolled | None
+    how: PublishingOptions,
+    document: dict[str, Any],
+    result: WaitResult,
+    fault: OrbitReleaseError | None,
+    rolled: RollbackOutcome | None,
 ) -> None:
     """Tell how a wait ended, to people and in a document, and raise what there is to complain about."""
-    from orbit_release import output
+    from orbit_release.cli.publishing import tell_published
     from orbit_release.cli.rolled import tell_rolled
+    from orbit_release.output.releases import release_document
     from orbit_release.output.wait import show_wait, wait_document
 
     if rolled:
-        document["rolled_back"] = output.release_document(rolled.published) if rolled.published else None
+        document["rolled_back"] = release_document(rolled.published) if rolled.published else None
     document["wait"] = wait_document(result)
     try:
-        show_wait(result, fault, "table" if ways.words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
+        show_wait(result, fault, "table" if how.words else "told", os.environ.get("GITHUB_STEP_SUMMARY"))
     except OSError:  # a reader that went away
         if not fault:
             raise
     if rolled and rolled.published:
-        ways.tell(rolled.published)
+        tell_published(how, rolled.published)
     if rolled:
         tell_rolled(rolled)
     if fault:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orbit_release.errors import ConflictError, OrbitReleaseError, UnavailableError, UsageError
+from orbit_release.errors import ConflictError, UnavailableError, UsageError
 
 # What the caller's surroundings would change about the commands.
 _FOREIGN = ("GIT_", "GITHUB_", "ORBIT_RELEASE_")
@@ -27,14 +27,12 @@ class Sandbox:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(
-                f"{folder} cannot be made: {error.strerror}", "name a folder that you may write."
-            ) from error
+            message = f"{folder} cannot be made: {error.strerror}"
+            raise UsageError(message, "name a folder that you may write.") from error
         if any(folder.iterdir()):
             raise ConflictError(f"{folder} is not empty", "name a folder that does not exist yet.")
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Write text files, by their path below the folder."""
         try:
             for path, text in files.items():
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +55,7 @@ class Sandbox:
             check=False,
         )
         if result.returncode != expect:
-            raise self._unexpected(command, result.returncode, (result.stderr or b"").decode("utf-8", "replace"))
-
-    def _unexpected(self, command: tuple[str, ...], code: int, told: str) -> OrbitReleaseError:
-        hint = f"the message above says why; the sandbox stays in {self.folder}."
-        return UnavailableError(f"`{shlex.join(command)}` ended with exit code {code}. {told.strip()}".rstrip(), hint)
+            told = (result.stderr or b"").decode("utf-8", "replace").strip()
+            message = f"`{shlex.join(command)}` ended with exit code {result.returncode}. {told}".rstrip()
+            hint = f"the message above says why; the sandbox stays in {self.folder}."
+            raise UnavailableError(message, hint)

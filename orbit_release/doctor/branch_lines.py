@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from orbit_release.doctor.checklist import Line, failed, listed, ok, unchecked
+from orbit_release.doctor.checklist import ChecklistLine, failed_line, listed, ok_line, unchecked_line
 from orbit_release.github.push_rights import BLOCKING, BYPASSES, BranchRule, PushRights
 
 _APP = "use the token of a GitHub App that may bypass it (README.md shows how), or propose releases with --pr."
 
 
-def branch_line(branch: str, access: PushRights) -> Line:
-    """Tell how a branch is protected."""
+def branch_line(branch: str, access: PushRights) -> ChecklistLine:
     asked = [BLOCKING.get(rule.kind, rule.kind.replace("_", " ")) for rule in access.rules]
     asked += [f"the checks {listed(access.checks)}"] if access.checks else []
     asked += ["a classic rule"] if access.is_protected else []
     what = f"is protected: {listed(dict.fromkeys(asked))}" if asked else "is not protected"
-    return ok("github", "branch", f"{branch} {what}")
+    return ok_line("github", "branch", f"{branch} {what}")
 
 
-def publish_line(branch: str, access: PushRights) -> Line:
-    """Tell whether a token may put commits on a branch."""
-    if trouble := _no_push(access) or _refused(branch, access):
-        return failed("github", "publish", *trouble)
-    if doubt := _unknown(branch, access):
-        return unchecked("github", "publish", *doubt)
+def publish_line(branch: str, access: PushRights) -> ChecklistLine:
+    if trouble := _lacks_push(access) or _is_refused(branch, access):
+        return failed_line("github", "publish", *trouble)
+    if doubt := _may_be_refused(branch, access):
+        return unchecked_line("github", "publish", *doubt)
     signed = any(rule.kind == "required_signatures" and rule.bypass not in BYPASSES for rule in access.rules)
     how = ", if they are signed: those that GitHub makes (--via api) are" if signed else ""
-    return ok("github", "publish", f"this token may put commits on {branch}{how}")
+    return ok_line("github", "publish", f"this token may put commits on {branch}{how}")
 
 
-def _refused(branch: str, access: PushRights) -> tuple[str, str] | None:
+def _is_refused(branch: str, access: PushRights) -> tuple[str, str] | None:
     blocking = [rule for rule in access.rules if rule.blocks and rule.bypass is not None]
     if blocking:
         return f"the rules of {branch} ask for {_asked(blocking)}", _APP
@@ -37,14 +35,12 @@ def _refused(branch: str, access: PushRights) -> tuple[str, str] | None:
     return None
 
 
-def _unknown(branch: str, access: PushRights) -> tuple[str, str] | None:
+def _may_be_refused(branch: str, access: PushRights) -> tuple[str, str] | None:
     if access.can_push is None:
         return "GitHub does not tell an App's token whether it may write", "give it `contents: write`."
     if blocking := [rule for rule in access.rules if rule.blocks]:
-        what = (
-            f"the rules of {branch} ask for {_asked(blocking)}; whether this token may bypass them GitHub does not say"
-        )
-        return what, _APP
+        doubt = "whether this token may bypass them GitHub does not say"
+        return f"the rules of {branch} ask for {_asked(blocking)}; {doubt}", _APP
     if patterns := [rule.kind for rule in access.rules if rule.is_pattern]:
         kinds = listed(kind.replace("_", " ") for kind in patterns)
         return f"the rules of {branch} have a {kinds}", "a release's commit has to match it: see the ruleset."
@@ -58,7 +54,7 @@ def _asked(rules: list[BranchRule]) -> str:
     return listed(dict.fromkeys(BLOCKING[rule.kind] for rule in rules))
 
 
-def _no_push(access: PushRights) -> tuple[str, str] | None:
+def _lacks_push(access: PushRights) -> tuple[str, str] | None:
     if access.is_archived:
         return "the repository is archived: nothing can be published there", "unarchive it in its settings."
     if access.can_push is False:

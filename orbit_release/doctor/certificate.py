@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orbit_release.doctor.checklist import Line, failed, listed, ok
+from orbit_release.doctor.checklist import ChecklistLine, failed_line, listed, ok_line
 
 LEAST_DAYS = 14
 _DAY = 24 * 60 * 60
@@ -25,13 +25,12 @@ def covers(certificate: Certificate, host: str) -> bool:
     return any(name.lower() in (asked, wildcard) for name in certificate.names)
 
 
-def certificate_line(host: str, certificate: Certificate, now: float) -> Line:
-    """Tell whether a certificate that a host shows will do."""
+def certificate_line(host: str, certificate: Certificate, now: float) -> ChecklistLine:
     days = int((certificate.ends - now) // _DAY)
     if not covers(certificate, host):
         what = f"the certificate covers {listed(certificate.names) or 'nothing'}, not {host}"
-        return failed("certificate", host, what, f"add {host} to its names; a wildcard covers one level only.")
+        return failed_line("certificate", host, what, f"add {host} to its names; a wildcard covers one level only.")
     if days < LEAST_DAYS:
         fix = "renew it; where cert-manager does that, see `kubectl get certificates -A`."
-        return failed("certificate", host, f"it ends in {days} days", fix)
-    return ok("certificate", host, f"covers it, for {days} days more")
+        return failed_line("certificate", host, f"it ends in {days} days", fix)
+    return ok_line("certificate", host, f"covers it, for {days} days more")

@@ -1,4 +1,4 @@
-"""The checks of `doctor`, one for each group: each asks an outside system, and has core judge the answer."""
+"""The checks of `doctor`, one for each group: each asks an outside system, and has others judge the answer."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from orbit_release.doctor.branch_lines import branch_line, publish_line
 from orbit_release.doctor.certificate import Certificate, certificate_line
 from orbit_release.doctor.checklist import (
     Check,
-    Line,
-    broken,
+    ChecklistLine,
     directory_lines,
-    failed,
+    error_line,
+    failed_line,
     keys_line,
     listed,
-    ok,
-    unchecked,
+    ok_line,
+    unchecked_line,
 )
-from orbit_release.doctor.image_pulls import Found, images_line, pull_line
+from orbit_release.doctor.image_pulls import RegistryAnswer, images_line, pull_line
 from orbit_release.doctor.needs import Needs
 from orbit_release.doppler import client as doppler_api
 from orbit_release.errors import AccessError, OrbitReleaseError
-from orbit_release.flows.plan import side_by_side
+from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.reach import remote_tip, try_push
+from orbit_release.git.probe import remote_tip, try_push
 from orbit_release.github import client as github_api
 from orbit_release.image import LATEST, ImageReference
 
@@ -62,8 +62,7 @@ class Surroundings:
     now: float
 
     def checks(self) -> dict[str, Check]:
-        """Return the checks by group, in the order in which people read them."""
-        found = (
+        checks = (
             Check("git", ("remote", "push"), self._git),
             Check("github", ("token", "branch", "publish"), self._github),
             Check("registry", ("images", "pull"), self._registry),
@@ -74,114 +73,116 @@ class Surroundings:
             Check("argocd", ("server", "source", "sync"), self._argocd),
             Check("nfs", ("directories",), self._nfs),
         )
-        return {check.group: check for check in found}
+        return {check.group: check for check in checks}
 
-    def _git(self) -> Iterator[Line]:
+    def _git(self) -> Iterator[ChecklistLine]:
         remote, branch = self.tip.remote, self.tip.branch
         if remote is None:
-            yield unchecked("git", "remote", "this clone has no remote", "git remote add origin ADDRESS")
+            yield unchecked_line("git", "remote", "this clone has no remote", "git remote add origin ADDRESS")
             return
         commit = remote_tip(self.git, self.tip, self.seconds)
         if commit is None:
             hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
-            yield failed("git", "remote", f"{remote} has no branch {branch}", hint)
+            yield failed_line("git", "remote", f"{remote} has no branch {branch}", hint)
         else:
-            yield ok("git", "remote", f"{remote} answers: {branch} is at {commit[:7]}")
+            yield ok_line("git", "remote", f"{remote} answers: {branch} is at {commit[:7]}")
         try_push(self.git, self.tip, self.seconds)
-        yield ok("git", "push", f"{remote} lets you push (a dry run; the branch's rules are not asked)")
+        yield ok_line("git", "push", f"{remote} lets you push (a dry run; the branch's rules are not asked)")
 
-    def _github(self) -> Iterator[Line]:
+    def _github(self) -> Iterator[ChecklistLine]:
         repository = self.github()
         if repository is None:
-            yield unchecked("github", "token", "GITHUB_TOKEN is not set", github_api.TOKEN_HINT)
+            yield unchecked_line("github", "token", "GITHUB_TOKEN is not set", github_api.TOKEN_HINT)
             return
         access = repository.push_rights(self.tip.branch)
-        yield ok("github", "token", f"GITHUB_TOKEN opens {repository.repository}")
+        yield ok_line("github", "token", f"GITHUB_TOKEN opens {repository.repository}")
         yield branch_line(self.tip.branch, access)
         yield publish_line(self.tip.branch, access)
 
-    def _registry(self) -> Iterator[Line]:
+    def _registry(self) -> Iterator[ChecklistLine]:
         if not self.needs.images:
-            yield unchecked("registry", "images", "the manifests name no image", "see `manifests:`.")
+            yield unchecked_line("registry", "images", "the manifests name no image", "see `manifests:`.")
             return
-        found = side_by_side(self._found, self.needs.images)
-        yield images_line(found)
-        yield pull_line(found, self.needs.images)
+        answers = side_by_side(self._ask_registry, self.needs.images)
+        yield images_line(answers)
+        yield pull_line(answers, self.needs.images)
 
-    def _found(self, image: ImageReference) -> Found:
+    def _ask_registry(self, image: ImageReference) -> RegistryAnswer:
         name = image.digest or image.tag or LATEST
         try:
-            return Found(image, is_there=self.anonymous.has(image.repository, name), is_public=True)
+            return RegistryAnswer(image, is_there=self.anonymous.has(image.repository, name), is_public=True)
         except AccessError:
             pass
         except OrbitReleaseError as error:
-            return Found(image, error=error.message)
+            return RegistryAnswer(image, error=error.message)
         try:
-            return Found(image, is_there=self.registry.has(image.repository, name))
+            return RegistryAnswer(image, is_there=self.registry.has(image.repository, name))
         except OrbitReleaseError as error:
-            return Found(image, error=error.message, hint=error.hint, is_denied=isinstance(error, AccessError))
+            is_denied = isinstance(error, AccessError)
+            return RegistryAnswer(image, error=error.message, hint=error.hint, is_denied=is_denied)
 
-    def _builder(self) -> Iterator[Line]:
-        yield ok("builder", "engine", self.builder())
+    def _builder(self) -> Iterator[ChecklistLine]:
+        yield ok_line("builder", "engine", self.builder())
 
-    def _doppler(self) -> Iterator[Line]:
+    def _doppler(self) -> Iterator[ChecklistLine]:
         keys = {key for keys in self.needs.keys.values() for key in keys}
         where = listed(self.needs.keys) or "no store"
         if not keys:
-            yield unchecked("doppler", "keys", "the manifests have no ExternalSecret", "nothing, if there is none.")
+            yield unchecked_line("doppler", "keys", "the manifests have no ExternalSecret")
             return
         store = self.doppler()
         if store is None:
             what = f"DOPPLER_TOKEN is not set; the manifests ask for {len(keys)} keys"
-            yield unchecked("doppler", "keys", what, doppler_api.TOKEN_HINT)
+            yield unchecked_line("doppler", "keys", what, doppler_api.TOKEN_HINT)
             return
         yield keys_line(keys, store.names(), where)
 
-    def _dns(self) -> Iterator[Line]:
+    def _dns(self) -> Iterator[ChecklistLine]:
         if not self.needs.hosts:
-            yield unchecked("dns", "names", "the manifests have no HTTPRoute or Ingress", "nothing, if there is none.")
-        yield from side_by_side(self._name, self.needs.hosts)
+            yield unchecked_line("dns", "names", "the manifests have no HTTPRoute or Ingress")
+        yield from side_by_side(self._name_line, self.needs.hosts)
 
-    def _name(self, host: str) -> Line:
+    def _name_line(self, host: str) -> ChecklistLine:
         try:
-            return ok("dns", host, f"resolves to {listed(self.addresses(host))}")
+            return ok_line("dns", host, f"resolves to {listed(self.addresses(host))}")
         except OrbitReleaseError as error:
-            return broken("dns", host, error)
+            return error_line("dns", host, error)
 
-    def _certificates(self) -> Iterator[Line]:
+    def _certificates(self) -> Iterator[ChecklistLine]:
         if not self.needs.secured:
-            yield unchecked("certificate", "names", "the manifests have no host with TLS", "nothing, if there is none.")
-        yield from side_by_side(self._certificate, self.needs.secured)
+            yield unchecked_line("certificate", "names", "the manifests have no host with TLS")
+        yield from side_by_side(self._certificate_line, self.needs.secured)
 
-    def _certificate(self, host: str) -> Line:
+    def _certificate_line(self, host: str) -> ChecklistLine:
         try:
             self.addresses(host)
         except OrbitReleaseError as error:
-            return unchecked("certificate", host, error.message, "mend its record first.")
+            return unchecked_line("certificate", host, error.message, "mend its record first.")
         try:
             return certificate_line(host, self.certificate(host), self.now)
         except OrbitReleaseError as error:
-            return broken("certificate", host, error)
+            return error_line("certificate", host, error)
 
-    def _argocd(self) -> Iterator[Line]:
+    def _argocd(self) -> Iterator[ChecklistLine]:
         server = self.argocd()
         if server is None:
-            yield unchecked("argocd", "server", "ARGOCD_SERVER or ARGOCD_AUTH_TOKEN is not set", argocd_api.TOKEN_HINT)
+            what = "ARGOCD_SERVER or ARGOCD_AUTH_TOKEN is not set"
+            yield unchecked_line("argocd", "server", what, argocd_api.TOKEN_HINT)
             return
         application = self._application(server)
-        if isinstance(application, Line):
-            yield ok("argocd", "server", f"{server.host} answers")
+        if isinstance(application, ChecklistLine):
+            yield ok_line("argocd", "server", f"{server.host} answers")
             yield application
             return
-        yield ok("argocd", "server", f"{server.host} answers, and shows {application.name}")
+        yield ok_line("argocd", "server", f"{server.host} answers, and shows {application.name}")
         if self.ours.repository:
             yield source_line(application, self.ours)
         else:
             what = "this clone's remote has no address to compare with"
-            yield unchecked("argocd", "source", what, "set GITHUB_SERVER_URL and GITHUB_REPOSITORY.")
+            yield unchecked_line("argocd", "source", what, "set GITHUB_SERVER_URL and GITHUB_REPOSITORY.")
         yield sync_line(application)
 
-    def _application(self, server: argocd_api.ArgoCD) -> Application | Line:
+    def _application(self, server: argocd_api.ArgoCD) -> Application | ChecklistLine:
         """Return the application that the configuration names, else the only one that syncs the manifests."""
         project, namespace = self.names.project, self.names.namespace
         if self.names.application:
@@ -192,11 +193,11 @@ class Surroundings:
         fix = "set `argocd.application` in orbit-release.yaml."
         if found:
             what = f"several applications sync {self.ours.path}: {listed(found)}"
-            return unchecked("argocd", "source", what, fix)
+            return unchecked_line("argocd", "source", what, fix)
         what = f"no application that this token sees syncs {self.ours.path} of this repository"
-        return failed("argocd", "source", what, f"make one (infrastructure/gitops), or {fix}")
+        return failed_line("argocd", "source", what, f"make one (infrastructure/gitops), or {fix}")
 
-    def _nfs(self) -> Iterator[Line]:
+    def _nfs(self) -> Iterator[ChecklistLine]:
         if not self.needs.directories:
-            yield unchecked("nfs", "directories", "the manifests have no NFS volume", "nothing, if there is none.")
+            yield unchecked_line("nfs", "directories", "the manifests have no NFS volume")
         yield from directory_lines(self.needs.directories)

@@ -15,18 +15,18 @@ _NAME_HINT = "make its record, to the Gateway or the tunnel; where external-dns 
 _REACH_HINT = "is something listening there, and may this machine reach it?"
 
 
-def addresses(host: str) -> list[str]:
+def look_up_addresses(host: str) -> list[str]:
     """Return the addresses of a host name; NotFoundError where there are none."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        records = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:  # UnicodeError: a label that is too long
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
             raise UnavailableError(f"{host}: no name server answers", "check the network.") from error
         raise NotFoundError(f"{host} does not resolve", _NAME_HINT) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    return list(dict.fromkeys(str(address[0]) for *_, address in records))
 
 
-def certificate(
+def fetch_certificate(
     host: str,
     *,
     seconds: float,

@@ -11,7 +11,7 @@ from itertools import takewhile
 from orbit_release.argocd.observation import Observation
 from orbit_release.argocd.verdict import Look, Relation
 from orbit_release.errors import NotFoundError
-from orbit_release.flows.source import Source, manifests
+from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference
 from orbit_release.manifests.workloads import Owners, owners, running_images, workloads
@@ -31,7 +31,7 @@ class DeployedImages:
     @classmethod
     def read(cls, source: Source, tip: Tip) -> DeployedImages:
         images, services = source.deployed(tip), source.config.services
-        among = list(workloads(manifests(source.git, tip, source.config.manifests)))
+        among = list(workloads(source.manifests(tip)))
         return cls(
             {service.name: frozenset(image.reference for image in images[service.repository]) for service in services},
             {service.name: running_images(images[service.repository], among) for service in services},

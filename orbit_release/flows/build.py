@@ -12,14 +12,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from orbit_release.builders.request import BuildRequest
-from orbit_release.errors import NotFoundError, OrbitReleaseError
-from orbit_release.flows.plan import ask, clash_of, plan, targets
+from orbit_release.errors import OrbitReleaseError
+from orbit_release.flows.latest import may_move
+from orbit_release.flows.plan import plan, plan_named
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
-from orbit_release.git.publish import check_out
+from orbit_release.git.worktree import check_out
 from orbit_release.image import LATEST, Digest, ImageReference
-from orbit_release.planning.actions import Action, Deployment, ServicePlan
+from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.planning.matrix import labels
+from orbit_release.planning.targets import clash_of
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ Progress = Callable[[str, str | None], None]  # service, one line of what happen
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BuildOutcome:
     """What became of one service's build; `error` is set if it failed, with the last lines of its log."""
 
     plan: ServicePlan
@@ -61,88 +63,66 @@ def build(
     head: str,
     builder: Callable[[], Builder],
     progress: Progress,
-) -> list[Result]:
+) -> list[BuildOutcome]:
     """Build what the plan asks for at head, or exactly the named services; one failure stops no other build."""
-    wanted = _named(building, services, head) if named else _planned(building, services, head)
-    # Asked before anything is built: an answer that fails to come must not cost the results.
-    tip = _fresh_tip(building) if building.registry and wanted else None
-    skipped = [Result(one, "skipped") for one in wanted if one.action is Action.RELEASE and not building.force]
-    todo = [one for one in wanted if one.action is Action.BUILD or (one.action is Action.RELEASE and building.force)]
-    refused = [Result(one, "failed", error=clash_of([one])) for one in wanted if one.clash]
-    results = [*refused, *skipped, *(_run(building, todo, builder, progress) if todo else ())]
-    if building.registry and tip:
-        results = _move_latest(building, building.registry, tip, results)
+    source, registry = building.source, building.registry
+    if named:
+        plans = plan_named(source, services, head=head, registry=registry)
+    else:
+        plans = plan(source, services, head=head, registry=registry).services
+    there = [plan for plan in plans if plan.action is Action.RELEASE]
+    todo = [plan for plan in plans if plan.action is Action.BUILD or (building.force and plan in there)]
+    outcomes = [BuildOutcome(plan, "failed", error=clash_of([plan])) for plan in plans if plan.clash]
+    outcomes += [BuildOutcome(plan, "skipped") for plan in there if plan not in todo]
+    # Asked before anything is built: an answer that fails to come must not cost the outcomes.
+    tip = source.git.tip(source.config.branch, fetch=True) if registry and (outcomes or todo) else None
+    outcomes += _build_all(building, todo, builder, progress) if todo else ()
+    if registry and tip:
+        # Also of images that were there before: an interrupted run may have left `latest` behind.
+        outcomes = [_move_latest(source, registry, tip, outcome) for outcome in outcomes]
     names = [service.name for service in services]
-    return sorted(results, key=lambda result: names.index(result.plan.service.name))
+    return sorted(outcomes, key=lambda outcome: names.index(outcome.plan.service.name))
 
 
-def _planned(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
-    found = plan(building.source, services, head=head, registry=building.registry)
-    # `release` images exist: looking at them again moves a `latest` that an interrupted run left behind.
-    return [one for one in found.services if one.target or one.clash]
-
-
-def _named(building: Building, services: Sequence[Service], head: str) -> list[ServicePlan]:
-    found = targets(building.source, head, services)
-    for service in services:
-        if service.name not in found:
-            hint = f"plan {service.name} says what is missing."
-            raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
-    plans = [_named_plan(building.source, service, found[service.name]) for service in services]
-    return [ask(building.registry, one) for one in plans] if building.registry else plans
-
-
-def _named_plan(source: Source, service: Service, target: str) -> ServicePlan:
-    deployed = Deployment(ImageReference(service.repository))  # whatever it is, the person wants this image
-    return ServicePlan(source.service_at(service, target), Action.BUILD, "named", deployed, target=target)
-
-
-def _fresh_tip(building: Building) -> Tip:
-    git = building.source.git
-    git.deepen()
-    return git.tip(building.source.config.branch, fetch=True)
-
-
-def _run(
-    building: Building, todo: Sequence[ServicePlan], builder: Callable[[], Builder], progress: Progress
-) -> Iterator[Result]:
+def _build_all(
+    building: Building, plans: Sequence[ServicePlan], builder: Callable[[], Builder], progress: Progress
+) -> Iterator[BuildOutcome]:
     with ExitStack() as stack:
-        commits = {one.target for one in todo if one.target}
-        trees = {commit: _tree(building.source, commit, stack) for commit in commits}
+        commits = {plan.target or "" for plan in plans}
+        trees = {commit: Path(stack.enter_context(TemporaryDirectory(prefix="orbit-release-"))) for commit in commits}
+        for commit, folder in trees.items():
+            check_out(building.source.git, commit, folder)
         pool = stack.enter_context(ThreadPoolExecutor(building.jobs))
         engine = builder()
         stack.enter_context(engine)
-        futures = [pool.submit(_one, building, engine, one, trees[one.target or ""], progress) for one in todo]
+        futures = [
+            pool.submit(_build_one, building, engine, plan, trees[plan.target or ""], progress) for plan in plans
+        ]
         yield from (future.result() for future in as_completed(futures))
 
 
-def _tree(source: Source, commit: str, stack: ExitStack) -> Path:
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="orbit-release-")))
-    check_out(source.git, commit, folder)
-    return folder
-
-
-def _one(building: Building, engine: Builder, one: ServicePlan, tree: Path, progress: Progress) -> Result:
+def _build_one(building: Building, engine: Builder, plan: ServicePlan, tree: Path, progress: Progress) -> BuildOutcome:
+    name = plan.service.name
     log: deque[str] = deque(maxlen=_LAST_LINES)
 
-    def told(line: str) -> None:
+    def tell(line: str) -> None:
         log.append(line)
-        progress(one.service.name, line)
+        progress(name, line)
 
     try:
-        digest = engine.build(_request(building, one, tree), push=building.registry is not None, progress=told)
-        progress(one.service.name, f"{'pushed' if digest else 'built'} {one.image}")
+        digest = engine.build(_request(building, plan, tree), push=building.registry is not None, progress=tell)
+        progress(name, f"{'pushed' if digest else 'built'} {plan.image}")
     except OrbitReleaseError as error:
-        progress(one.service.name, f"failed: {error.message.splitlines()[0]}")
-        return Result(one, "failed", error=error, log=tuple(log))
+        progress(name, f"failed: {error.message.splitlines()[0]}")
+        return BuildOutcome(plan, "failed", error=error, log=tuple(log))
     finally:
-        progress(one.service.name, None)
-    return Result(one, "built", digest)
+        progress(name, None)
+    return BuildOutcome(plan, "built", digest)
 
 
-def _request(building: Building, one: ServicePlan, tree: Path) -> BuildRequest:
-    settings, repository = one.service.settings, one.service.repository
-    tags = (one.tag,) if building.registry else (one.tag, LATEST)
+def _request(building: Building, plan: ServicePlan, tree: Path) -> BuildRequest:
+    settings, repository = plan.service.settings, plan.service.repository
+    tags = (plan.tag,) if building.registry else (plan.tag, LATEST)
     return BuildRequest(
         tree=tree,
         context=settings.context,
@@ -150,32 +130,21 @@ def _request(building: Building, one: ServicePlan, tree: Path) -> BuildRequest:
         tags=tuple(ImageReference(repository, tag) for tag in tags),
         platforms=settings.platforms,
         build_args=dict(settings.build_args),
-        labels=labels(one, building.address),
+        labels=labels(plan, building.address),
     )
 
 
-def _move_latest(building: Building, registry: Registry, tip: Tip, results: Sequence[Result]) -> list[Result]:
-    """Point `latest` at each image that is on the release branch and newer than what `latest` is now."""
-    return [result if result.error else _moved(building.source, registry, tip, result) for result in results]
-
-
-def _moved(source: Source, registry: Registry, tip: Tip, result: Result) -> Result:
-    one = result.plan
-    assert one.tag  # noqa: S101  (whatever was built has a target)
+def _move_latest(source: Source, registry: Registry, tip: Tip, outcome: BuildOutcome) -> BuildOutcome:
+    """Point `latest` at an image that is on the release branch and newer than what `latest` is now."""
+    plan, repository = outcome.plan, outcome.plan.service.repository
+    if outcome.error or not (plan.tag and plan.target):
+        return outcome
     try:
-        digest = result.digest or registry.require(one.service.repository, one.tag)
-        latest = _point_latest(source, registry, tip, one, digest)
+        digest = outcome.digest or registry.require(repository, plan.tag)
+        now = registry.image(repository, LATEST)
+        [forward] = may_move(source, tip, [(now, plan.target)])
+        if forward and (now is None or now.digest != digest):
+            registry.copy_tag(repository, digest, LATEST)
     except OrbitReleaseError as error:
-        return replace(result, status="failed", error=error)
-    return replace(result, digest=digest, latest=latest)
-
-
-def _point_latest(source: Source, registry: Registry, tip: Tip, one: ServicePlan, digest: Digest) -> bool:
-    now = registry.image(one.service.repository, LATEST)
-    target = one.target or ""
-    running = source.git.fetch_commit(now.revision) if now and now.revision else None
-    history = source.git.history([tip.commit, target, *([running] if running else [])])
-    forward = history.is_forward(running, target, tip.commit)
-    if forward and (now is None or now.digest != digest):
-        registry.copy_tag(one.service.repository, digest, LATEST)
-    return forward
+        return replace(outcome, status="failed", error=error)
+    return replace(outcome, digest=digest, latest=forward)

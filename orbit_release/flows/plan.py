@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from orbit_release.errors import ConflictError, NotFoundError, UnavailableError
-from orbit_release.flows.source import Source, commit_of
+from orbit_release.errors import NotFoundError, UnavailableError
+from orbit_release.flows.side_by_side import side_by_side
+from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.graph import ChangedFile, History
-from orbit_release.image import LATEST
+from orbit_release.git.graph import History
+from orbit_release.image import LATEST, ImageReference
 from orbit_release.planning.actions import (
     Action,
     Deployment,
@@ -20,34 +21,14 @@ from orbit_release.planning.actions import (
     aim,
     assess,
     clashing,
-    describe,
-    find_image,
     held,
-    most_urgent,
+    with_image,
 )
-from orbit_release.service import BuildSettings, Service
+from orbit_release.planning.targets import ServicesAtHead, compare, find_targets, settings_differ
+from orbit_release.service import Service
 
 if TYPE_CHECKING:
     from orbit_release.registry.client import Registry, RemoteImage
-
-S = TypeVar("S")
-T = TypeVar("T")
-
-_QUESTIONS_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The commit to plan for, and which of the services exist there."""
-
-    commit: str
-    present: tuple[Service, ...]
-    absent: tuple[ServicePlan, ...]
-    own_ignore_files: frozenset[str]
-
-    def inputs(self, service: Service, files: Iterable[ChangedFile]) -> tuple[ChangedFile, ...]:
-        own = service.name in self.own_ignore_files
-        return tuple(file for file in files if service.is_input(file.path, own_ignore_file=own))
 
 
 def plan(
@@ -70,62 +51,74 @@ def plan(
     """
     if head == "HEAD" and source.git.commit(head) is None:
         return Plan(None, tuple(absent(service, "yet: there is no commit") for service in services))
-    commit = _commit(source.git, head)
-    state = _look(source, commit, services)
+    there = _services_at(source, _commit(source.git, head), services)
     if base is not None:
-        found = _compare(source, state, base, registry)
+        plan = _compare(source, there, base, registry)
     else:
-        found = _against_deployed(source, state, registry, tip)
-    found = _force(source, state, found, registry) if force else found
-    return _ordered(_aim_latest(source, found, registry, tip) if latest and registry else found, services)
+        plan = _against_deployed(source, there, registry, tip)
+    if force:
+        plan = _force(source, there, plan, registry)
+    return _aim_latest(source, plan, registry, tip) if latest and registry else plan
 
 
 def plan_unheld(source: Source, services: Sequence[Service], tip: Tip) -> Plan:
     """Decide what each service would need at the release branch's tip if none of them were held."""
-    state = _look(source, tip.commit, services)
-    return _ordered(_against_deployed(source, state, None, tip, holds=False), services)
+    return _against_deployed(source, _services_at(source, tip.commit, services), None, tip, holds=False)
 
 
-def targets(source: Source, head: str, services: Sequence[Service]) -> dict[str, str]:
-    """Return, by service, the newest first-parent commit up to head that changed its inputs; not for absent ones."""
+def plan_named(
+    source: Source, services: Sequence[Service], *, head: str, registry: Registry | None
+) -> Sequence[ServicePlan]:
+    """Decide to build services at `head`, whatever is deployed; NotFoundError for one that is absent there."""
     source.git.deepen()
-    found = _look(source, _commit(source.git, head), services)
-    return _targets(source, found, found.present)
+    there = _services_at(source, _commit(source.git, head), services)
+    for service in services:
+        if service not in there.present:
+            hint = f"plan {service.name} says what is missing."
+            raise NotFoundError(f"{service.name} has no {service.settings.dockerfile} at {head}", hint)
+    targets = _targets(source, there, services)
+    plans = [
+        ServicePlan(service, Action.BUILD, "named", Deployment(ImageReference(service.repository)))
+        for service in services
+    ]
+    return _ask_registry(registry, [_with_target(source, plan, targets) for plan in plans])
 
 
-def _ordered(plan: Plan, services: Sequence[Service]) -> Plan:
-    names = [service.name for service in services]
-    return replace(plan, services=tuple(sorted(plan.services, key=lambda one: names.index(one.service.name))))
-
-
-def _commit(git: Clone, revision: str) -> str:
+def _commit(git: Clone, revision: str, hint: str = "", what: str = "") -> str:
     commit = git.fetch_commit(revision)
     if commit is None:
-        hint = "name a branch, a tag or a commit of this clone, or fetch it first."
-        raise NotFoundError(f"{revision} names no commit, or several", hint)
+        hint = hint or "name a branch, a tag or a commit of this clone, or fetch it first."
+        raise NotFoundError(f"{what}{revision} names no commit, or several", hint)
     return commit
 
 
-def _look(source: Source, head: str, services: Iterable[Service]) -> _Head:
+def _services_at(source: Source, head: str, services: Sequence[Service]) -> ServicesAtHead:
     git = source.git
-    present = [service for service in services if git.has_file(head, service.settings.dockerfile)]
-    missing = [service for service in services if service not in present]
+    present = tuple(service for service in services if git.has_file(head, service.settings.dockerfile))
     own = (service.name for service in present if git.has_file(head, service.settings.own_ignore_file))
-    return _Head(head, tuple(present), tuple(absent(service, f"at {head[:7]}") for service in missing), frozenset(own))
+    return ServicesAtHead(head, tuple(services), present, frozenset(own))
 
 
-def _compare(source: Source, head: _Head, base: str, registry: Registry | None) -> Plan:
+def _compare(source: Source, head: ServicesAtHead, base: str, registry: Registry | None) -> Plan:
     git = source.git
     start = _base(git, base)
     with git.first_parents(head.commit) as commits:  # git reads the history while we compare the trees
-        plans = _compare_trees(source, head, start, base)
-        stale = [one.service for one in plans if one.action is Action.BUILD]
-        targets = _walk(source, head, stale, commits)
+        files = git.changes([start], head.commit)[start]
+        plans = compare(head, files, source.settings(start), source.settings(head.commit), base)
+        stale = [plan.service for plan in plans if plan.action is Action.BUILD]
+        targets = find_targets(head, stale, commits, source.settings, source.config_path)
     if len(targets) < len(stale):
         git.deepen()
         targets = _targets(source, head, stale)
-    plans = [_with_target(source, one, targets) for one in plans]
-    return Plan(head.commit, (*_ask(registry, plans), *head.absent), start or "the empty tree")
+    plans = [_with_target(source, plan, targets) for plan in plans]
+    return head.plan(_ask_registry(registry, plans), start or "the empty tree")
+
+
+def _base(git: Clone, base: str) -> str | None:
+    if base and not base.strip("0"):  # the state before a branch existed, in GitHub's push event
+        return None
+    hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
+    return _commit(git, base, hint, "base ")
 
 
 def _with_target(source: Source, plan: ServicePlan, targets: Mapping[str, str]) -> ServicePlan:
@@ -133,218 +126,128 @@ def _with_target(source: Source, plan: ServicePlan, targets: Mapping[str, str]) 
     return replace(plan, target=target, service=source.service_at(plan.service, target)) if target else plan
 
 
-def _compare_trees(source: Source, head: _Head, start: str | None, base: str) -> list[ServicePlan]:
-    files = source.git.changes([start], head.commit)[start]
-    old, new = source.settings(start), source.settings(head.commit)
-    plans = []
-    for service in head.present:
-        inputs = head.inputs(service, files)
-        if inputs or _settings_differ(old, new, service):
-            plans.append(ServicePlan(service, Action.BUILD, describe(inputs, f"since {base}"), files=inputs))
-        else:
-            plans.append(ServicePlan(service, Action.CURRENT, f"no input changed since {base}"))
-    return plans
-
-
-def _base(git: Clone, base: str) -> str | None:
-    if base and not base.strip("0"):  # the state before a branch existed, in GitHub's push event
-        return None
-    commit = git.fetch_commit(base)
-    if commit is None:
-        hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
-        raise NotFoundError(f"base {base} names no commit, or several", hint)
-    return commit
-
-
 def _against_deployed(
-    source: Source, head: _Head, registry: Registry | None, tip: Tip | None, *, holds: bool = True
+    source: Source, head: ServicesAtHead, registry: Registry | None, tip: Tip | None, *, holds: bool = True
 ) -> Plan:
     git = source.git
     if not head.present:
-        return Plan(head.commit, head.absent)
+        return head.plan(())
     git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
-    deployments = _deployments(source, tip, head.present, registry, holds=holds)
-    plans = _assess(source, head, deployments)
-    targets = _targets(source, head, list({one.service.name: one.service for one in plans if _is_stale(one)}.values()))
-    aimed = [one for one in plans if one.service.name in targets]
-    running = [one.deployed.commit for one in aimed if one.deployed and one.deployed.commit]
-    history = git.history([tip.commit, head.commit, *targets.values(), *running])
+    plans = _assess(source, head, tip, registry, holds=holds)
+    targets = _targets(source, head, _stale(plans))
+    running = [plan.deployed.commit for plan in plans if plan.service.name in targets and plan.deployed]
+    history = git.history([tip.commit, head.commit, *targets.values(), *filter(None, running)])
     if not history.is_ancestor(head.commit, tip.commit) and not history.is_ancestor(tip.commit, head.commit):
-        return _superseded(head, plans, tip)
-    plans = [_aim(source, one, targets, history) for one in plans]
+        reason = f"{head.commit[:7]} is not on {tip.branch}: rewritten, not merged, or to be rebased"
+        current = [replace(plan, action=Action.CURRENT, reason=reason, files=()) for plan in plans]
+        return head.plan(current, superseded=True)
+    plans = [_aim(source, plan, targets, history) for plan in plans]
     plans = _hold_moved_back(source, tip, plans, registry) if holds else plans
-    return Plan(head.commit, (*_one_per_service(_ask(registry, plans)), *head.absent))
-
-
-def _is_stale(plan: ServicePlan) -> bool:
-    return plan.action is Action.BUILD
+    return head.plan(_ask_registry(registry, plans))
 
 
 def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history: History) -> ServicePlan:
     target = targets.get(plan.service.name)
     if target is None or plan.action is Action.HELD:
         return plan
-    return aim(replace(plan, service=source.service_at(plan.service, target)), target, history)
+    return aim(_with_target(source, plan, targets), target, history)
+
+
+def _stale(plans: Iterable[ServicePlan]) -> list[Service]:
+    return list({plan.service.name: plan.service for plan in plans if plan.action is Action.BUILD}.values())
 
 
 def _hold_moved_back(
     source: Source, tip: Tip, plans: list[ServicePlan], registry: Registry | None
 ) -> list[ServicePlan]:
     """Leave alone what somebody moved back; only what would move forward needs the manifests' log for that."""
-    stale = {one.service.name: one.service for one in plans if _is_stale(one) and one.deployed}
+    stale = _stale(plan for plan in plans if plan.deployed)
     if not stale:
         return plans
-    from orbit_release.flows.history import moved_back  # noqa: PLC0415
+    from orbit_release.flows.moved_back import moved_back  # noqa: PLC0415
 
-    back = moved_back(source, tip, list(stale.values()), registry)
-    return [held(one, str(back[one.service.name])) if one.service.name in back else one for one in plans]
-
-
-def _superseded(head: _Head, plans: Iterable[ServicePlan], tip: Tip) -> Plan:
-    reason = f"{head.commit[:7]} is not on {tip.branch}: rewritten, not merged, or to be rebased"
-    current = [replace(one, action=Action.CURRENT, reason=reason, files=()) for one in plans]
-    return Plan(head.commit, (*_one_per_service(current), *head.absent), superseded=True)
+    back = moved_back(source, tip, stale, registry)
+    return [held(plan, str(back[plan.service.name])) if plan.service.name in back else plan for plan in plans]
 
 
-def _deployments(
-    source: Source, tip: Tip, services: Iterable[Service], registry: Registry | None, *, holds: bool
-) -> list[tuple[Service, Deployment | None]]:
-    found = source.deployed(tip)
+def _assess(
+    source: Source, head: ServicesAtHead, tip: Tip, registry: Registry | None, *, holds: bool
+) -> list[ServicePlan]:
+    """Decide what trees can tell, for each reference that the manifests carry of a service."""
     pairs: list[tuple[Service, Deployment | None]] = []
-    for service in services:
-        images = {(image.reference, image.hold): image for image in found[service.repository]}
-        for image in images.values():
-            commit = commit_of(source.git, image.reference, registry)
-            pairs.append((service, Deployment(image.reference, image.hold if holds else None, commit)))
-        if not images:
-            pairs.append((service, None))
-    return pairs
-
-
-def _assess(source: Source, head: _Head, deployments: Iterable[tuple[Service, Deployment | None]]) -> list[ServicePlan]:
-    pairs = list(deployments)
-    commits = {one.commit for _, one in pairs if one and one.commit}
-    changes = source.git.changes(commits, head.commit)
+    for service in head.present:
+        carried = dict.fromkeys((image.reference, image.hold) for image in source.deployed(tip)[service.repository])
+        pairs += [
+            (service, Deployment(reference, hold if holds else None, source.commit_of(reference, registry)))
+            for reference, hold in carried
+        ] or [(service, None)]
+    changes = source.git.changes(
+        {deployed.commit for _, deployed in pairs if deployed and deployed.commit}, head.commit
+    )
     new = source.settings(head.commit)
     plans = []
     for service, deployed in pairs:
         commit = deployed.commit if deployed else None
         inputs = head.inputs(service, changes[commit]) if commit else ()
-        differ = commit is not None and _settings_differ(source.settings(commit), new, service)
+        differ = commit is not None and settings_differ(source.settings(commit), new, service)
         plans.append(assess(service, deployed, inputs, settings_changed=differ))
     return plans
 
 
-def _settings_differ(
-    old: Mapping[str, BuildSettings] | None, new: Mapping[str, BuildSettings] | None, service: Service
-) -> bool:
-    return old is not None and new is not None and old.get(service.name) != new.get(service.name)
-
-
-def _targets(source: Source, head: _Head, services: Sequence[Service]) -> dict[str, str]:
+def _targets(source: Source, head: ServicesAtHead, services: Sequence[Service]) -> dict[str, str]:
     if not services:
         return {}
     with source.git.first_parents(head.commit) as commits:
-        found = _walk(source, head, services, commits)
-    if missing := [service.name for service in services if service.name not in found]:
+        targets = find_targets(head, services, commits, source.settings, source.config_path)
+    if missing := [service.name for service in services if service.name not in targets]:
         message = f"no commit up to {head.commit[:7]} changed the inputs of {', '.join(missing)}"
         raise UnavailableError(message, "see what `git fsck` says of this clone.")
-    return found
-
-
-def _walk(
-    source: Source,
-    head: _Head,
-    services: Iterable[Service],
-    commits: Iterable[tuple[str, tuple[ChangedFile, ...]]],
-) -> dict[str, str]:
-    left = {service.name: service for service in services}
-    targets: dict[str, str] = {}
-    settings, since = source.settings(head.commit) if left else None, head.commit
-    for commit, files in commits if left else ():
-        old = None
-        if any(file.path == (source.config_path or "").encode() for file in files):
-            since = commit if source.settings(commit) else since  # an invalid version in between says nothing
-            old = source.settings(f"{commit}^")
-        for name, service in tuple(left.items()):
-            differ = _settings_differ(old, settings, service)
-            if differ or head.inputs(service, files):
-                targets[name] = since if differ else commit
-                del left[name]
-        if not left:
-            break
     return targets
 
 
-def _ask(registry: Registry | None, plans: Iterable[ServicePlan]) -> list[ServicePlan]:
+def _ask_registry(registry: Registry | None, plans: Sequence[ServicePlan]) -> Sequence[ServicePlan]:
+    """Take into account what the registry has under the targets' tags."""
     if registry is None:
-        return list(plans)
-    return side_by_side(lambda one: ask(registry, one), plans)
+        return plans
+
+    def ask(plan: ServicePlan) -> ServicePlan:
+        if plan.action is not Action.BUILD or plan.tag is None:
+            return plan
+        image = registry.image(plan.service.repository, plan.tag)
+        return with_image(_clash_with(plan, image), there=image is not None)
+
+    return side_by_side(ask, plans)
 
 
-def side_by_side(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
-    """Ask the same of several subjects at once, and return the answers in order."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (4 ms that only this pays for)
-
-    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
-        return list(pool.map(question, subjects))
-
-
-def ask(registry: Registry, plan: ServicePlan) -> ServicePlan:
-    """Take into account what the registry has under the target's tag."""
-    if plan.action is not Action.BUILD or plan.tag is None:
-        return plan
-    image = registry.image(plan.service.repository, plan.tag)
-    return find_image(_own(plan, image), there=image is not None)
-
-
-def _own(plan: ServicePlan, image: RemoteImage | None) -> ServicePlan:
+def _clash_with(plan: ServicePlan, image: RemoteImage | None) -> ServicePlan:
     """Leave a service alone if the image under its target's tag is that of another commit."""
     return clashing(plan, image.revision) if image and image.revision not in (None, "", plan.target) else plan
 
 
-def _force(source: Source, head: _Head, plan: Plan, registry: Registry | None) -> Plan:
+def _force(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry | None) -> Plan:
     """Build again what is current or built already; what is held, absent or older than what is deployed stays."""
-    again = [one for one in plan.services if one.action in (Action.CURRENT, Action.RELEASE) and not one.is_newer]
+    again = [there for there in plan.with_action(Action.CURRENT, Action.RELEASE) if not there.is_newer]
     if plan.superseded or not again:
         return plan
     source.git.deepen()
-    found = _targets(source, head, [one.service for one in again])
-    new = {one.service.name: _forced(source, one, found[one.service.name], registry) for one in again}
-    return replace(plan, services=tuple(new.get(one.service.name, one) for one in plan.services))
-
-
-def _forced(source: Source, one: ServicePlan, target: str, registry: Registry | None) -> ServicePlan:
-    service = source.service_at(one.service, target)
-    build = replace(one, service=service, action=Action.BUILD, reason=f"forced; {one.reason}", target=target)
-    return _own(build, registry.image(service.repository, build.tag)) if registry and build.tag else build
+    targets = _targets(source, head, [there.service for there in again])
+    forced: dict[str, ServicePlan] = {}
+    for there in again:
+        reason = f"forced; {there.reason}"
+        build = replace(_with_target(source, there, targets), action=Action.BUILD, reason=reason)
+        image = registry.image(build.service.repository, build.tag) if registry and build.tag else None
+        forced[build.service.name] = _clash_with(build, image)
+    return replace(plan, services=tuple(forced.get(each.service.name, each) for each in plan.services))
 
 
 def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
     """Let `latest` stay where a build is older than what it is now: an old run that came late."""
+    from orbit_release.flows.latest import may_move  # noqa: PLC0415
+
     tip = tip or source.git.tip(source.config.branch, fetch=False)
-    building = plan.with_action(Action.BUILD)
-    images = side_by_side(lambda one: registry.image(one.service.repository, LATEST), building)
-    running = [source.git.fetch_commit(image.revision) if image and image.revision else None for image in images]
-    targets = [one.target for one in building if one.target]
-    history = source.git.history([tip.commit, *targets, *(commit for commit in running if commit)])
-    forward = {
-        one.service.name: history.is_forward(commit, one.target or "", tip.commit)
-        for one, commit in zip(building, running, strict=True)
-    }
-    return replace(plan, services=tuple(replace(o, latest=forward.get(o.service.name, True)) for o in plan.services))
-
-
-def clash_of(plans: Iterable[ServicePlan]) -> ConflictError | None:
-    """Return what to tell about targets whose tag the registry has for another commit; None if there are none."""
-    reasons = [one.reason for one in plans if one.clash]
-    hint = "nothing is overwritten: delete that image, or push one more commit to the service."
-    return ConflictError("\n".join(reasons), hint) if reasons else None
-
-
-def _one_per_service(plans: Iterable[ServicePlan]) -> list[ServicePlan]:
-    grouped: dict[str, list[ServicePlan]] = {}
-    for one in plans:
-        grouped.setdefault(one.service.name, []).append(one)
-    return [most_urgent(group) for group in grouped.values()]
+    builds = [(build, build.target) for build in plan.with_action(Action.BUILD) if build.target]
+    images = side_by_side(lambda pair: registry.image(pair[0].service.repository, LATEST), builds)
+    moves = may_move(source, tip, [(image, target) for image, (_, target) in zip(images, builds, strict=True)])
+    stay = {build.service.name for (build, _), forward in zip(builds, moves, strict=True) if not forward}
+    return replace(plan, services=tuple(replace(each, latest=each.service.name not in stay) for each in plan.services))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
-from orbit_release.flows.attempts import Landed, Publish
-from orbit_release.flows.source import Source, commit_of
+from orbit_release.flows.publish_until_landed import Landed, OvertakenError, Put, Withdrawal
+from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.publish import file_mode, publish
+from orbit_release.git.push import file_mode, publish
 from orbit_release.github.pull_request import body
 from orbit_release.image import ImageReference, Repository
 from orbit_release.releases.messages import Notes
@@ -24,28 +24,32 @@ _PLAIN = "100644"
 _OTHERWISE = "publish with --via git, or make it a plain file: `git update-index --chmod=-x`."
 
 
-def through_git(git: Clone) -> Publish:
-    """Return what pushes a commit made here, or moves the clone's own branch where that is the tip."""
+def through_git(git: Clone) -> Put:
+    """Push a commit made here, or move the clone's own branch where that is the tip."""
 
-    def put(tip: Tip, release: Release, notes: Notes) -> Landed | None:
-        commit = publish(git, tip, release.files, notes.message())
-        return Landed(commit) if commit else None
+    def put(tip: Tip, release: Release, notes: Notes) -> Landed:
+        return _landed(publish(git, tip, release.files, notes.message()))
 
     return put
 
 
-def through_api(git: Clone, github: GitHub) -> Publish:
-    """Return what makes GitHub commit; InvalidError for a manifest that it would not keep as it is."""
+def through_api(git: Clone, github: GitHub) -> Put:
+    """Have GitHub commit; InvalidError for a manifest that it would not keep as it is."""
 
-    def put(tip: Tip, release: Release, notes: Notes) -> Landed | None:
+    def put(tip: Tip, release: Release, notes: Notes) -> Landed:
         files = _files(git, tip, release.files)
         for file in files:
             if file.mode != _PLAIN:  # createCommitOnBranch knows no modes and would change it
                 raise InvalidError(f"{file.path} is executable, and GitHub's API would change that", _OTHERWISE)
-        commit = github.commit(tip.branch, tip.commit, files, notes.message())
-        return Landed(commit) if commit else None
+        return _landed(github.commit(tip.branch, tip.commit, files, notes.message()))
 
     return put
+
+
+def _landed(commit: str | None) -> Landed:
+    if commit is None:
+        raise OvertakenError
+    return Landed(commit)
 
 
 def _files(git: Clone, tip: Tip, files: Mapping[str, bytes]) -> list[File]:
@@ -58,16 +62,8 @@ def _files(git: Clone, tip: Tip, files: Mapping[str, bytes]) -> list[File]:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """What became of a pull request that a run has nothing to add to."""
-
-    url: str
-    is_closed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """One branch's pull request. `forward`: what it proposes is never replaced by something older."""
+class ReleasePullRequest:
+    """The pull request of one branch. `forward`: what it proposes is never replaced by something older."""
 
     source: Source
     github: GitHub
@@ -79,9 +75,14 @@ class Proposal:
         """Open the pull request of a release, or bring the open one up to date; what is newer stays as it is."""
         pull = self.github.pull_request(self.branch, tip.branch)
         head = self.source.git.fetch_commit(pull.head) if pull else None
-        if pull and head and self.forward and self._carries_newer(tip, head, self._commits(release)):
+        released = {edit.after.repository: self.source.commit_of(edit.after) for edit in release.edits}
+        if pull and head and self.forward and self._carries_newer(tip, head, released):
             return Landed(pull.head, pull.url, is_newer=True)
-        commit = head if head and self._proposes(tip, head, release) else self._store(tip, release, notes)
+        if head and self._proposes(tip, head, release):
+            commit = head
+        else:
+            files = _files(self.source.git, tip, release.files)
+            commit = self.github.store_commit(self.branch, tip.commit, files, notes.message())
         pull = self.github.propose(self.branch, tip.branch, commit, notes.title, body(notes))
         merged = self.github.merge_when_ready(pull, notes.message()) if self.auto_merge else None
         return Landed(merged) if merged else Landed(pull.head, pull.url)
@@ -99,10 +100,6 @@ class Proposal:
         self.github.close(pull, self.branch, "Closed: there is nothing to release any more.")
         return Withdrawal(pull.url, is_closed=True)
 
-    def _store(self, tip: Tip, release: Release, notes: Notes) -> str:
-        files = _files(self.source.git, tip, release.files)
-        return self.github.store_commit(self.branch, tip.commit, files, notes.message())
-
     def _proposes(self, tip: Tip, head: str, release: Release) -> bool:
         """Whether a commit makes just this release, so that its checks and reviews need not be had again.
 
@@ -111,7 +108,7 @@ class Proposal:
         """
         git = self.source.git
         parent = git.commit(f"{head}^")
-        if parent is None or not self._is_in(parent, tip.commit):
+        if parent is None or not self.source.is_ancestor(parent, tip.commit):
             return False
         changed = {file.path for file in git.changes([parent], head)[parent]}
         return changed == {path.encode("utf-8", "surrogateescape") for path in release.changes} and all(
@@ -119,25 +116,20 @@ class Proposal:
             for path, change in release.changes.items()
         )
 
-    def _commits(self, release: Release) -> dict[Repository, str | None]:
-        return {edit.after.repository: commit_of(self.source.git, edit.after, None) for edit in release.edits}
-
     def _carries_newer(self, tip: Tip, head: str, bounds: Mapping[Repository, str | None]) -> bool:
         """Whether a commit changes an image to one that its bound has not seen, and that the release branch has."""
         carried, deployed = self._images(tip, head), self._images(tip, tip.commit)
+        is_ancestor = self.source.is_ancestor
         return any(
-            self._is_in(one, tip.commit) and not self._is_in(one, bound)
+            is_ancestor(commit, tip.commit) and not is_ancestor(commit, bound)
             for repository, bound in bounds.items()
             for reference in carried.get(repository, set()) - deployed.get(repository, set())
-            if bound and (one := commit_of(self.source.git, reference, None))
+            if bound and (commit := self.source.commit_of(reference))
         )
 
     def _images(self, tip: Tip, commit: str) -> dict[Repository, set[ImageReference]]:
         try:
-            found = self.source.deployed(replace(tip, commit=commit))
+            deployed = self.source.deployed(replace(tip, commit=commit))
         except InvalidError:  # somebody pushed to the branch what nobody can read: there is nothing to keep
             return {}
-        return {repository: {image.reference for image in images} for repository, images in found.items()}
-
-    def _is_in(self, commit: str, head: str) -> bool:
-        return self.source.git.history([commit, head]).is_ancestor(commit, head)
+        return {repository: {image.reference for image in images} for repository, images in deployed.items()}

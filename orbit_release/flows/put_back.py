@@ -8,9 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import NotFoundError, UnavailableError
-from orbit_release.flows.attempts import Published, Publishing, release_on
 from orbit_release.flows.hold import unmarked
-from orbit_release.flows.source import Source, commit_of
+from orbit_release.flows.publish_until_landed import Published, Publishing, publish, release_on
+from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.manifests.rewrite import FoundImage, NewImage
@@ -25,7 +25,7 @@ _ASKED = 20  # tags that the registry is asked about for it
 
 
 @dataclass(frozen=True, slots=True)
-class Rolled:
+class RollbackOutcome:
     """What a rollback did: the release (None: nothing to do), and why it left services as they are, by name.
 
     `instead` says why no service was to be rolled back at all. `loose` are the services where no mark could be placed,
@@ -39,7 +39,7 @@ class Rolled:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class RollbackHold:
     """Whether what is rolled back is held, and why; without a reason, for what it ran before."""
 
     wanted: bool
@@ -56,28 +56,30 @@ class Hold:
 
 
 def put_back(
-    source: Source, tip: Tip, images: Mapping[Service, NewImage], publishing: Publishing, hold: Hold
-) -> tuple[Rolled, bool]:
-    """Publish images in the place of what is deployed; the second value is False if somebody was faster."""
-    found = source.deployed(tip)
-    moving = [one for one in images if not all(_is_at(i.reference, images[one]) for i in found[one.repository])]
-    back = {one.name: _goes_back(source, found[one.repository], images[one]) for one in moving}
+    source: Source, tip: Tip, images: Mapping[Service, NewImage], publishing: Publishing, hold: RollbackHold
+) -> RollbackOutcome:
+    """Publish images in the place of what is deployed."""
+    deployed = source.deployed(tip)
+    now = {service: deployed[service.repository] for service in images}
+    moving = [s for s, wanted in images.items() if not all(_is_at(image.reference, wanted) for image in now[s])]
+    back = {service.name: _goes_back(source, now[service], images[service]) for service in moving}
     marks = {
-        one.repository: mark for one in moving for mark in hold.mark(found[one.repository], tip, back=back[one.name])
+        service.repository: mark for service in moving for mark in hold.mark(now[service], tip, back=back[service.name])
     }
-    wanted = [images[one] for one in moving]
-    published, done = release_on(source, tip, wanted, publishing, marks=marks, verb="rollback")
-    loose = unmarked(moving, published.release) if published else []
-    return Rolled(published, loose={name: back[name] for name in loose}), done
+    release = release_on(source, tip, [images[service] for service in moving], marks)
+    published = publish(source, tip, release, publishing, "rollback")
+    loose = unmarked(moving, release) if published else []
+    return RollbackOutcome(published, loose={name: back[name] for name in loose})
 
 
 def _goes_back(source: Source, images: Sequence[FoundImage], wanted: NewImage) -> bool:
     """Whether a service goes to an older commit, as far as that is known."""
-    git, target = source.git, ImageReference(wanted.repository, wanted.tag, wanted.digest)
-    then, *now = (commit_of(git, one, None) for one in (target, *(image.reference for image in images)))
-    known = [commit for commit in (then, *now) if commit]
-    graph = git.history(known) if len(known) == len(images) + 1 else None
-    return graph is None or any(graph.is_ancestor(then or "", commit or "") for commit in now)
+    then = source.commit_of(ImageReference(wanted.repository, wanted.tag, wanted.digest))
+    now = [commit for image in images if (commit := source.commit_of(image.reference))]
+    if then is None or len(now) < len(images):
+        return True
+    history = source.git.history([then, *now])
+    return any(history.is_ancestor(then, commit) for commit in now)
 
 
 def _is_at(now: ImageReference, wanted: NewImage) -> bool:
@@ -85,14 +87,14 @@ def _is_at(now: ImageReference, wanted: NewImage) -> bool:
     return now.tag == wanted.tag and digest in (None, now.digest)
 
 
-def verified(
+def restored_image(
     registry: Registry | None, service: Service, wanted: ImageReference, others: Iterable[Deployed]
 ) -> NewImage:
     """Return the image to write, which the registry must have: by its digest, where it was deployed by that."""
     there = _digest(registry, wanted) if registry else None
     if registry and there is None:
-        left = [one.reference for one in others if one.reference != wanted][:_ASKED]
-        tags = [one.version for one in islice((one for one in left if _digest(registry, one)), _SHOWN)]
+        left = [stretch.reference for stretch in others if stretch.reference != wanted][:_ASKED]
+        tags = list(islice((reference.version for reference in left if _digest(registry, reference)), _SHOWN))
         hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
         raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")
     if wanted.tag is None:

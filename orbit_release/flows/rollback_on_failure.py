@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from orbit_release.argocd.verdict import Failed, Look
 from orbit_release.errors import OrbitReleaseError
-from orbit_release.flows.attempts import Published
-from orbit_release.flows.put_back import Rolled
+from orbit_release.flows.publish_until_landed import Published
+from orbit_release.flows.put_back import RollbackOutcome
 from orbit_release.flows.wait import WaitResult, fault_of
 from orbit_release.text import printable
 
-Rollback = Callable[[Failed, Look, Published | None], Rolled]
+Rollback = Callable[[Failed, Look, Published | None], RollbackOutcome]
 
 
 def see_through(
@@ -19,7 +19,7 @@ def see_through(
     published: Published | None,
     roll_back: Rollback | None,
     say: Callable[[str], None],
-) -> tuple[WaitResult, OrbitReleaseError | None, Rolled | None]:
+) -> tuple[WaitResult, OrbitReleaseError | None, RollbackOutcome | None]:
     """Wait for a release (None: there was nothing to do, and what is deployed is waited for).
 
     Return how that ended, what there is to complain about, and what `roll_back` did about it (None: nothing). What
@@ -42,7 +42,7 @@ def _take_back(
     fault: OrbitReleaseError,
     roll_back: Rollback,
     say: Callable[[str], None],
-) -> Rolled | None:
+) -> RollbackOutcome | None:
     failed, look = result.verdict, result.look
     if not (isinstance(failed, Failed) and look):
         return None
@@ -59,7 +59,7 @@ def _take_back(
     return rolled
 
 
-def _next_step(rolled: Rolled, result: WaitResult) -> str:
+def _next_step(rolled: RollbackOutcome, result: WaitResult) -> str:
     if rolled.published is None and rolled.left:
         why = ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
         return f"nothing is rolled back ({why}); look at it first: orbit-release history"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
 from orbit_release.config import Config
-from orbit_release.errors import ConfigurationError
+from orbit_release.errors import ConfigurationError, NotFoundError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import ImageReference, Repository
 from orbit_release.manifests.names import is_manifest
@@ -39,10 +39,10 @@ class Source:
         """Return the build settings by service at a commit; None if it has no valid configuration."""
         data = self.git.file(commit, self.config_path) if commit and self.config_path else None
         try:
-            found = self.config if data == self.config_data else configuration.load(data, "") if data else None
+            config = self.config if data == self.config_data else configuration.load(data, "") if data else None
         except ConfigurationError:
             return None
-        return {service.name: service.settings for service in found.services} if found else None
+        return {service.name: service.settings for service in config.services} if config else None
 
     def service_at(self, service: Service, commit: str) -> Service:
         """Return a service with the build settings of a commit, which its image is built with."""
@@ -73,30 +73,35 @@ class Source:
     def _read(self, tip: Tip) -> Images:
         from orbit_release.manifests.rewrite import find_images  # noqa: PLC0415  (comparing two trees reads none)
 
-        repositories = {service.repository for service in self.config.services}
-        found: dict[Repository, list[FoundImage]] = {repository: [] for repository in repositories}
-        for path, data in manifests(self.git, tip, self.config.manifests):
-            for image in find_images(data, path, repositories):
-                found[image.reference.repository].append(image)
-        return found
+        images: dict[Repository, list[FoundImage]] = {service.repository: [] for service in self.config.services}
+        for path, data in self.manifests(tip):
+            for image in find_images(data, path, images.keys()):
+                images[image.reference.repository].append(image)
+        return images
 
+    def manifests(self, tip: Tip) -> Iterator[tuple[str, bytes]]:
+        """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
+        for file in self.git.tree_files(tip.commit, self.config.manifests):
+            if is_manifest(file.path) and not file.is_link:
+                yield file.path.decode("utf-8", "surrogateescape"), self.git.blob(file.blob)
 
-def manifests(git: Clone, tip: Tip, folder: str) -> Iterable[tuple[str, bytes]]:
-    """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
-    for file in git.tree_files(tip.commit, folder):
-        if is_manifest(file.path) and not file.is_link:
-            yield file.path.decode("utf-8", "surrogateescape"), git.blob(file.blob)
+    def not_named(self, service: Service, hint: str = "") -> NotFoundError:
+        name_it = f"name it in a workload or a kustomization under {self.config.manifests}, on the release branch."
+        return NotFoundError(f"no manifest names {service.repository}", hint or name_it)
 
+    def commit_of(self, reference: ImageReference, registry: Registry | None = None) -> str | None:
+        """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown.
 
-def commit_of(git: Clone, reference: ImageReference, registry: Registry | None) -> str | None:
-    """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown.
+        An image that is deployed by its digest alone can only be asked for its label.
+        """
+        prefix = reference.tag.commit_prefix if reference.tag else None
+        asked = reference.tag if prefix else reference.digest if reference.tag is None else None
+        commit = self.git.commit_of_prefix(prefix) if prefix else None
+        if commit or registry is None or asked is None:
+            return commit
+        image = registry.image(reference.repository, asked)
+        return self.git.fetch_commit(image.revision) if image and image.revision else None
 
-    An image that is deployed by its digest alone can only be asked for its label.
-    """
-    prefix = reference.tag.commit_prefix if reference.tag else None
-    named = reference.tag if prefix else reference.digest if reference.tag is None else None
-    commit = git.commit_of_prefix(prefix) if prefix else None
-    if commit or registry is None or named is None:
-        return commit
-    image = registry.image(reference.repository, named)
-    return git.fetch_commit(image.revision) if image and image.revision else None
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether a commit can be reached from another; about several pairs ask `git.history` once."""
+        return self.git.history([older, newer]).is_ancestor(older, newer)

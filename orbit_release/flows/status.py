@@ -11,7 +11,8 @@ from orbit_release.argocd.observation import Observation, owners_of
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.awaited import DeployedImages
 from orbit_release.flows.history import history
-from orbit_release.flows.plan import plan, plan_unheld, side_by_side
+from orbit_release.flows.plan import plan, plan_unheld
+from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import Digest, ImageReference, Repository, Tag

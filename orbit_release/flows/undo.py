@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import NotFoundError
-from orbit_release.flows.put_back import verified, why_left
+from orbit_release.flows.put_back import restored_image, why_left
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, not_among
@@ -48,7 +48,7 @@ class Undo:
         if not is_fixed(before[0]):
             return why_left(before[0])
         try:
-            return verified(registry, service, before[0], others=())
+            return restored_image(registry, service, before[0], others=())
         except NotFoundError as error:
             return f"cannot: {error.message}"
 

@@ -1,27 +1,22 @@
-"""The person's clone and the repository it was cloned from.
+"""The person's clone: its commits and files, their history, and where the release branch stands.
 
 Reading is plain `git` with NUL-separated output and full object names, a constant number of processes however
-many files and services there are; revisions that a person typed go through `cat-file --batch`'s standard input,
-where none of them can be an option. Nothing here touches the working tree, the index or the hooks of the clone;
+many files and services there are. Nothing here touches the working tree, the index or the hooks of the clone;
 only completing a shallow clone changes more of it than its store of objects.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
-from types import TracebackType
 from typing import Self
 
-from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError, UsageError
-from orbit_release.git.graph import ChangedFile, Commit, Graph, History
-from orbit_release.git.process import Process, remote_error
-from orbit_release.git.raw import (
+from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError
+from orbit_release.git.graph import ChangedFile, Commit, History
+from orbit_release.git.listings import (
     LOGGED,
     RAW,
     Blobs,
@@ -34,11 +29,17 @@ from orbit_release.git.raw import (
     tokens,
     tree_files,
 )
+from orbit_release.git.objects import OBJECT_NAME, GitObject, Objects
+from orbit_release.git.process import Process, remote_error
+from orbit_release.git.remotes import Remotes, tracking
 
-_FIRST_PARENTS = ("--first-parent", "--diff-merges=first-parent", *RAW, "--no-color", "--format=%H")
+_FIRST_PARENTS = ("--first-parent", "--diff-merges=first-parent", *RAW)
+_NAMES = ("--no-color", "--format=%H")
 _ALONE = ("--no-recurse-submodules",)
-_OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_FOUND = re.compile(rb"([0-9a-f]+) ([a-z]+) ([0-9]+)\n")
+# No reference of the clone moves: several of us may work in it side by side.
+_FETCH = ("fetch", "--no-tags", "--no-write-fetch-head", *_ALONE)
+_MANY_HEADS = 200  # to look for their common ancestor may take longer than to list all that they reach
+_UNSHALLOW = ("fetch", "--no-tags", "--unshallow", *_ALONE)
 # The tree without files, by the length of object names (SHA-1, SHA-256).
 _EMPTY_TREES = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -55,13 +56,6 @@ class Tip:
     remote: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
-    name: str
-    kind: str
-    data: bytes
-
-
 class Clone:
     """One clone; use as a context manager, which ends the reading process.
 
@@ -70,11 +64,10 @@ class Clone:
 
     def __init__(self, directory: str, environment: Mapping[str, str]) -> None:
         self.process = Process(directory, environment)
-        self._reader = self.process.start("cat-file", "--batch")
+        self._objects = Objects(self.process)
+        self._remotes = Remotes(self.process)
         self._deepened = False
         self.branch = ""
-        self._remotes: dict[str, str] | None = None
-        self._read: dict[str, _Object] = {}
 
     @property
     def is_shallow(self) -> bool:
@@ -83,40 +76,36 @@ class Clone:
 
     @property
     def top(self) -> str:
-        """The folder that the paths of the repository start at."""
         return self.process.top
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._reader.communicate()
+    def __exit__(self, *_: object) -> None:
+        self._objects.close()
 
-    # What is there
+    # Commits and files
 
     def commit(self, revision: str) -> str | None:
         """Return the full name of a commit; None if the revision names none, or several."""
-        found = self._object(f"{revision}^{{commit}}")
-        return found.name if found else None
+        commit = self._objects.read(f"{revision}^{{commit}}")
+        return commit.name if commit else None
 
     def commit_of_prefix(self, prefix: str) -> str | None:
         """Return the only commit whose name starts with these digits, or None; a branch of that name is not it."""
         # As `git describe` writes it, a name is looked up among the commits, not among the branches and tags.
-        found = self.commit(f"orbit-release-0-g{prefix}")
-        return found if found and found.startswith(prefix) else None
+        commit = self.commit(f"orbit-release-0-g{prefix}")
+        return commit if commit and commit.startswith(prefix) else None
 
     def file(self, commit: str, path: str) -> bytes | None:
-        """Return the bytes of a file at a commit, or None."""
-        found = self._object(f"{commit}:{path}")
-        return found.data if found and found.kind == "blob" else None
+        file = self._objects.read(f"{commit}:{path}")
+        return file.data if file and file.kind == "blob" else None
 
     def has_file(self, commit: str, path: str) -> bool:
         """Whether a commit has a file at a path; its bytes need not be here, in a clone without blobs."""
         folder, _, name = path.rpartition("/")
-        found = self._object(f"{commit}:{folder}")
-        return found is not None and found.kind == "tree" and name.encode() in file_names(found.data, len(commit) // 2)
+        tree = self._objects.read(f"{commit}:{folder}")
+        return tree is not None and tree.kind == "tree" and name.encode() in file_names(tree.data, len(commit) // 2)
 
     def tree_files(self, commit: str, folder: str) -> tuple[TreeFile, ...]:
         """Return the files below a folder at a commit, submodules left out."""
@@ -124,16 +113,35 @@ class Clone:
         return tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
 
     def blob(self, name: str) -> bytes:
-        """Return the bytes of a blob by its full name."""
         return self._require(name).data
+
+    def have(self, blobs: Iterable[str]) -> None:
+        """Fetch the blobs that are about to be read at once, in a clone that was made without."""
+        names = "".join(f"{name}\n" for name in sorted({*blobs}) if name not in self._objects)
+        remote = self._remotes.of(self.branch)
+        if remote and names and self._remotes.is_partial(remote):
+            # What this does not get comes one by one.
+            self.process.run(*_FETCH, "--filter=blob:none", "--stdin", remote, stdin=names.encode())
 
     def changes(self, bases: Iterable[str | None], head: str) -> dict[str | None, tuple[ChangedFile, ...]]:
         """Return, by base commit, the files that differ between it and head; base None is the empty tree."""
         new = self._tree(head)
         old = {base: self._tree(base) if base else _EMPTY_TREES[len(head)] for base in bases}
         pairs = "".join(f"{tree} {new}\n" for tree in old.values())
-        found = changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
-        return {base: found.get((tree, new), ()) for base, tree in old.items()}
+        changes = changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
+        return {base: changes.get((tree, new), ()) for base, tree in old.items()}
+
+    # History
+
+    def history(self, heads: Collection[str]) -> History:
+        """Return how these commits descend from each other, in two processes however many there are."""
+        names = sorted({*heads})
+        if len(names) < 2:  # noqa: PLR2004  (nothing is between one commit and itself)
+            return History(names)
+        common = self.process.run("merge-base", "--octopus", *names).stdout if len(names) < _MANY_HEADS else b""
+        excluded = (f"^{commit}" for commit in common.decode().split()[:1])
+        with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *names, *excluded, "--") as output:
+            return History(names, (commit for commit, _ in logged(output)))
 
     @contextmanager
     def first_parents(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
@@ -142,19 +150,15 @@ class Clone:
         In a shallow clone the oldest commit is left out: what it changed cannot be known. Git starts to read at
         once, and stops when the context ends.
         """
-        with self._reading("log", *_FIRST_PARENTS, head, "--") as found:
+        with self._reading("log", *_FIRST_PARENTS, *_NAMES, head, "--") as output:
             boundary = self._shallow_commits()
-            yield takewhile(lambda one: one[0] not in boundary, commits(found))
+            yield takewhile(lambda change: change[0] not in boundary, commits(output))
 
-    def history(self, commits: Collection[str]) -> History:
-        """Return how these commits descend from each other, in two processes however many there are."""
-        heads = sorted(set(commits))
-        if len(heads) == 1:
-            return History({})
-        common = self.process.run("merge-base", "--octopus", *heads).stdout.decode().split()[:1]
-        listing = self.process.out("rev-list", "--parents", *heads, *(f"^{commit}" for commit in common))
-        lines = (line.split() for line in listing.decode().splitlines())
-        return History({commit: parents for commit, *parents in lines})
+    @contextmanager
+    def all_commits(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
+        """Give each commit that head can reach, with what it changed; a merge changed nothing of its own."""
+        with self._reading("log", *RAW, *_NAMES, head, "--") as output:
+            yield commits(output)
 
     @contextmanager
     def log(self, commit: str, paths: Iterable[str]) -> Iterator[Iterator[tuple[Commit, tuple[Blobs, ...]]]]:
@@ -162,85 +166,64 @@ class Clone:
 
         Git starts to read at once, and stops when the context ends.
         """
-        options = ("--first-parent", "--diff-merges=first-parent", *RAW, "--no-color", LOGGED, commit, "--")
-        with self._reading("log", *options, *(f":(top,literal){path}" for path in paths)) as found:
-            yield logged(found)
-
-    @contextmanager
-    def all_commits(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
-        """Give each commit that head can reach, with what it changed; a merge changed nothing of its own."""
-        with self._reading("log", *RAW, "--no-color", "--format=%H", head, "--") as found:
-            yield commits(found)
-
-    def graph(self, heads: Collection[str]) -> Graph:
-        """Return all commits that some commits can reach, in one process."""
-        with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *heads, "--") as found:
-            return Graph(commit for commit, _ in logged(found))
+        places = (f":(top,literal){path}" for path in paths)
+        with self._reading("log", *_FIRST_PARENTS, "--no-color", LOGGED, commit, "--", *places) as output:
+            yield logged(output)
 
     def between(self, base: str, head: str, most: int) -> list[Commit]:
         """Return the newest commits that head has and base has not."""
-        with self._reading("log", "-z", f"--max-count={most}", "--no-color", LOGGED, f"{base}..{head}", "--") as found:
-            return [commit for commit, _ in logged(found)]
-
-    def have(self, blobs: Iterable[str]) -> None:
-        """Fetch the blobs that are about to be read at once, in a clone that was made without."""
-        names = "".join(f"{name}\n" for name in sorted({*blobs} - self._read.keys()))
-        remote = self._remote(self.branch)
-        if remote and names and self._remotes and f"remote.{remote}.promisor" in self._remotes:
-            options = ("--no-tags", "--no-write-fetch-head", "--filter=blob:none", *_ALONE, "--stdin", remote)
-            self.process.run("fetch", *options, stdin=names.encode())  # what this does not get comes one by one
-
-    def merge_base(self, one: str, other: str) -> str | None:
-        """Return the newest commit that both commits have; None if they have none."""
-        return self.process.run("merge-base", one, other).stdout.decode().strip() or None
+        with self._reading("log", "-z", f"--max-count={most}", "--no-color", LOGGED, f"{base}..{head}", "--") as output:
+            return [commit for commit, _ in logged(output)]
 
     def count(self, base: str, head: str) -> int:
         """Return how many commits head has that base has not."""
         return int(self.process.out("rev-list", "--count", f"{base}..{head}"))
 
-    def work_files(self) -> dict[str, str | None]:
-        """Return the files of the working tree that are tracked or to be: of a symbolic link its target, else None.
+    def merge_base(self, ours: str, theirs: str) -> str | None:
+        """Return the newest commit that both commits have; None if they have none."""
+        return self.process.run("merge-base", ours, theirs).stdout.decode().strip() or None
 
-        What is deleted is left out; a submodule is one file, as it is to git. Paths start at the top, in order.
-        """
-        if self.process.is_bare:
-            raise UsageError(f"{self.top} has no working tree", "run it in a clone that is not bare.")
-        listing = self.process.out("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-        paths = (os.fsdecode(path) for path in listing.split(b"\0") if path)
-        found = {path: os.path.join(self.top, path) for path in paths}
-        # A folder is a submodule, but for one that is a repository of its own: that ends in a slash.
-        there = {path: full for path, full in found.items() if os.path.lexists(full) and not path.endswith("/")}
-        return {path: os.readlink(full) if os.path.islink(full) else None for path, full in there.items()}
+    def deepen(self) -> None:
+        """Complete the history if the clone is shallow, without file contents where the server can leave them out."""
+        if not self.is_shallow:
+            return
+        remote = self._remotes.of(self.branch)
+        if remote is None:
+            raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
+        if self.process.run(*_UNSHALLOW, "--filter=blob:none", remote).returncode:
+            try:
+                self.process.talk(remote, *_UNSHALLOW, remote)
+            except OrbitReleaseError as error:
+                message = f"this clone is shallow, and the rest of its history cannot be had: {error.message}"
+                raise type(error)(message, error.hint) from error
+        self._deepened = True
+        self._objects.restart()
 
-    def work_file(self, path: str) -> bytes:
-        """Return the bytes of a file of the working tree; a submodule has none."""
-        if os.path.isdir(os.path.join(self.top, path)):
-            return b""
-        with open(os.path.join(self.top, path), "rb") as file:
-            return file.read()
-
-    # What the other side has
+    # The remote, and where the release branch stands
 
     def remote_head(self) -> str | None:
         """Return the branch that the remote's HEAD pointed to when the clone was made; None if it is not known."""
-        remote = self._remote("")
+        remote = self._remotes.of("")
         if remote is None:
             return None
-        found = self.process.run("symbolic-ref", "--quiet", _tracking(remote, "HEAD")).stdout
-        name = found.decode("utf-8", "surrogateescape").strip()
-        return name.removeprefix(_tracking(remote, "")) or None
+        reference = self.process.run("symbolic-ref", "--quiet", tracking(remote, "HEAD")).stdout
+        name = reference.decode("utf-8", "surrogateescape").strip()
+        return name.removeprefix(tracking(remote, "")) or None
+
+    def remote_address(self) -> str:
+        """Return the address of the remote as it is configured, or "" for a repository without one."""
+        remote = self._remotes.of(self.branch)
+        return self._remotes.address(remote) if remote else ""
 
     def tip(self, branch: str, *, fetch: bool) -> Tip:
         """Return where the release branch stands: at the remote if `fetch`, else as last seen there.
 
         A repository without a remote answers with its local branch; NotFoundError where there is no such branch.
         """
-        remote = self._remote(branch)
+        remote = self._remotes.of(branch)
         if remote is None:
             return self.local_tip(branch)
-        if fetch:
-            return Tip(branch, self._fetch_branch(remote, branch), remote)
-        seen = self.commit(_tracking(remote, branch))
+        seen = None if fetch else self.commit(tracking(remote, branch))
         return Tip(branch, seen or self._fetch_branch(remote, branch), remote)
 
     def last_seen(self, branch: str) -> Tip:
@@ -248,58 +231,35 @@ class Clone:
 
         Nobody is asked; a repository without a remote answers with its local branch.
         """
-        remote = self._remote(branch)
+        remote = self._remotes.of(branch)
         if remote is None:
             return self.local_tip(branch)
-        commit = self.commit(_tracking(remote, branch))
+        commit = self.commit(tracking(remote, branch))
         if commit is None:
-            hint = f"`git fetch {remote} {branch}:{_tracking(remote, branch)}` brings it"
+            hint = f"`git fetch {remote} {branch}:{tracking(remote, branch)}` brings it"
             raise NotFoundError(f"this clone has no commit of {remote}'s {branch}", hint)
         return Tip(branch, commit, remote)
 
     def seen_tip(self, branch: str) -> Tip:
         """Return where the release branch was last seen, else what is checked out; nobody is asked."""
-        remote = self._remote(branch)
-        places = (*([_tracking(remote, branch)] if remote else []), f"refs/heads/{branch}", "HEAD")
+        remote = self._remotes.of(branch)
+        places = (*([tracking(remote, branch)] if remote else []), f"refs/heads/{branch}", "HEAD")
         commit = next(filter(None, map(self.commit, places)), None)
         if commit is None:
             raise NotFoundError("this clone has no commit", "commit something first.")
         return Tip(branch, commit, remote)
 
     def local_tip(self, branch: str) -> Tip:
-        """Return where the clone's own branch of that name stands."""
         return Tip(branch, self._branch_commit(f"refs/heads/{branch}", "this clone"), None)
-
-    def remote_address(self) -> str:
-        """Return the address of the remote as it is configured, or "" for a repository without one."""
-        remote = self._remote(self.branch)
-        return self._remotes[f"remote.{remote}.url"] if remote and self._remotes else ""
 
     def fetch_commit(self, name: str) -> str | None:
         """Return a commit by its full name, asking the remote for it if it is not here; None if nobody has it."""
-        found = self.commit(name)
-        remote = self._remote(self.branch)
-        if found or remote is None or not _OBJECT_NAME.fullmatch(name):
-            return found
-        self.process.run(*self._fetch(remote), name)
+        commit = self.commit(name)
+        remote = self._remotes.of(self.branch)
+        if commit or remote is None or not OBJECT_NAME.fullmatch(name):
+            return commit
+        self.process.run(*_FETCH, "--refmap=", remote, name)
         return self.commit(name)
-
-    def deepen(self) -> None:
-        """Complete the history if the clone is shallow, without file contents where the server can leave them out."""
-        if not self.is_shallow:
-            return
-        remote = self._remote(self.branch)
-        if remote is None:
-            raise UnavailableError("this clone is shallow and has no remote", "clone it with its whole history.")
-        if self.process.run("fetch", "--no-tags", "--unshallow", "--filter=blob:none", *_ALONE, remote).returncode:
-            try:
-                self.process.talk(remote, "fetch", "--no-tags", "--unshallow", *_ALONE, remote)
-            except OrbitReleaseError as error:
-                message = f"this clone is shallow, and the rest of its history cannot be had: {error.message}"
-                raise type(error)(message, error.hint) from error
-        self._deepened = True
-        self.__exit__(None, None, None)  # the reader remembers where the history ended
-        self._reader = self.process.start("cat-file", "--batch")
 
     def _fetch_branch(self, remote: str, branch: str) -> str:
         commit = remote_branch(self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}"), branch)
@@ -307,14 +267,9 @@ class Clone:
             hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
             raise NotFoundError(f"{remote} has no branch {branch}", hint)
         # That the commit is here would not do: a fetch beside us may still be writing its trees.
-        if self.commit(_tracking(remote, branch)) != commit:
-            self.process.talk(remote, *self._fetch(remote), f"refs/heads/{branch}")
+        if self.commit(tracking(remote, branch)) != commit:
+            self.process.talk(remote, *_FETCH, "--refmap=", remote, f"refs/heads/{branch}")
         return self._branch_commit(commit, remote)
-
-    @staticmethod
-    def _fetch(remote: str) -> tuple[str, ...]:
-        # No reference of the clone moves: several of us may work in it side by side.
-        return ("fetch", "--no-tags", "--no-write-fetch-head", *_ALONE, "--refmap=", remote)
 
     def _branch_commit(self, revision: str, where: str) -> str:
         commit = self.commit(revision)
@@ -322,28 +277,14 @@ class Clone:
             raise NotFoundError(f"{where} has no commit {revision}", "commit and push something first.")
         return commit
 
-    def _remote(self, branch: str) -> str | None:
-        if self._remotes is None:
-            listing = self.process.run(
-                "config", "-z", "--get-regexp", r"^(remote\..*\.(url|promisor)|branch\..*\.remote)$"
-            ).stdout
-            self._remotes = dict(
-                line.partition("\n")[::2] for line in listing.decode("utf-8", "surrogateescape").split("\0") if line
-            )
-        tracked = self._remotes.get(f"branch.{branch}.remote")
-        names = [key[7:-4] for key in self._remotes if key.startswith("remote.") and key.endswith(".url")]
-        if tracked in names:
-            return tracked
-        return "origin" if "origin" in names else next(iter(names), None)
-
     @contextmanager
     def _reading(self, *arguments: str) -> Iterator[Iterator[bytes]]:
-        process = self.process.start(*arguments)
+        program = self.process.start(*arguments)
         try:
-            yield _all_tokens(process)
+            yield _all_tokens(program)
         finally:
-            process.kill()
-            process.communicate()
+            program.kill()
+            program.communicate()
 
     def _shallow_commits(self) -> frozenset[str]:
         if not self.is_shallow or self.process.shallow_file is None:
@@ -354,46 +295,14 @@ class Clone:
     def _tree(self, commit: str) -> str:
         return self._require(f"{commit}^{{commit}}").data.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
 
-    def _require(self, name: str) -> _Object:
-        found = self._object(name)
-        if found is None:
+    def _require(self, name: str) -> GitObject:
+        required = self._objects.read(name)
+        if required is None:
             raise NotFoundError(f"{name} is not in this clone", "fetch it with `git fetch --all`.")
-        return found
-
-    def _object(self, name: str) -> _Object | None:
-        """Return an object's full name and bytes; None if there is none, or the name is ambiguous."""
-        if "\n" in name:
-            raise UsageError(f"{name!r} is not a revision", "write a branch, a tag or a commit's name.")
-        found = self._read.get(name) or self._ask(name)
-        if found and _OBJECT_NAME.match(name):  # what begins with a full name never changes
-            self._read[name] = found
-        return found
-
-    def _ask(self, name: str) -> _Object | None:
-        reader = self._reader
-        assert reader.stdin and reader.stdout  # noqa: S101, PT018  (both are pipes)
-        with suppress(BrokenPipeError):  # then there is no answer either
-            reader.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
-            reader.stdin.flush()
-        header = reader.stdout.readline()
-        if not header:
-            raise self._reader_died(name)
-        found = _FOUND.fullmatch(header)
-        if found is None:
-            return None
-        return _Object(found[1].decode(), found[2].decode(), reader.stdout.read(int(found[3]) + 1)[:-1])
-
-    def _reader_died(self, name: str) -> OrbitReleaseError:
-        _, told = self._reader.communicate()
-        return remote_error(told, f"reading {name}")
+        return required
 
 
-def _tracking(remote: str, branch: str) -> str:
-    """Return the reference that tells where a remote's branch was last seen."""
-    return f"refs/remotes/{remote}/{branch}"
-
-
-def _all_tokens(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    yield from tokens(process.stdout)
-    if process.wait() and process.stderr:  # the end of what git could read is not the end of the history
-        raise remote_error(process.stderr.read(), "the history")
+def _all_tokens(program: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    yield from tokens(program.stdout)
+    if program.wait() and program.stderr:  # the end of what git could read is not the end of the history
+        raise remote_error(program.stderr.read(), "the history")

@@ -1,10 +1,10 @@
-"""The graph of a branch's commits: what came in between two of them, without asking git about each pair."""
+"""How commits descend from each other, without asking git about each pair."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,54 +30,33 @@ class ChangedFile:
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-@dataclass(frozen=True, slots=True)
 class History:
-    """The commits above a common ancestor of all that are asked about, with their parents."""
+    """How some commits, the heads, descend from each other; LookupError for a question about any other commit.
 
-    parents: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    A commit that every head reaches may be left out, with all below it. A head that is not listed is therefore below
+    all others: every head reaches it, and it reaches no commit that is listed.
+    """
 
-    def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is reachable from `newer`; a commit below the common ancestor is from all above."""
-        if older == newer or older not in self.parents:
-            return True
-        seen: set[str] = set()
-        todo = [newer]
-        while todo:
-            commit = todo.pop()
-            if commit == older:
-                return True
-            if commit not in seen:
-                seen.add(commit)
-                todo.extend(self.parents.get(commit, ()))
-        return False
-
-    def is_forward(self, running: str | None, target: str, tip: str) -> bool:
-        """Whether `latest`, built from `running` as far as that is known, may move to a target on the branch's tip."""
-        if not self.is_ancestor(target, tip):
-            return False
-        return running is None or running == target or not self.is_ancestor(target, running)
-
-
-class Graph:
-    """The commits that some heads can reach."""
-
-    def __init__(self, commits: Iterable[Commit]) -> None:
-        """Take the commits in topological order: each before its parents."""
-        self._commits: Mapping[str, Commit] = {commit.name: commit for commit in commits}
+    def __init__(self, heads: Collection[str] = (), commits: Iterable[Commit] = ()) -> None:
+        """Take what the heads reach in topological order: each commit before its parents."""
+        self._heads = frozenset(heads)
+        self._commits = {commit.name: commit for commit in commits}
         self._places = {name: place for place, name in enumerate(self._commits)}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._commits
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is reachable from `newer`; a commit is its own ancestor."""
-        return older in self._commits and older not in (one.name for one in self.between(newer, older))
+        return next(self.between(newer, older), None) is None
 
     def between(self, base: str, head: str) -> Iterator[Commit]:
         """Yield the commits that `head` can reach and `base` cannot, newest first, as `git log base..head` does.
 
         It looks at no commit below the newest one from which on both can reach all.
         """
+        if not {base, head} <= self._heads:
+            raise LookupError(f"no head of this history: {', '.join({base, head} - self._heads)}")
+        return self._between(base, head)
+
+    def _between(self, base: str, head: str) -> Iterator[Commit]:
         theirs = {base}  # what base can reach, as far as it has been walked
         queue = [(self._places[name], name) for name in {base, head} if name in self._places]
         heapq.heapify(queue)

@@ -67,7 +67,6 @@ class Process:
 
     @property
     def is_bare(self) -> bool:
-        """Whether there is no working tree."""
         return self._answers[0]
 
     @property
@@ -81,7 +80,6 @@ class Process:
         return self._answers[3]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start git with pipes to talk through."""
         try:
             return subprocess.Popen(
                 ["git", *PLUMBING, *arguments],
@@ -92,12 +90,11 @@ class Process:
                 stderr=subprocess.PIPE,
             )
         except OSError as error:
-            raise self._not_started(error) from error
+            raise self._start_error(error) from error
 
     def run(
         self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run git and return how it ended."""
         return subprocess.run(
             ["git", *PLUMBING, *arguments],
             cwd=self.top,
@@ -107,7 +104,7 @@ class Process:
             check=False,
         )
 
-    def _not_started(self, error: OSError) -> OrbitReleaseError:
+    def _start_error(self, error: OSError) -> OrbitReleaseError:
         if not os.path.isdir(self._directory):
             return UsageError(f"there is no folder {self._directory}", "check the path behind -C.")
         if isinstance(error, FileNotFoundError):
@@ -137,8 +134,8 @@ def complaint(stderr: bytes) -> str:
     """Return what git complained of, without credentials and control characters."""
     text = re.sub(r"\S+", _without_credentials, stderr[-_LONGEST_COMPLAINT:].decode("utf-8", "replace"))
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or [s for s in lines if s]
-    return "; ".join(told[:3]) or "git gave no reason"
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or [s for s in lines if s]
+    return "; ".join(telling[:3]) or "git gave no reason"
 
 
 def _without_credentials(word: re.Match[str]) -> str:
@@ -149,9 +146,10 @@ def _without_credentials(word: re.Match[str]) -> str:
 
 def remote_error(stderr: bytes, remote: str) -> OrbitReleaseError:
     """Return what a failed conversation with a remote means for the reader."""
-    told = complaint(stderr)
-    if _NO_ACCESS.search(told):
-        return AccessError(f"{remote} refuses access: {told}", "check the token or key, and what it may do.")
-    if _NOT_THERE.search(told):
-        return NotFoundError(f"{remote} is not there: {told}", "check the address with `git remote -v`.")
-    return UnavailableError(f"{remote} cannot be reached: {told}", "check the network and try again; nothing is lost.")
+    reason = complaint(stderr)
+    if _NO_ACCESS.search(reason):
+        return AccessError(f"{remote} refuses access: {reason}", "check the token or key, and what it may do.")
+    if _NOT_THERE.search(reason):
+        return NotFoundError(f"{remote} is not there: {reason}", "check the address with `git remote -v`.")
+    hint = "check the network and try again; nothing is lost."
+    return UnavailableError(f"{remote} cannot be reached: {reason}", hint)

@@ -16,8 +16,8 @@ _SUFFIXES = ("-service", "-svc")
 
 
 @dataclass(frozen=True, slots=True)
-class Dockerfile:
-    """A Dockerfile; `names` are what its image may be called, the likeliest first."""
+class FoundDockerfile:
+    """`names` are what its image may be called, the likeliest first; a variant is one of several in a folder."""
 
     path: str
     names: tuple[str, ...]
@@ -39,15 +39,14 @@ def is_aside(path: str) -> bool:
     return any(folder in _ASIDE or folder.startswith(".") for folder in path.split("/")[:-1])
 
 
-def find_dockerfiles(paths: Iterable[str], repository: str) -> list[Dockerfile]:
+def find_dockerfiles(paths: Iterable[str], repository: str) -> list[FoundDockerfile]:
     """Return the Dockerfiles in order; the one at the root has the repository's own name."""
-    found = ((path, _NAME.fullmatch(posixpath.basename(path))) for path in paths)
+    matches = ((path, _NAME.fullmatch(posixpath.basename(path))) for path in paths if path.isprintable())
+    variants = ((path, match["after"] or match["before"] or "") for path, match in matches if match)
     return [
-        Dockerfile(path, tuple(dict.fromkeys(_names(path, variant, repository))), bool(variant))
-        for path, match in found
-        if match
-        and path.isprintable()
-        and not (variant := match["after"] or match["before"] or "").endswith(_NO_DOCKERFILE)
+        FoundDockerfile(path, tuple(dict.fromkeys(_names(path, variant, repository))), bool(variant))
+        for path, variant in variants
+        if not variant.endswith(_NO_DOCKERFILE)
     ]
 
 
@@ -72,8 +71,8 @@ def plain_name(name: str) -> str:
 
 def distance(names: Iterable[str], image: str) -> int | None:
     """Return how far down the names an image's is, with or without `-service`; None if it is not among them."""
-    wanted = plain_name(image)
-    ranks = (2 * at + (name != wanted) for at, name in enumerate(names) if _stem(name) == _stem(wanted))
+    own = plain_name(image)
+    ranks = (2 * at + (name != own) for at, name in enumerate(names) if _stem(name) == _stem(own))
     return min(ranks, default=None)
 
 

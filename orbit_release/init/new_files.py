@@ -1,44 +1,83 @@
-"""Files that a command adds to a person's folder: all of them or none, and never one in place of another."""
+"""init: write the configuration and the workflow of a monorepo that has none, both files or neither."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
-from orbit_release.errors import ConflictError
+from orbit_release import config
+from orbit_release.check.tree import Tree
+from orbit_release.errors import ConflictError, UsageError
+from orbit_release.git.clone import Clone
+from orbit_release.git.worktree import ignored, work_file, work_files
+from orbit_release.init import adopted_workflow
+from orbit_release.init.configuration_text import CHOOSE, configuration_text
+from orbit_release.init.proposed_configuration import CloneNames, propose
+from orbit_release.remote import web_address
+
+PATHS = (config.FILE_NAME, adopted_workflow.PATH)
+_BRANCH = "main"
 
 
-def refuse_existing(folder: str, paths: Iterable[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class NewFiles:
+    """The text of each file by its path; `services` are the names that are configured."""
+
+    texts: Mapping[str, str]
+    services: tuple[str, ...]
+
+    def choices(self, path: str) -> int:
+        return sum(f"# {CHOOSE} " in line for line in self.texts[path].splitlines())
+
+
+def new_files(git: Clone, template: str) -> NewFiles:
+    """Return what to write; `template` is the workflow of this tool's own repository."""
+    if git.process.is_bare:
+        raise UsageError("init writes into a working tree, and this repository is bare", "run it in a clone.")
+    address = urlsplit(web_address(git.remote_address())).path.strip("/")
+    branch = git.remote_head()
+    names = CloneNames(address or os.path.basename(git.top), branch or _BRANCH, is_guess=branch is None)
+    tree = Tree(work_files(git), partial(work_file, git))
+    text = configuration_text(propose(tree, names, partial(ignored, git)))
+    services = config.load(text.encode(), config.FILE_NAME).services  # which proves that it is one
+    hosts = {service.repository.host for service in services}
+    workflow = adopted_workflow.adopted_workflow(template, names.branch, hosts)
+    return NewFiles(dict(zip(PATHS, (text, workflow), strict=True)), tuple(service.name for service in services))
+
+
+def refuse_existing(git: Clone) -> None:
     """Raise ConflictError if something has one of the names already, a link that leads nowhere included."""
-    there = [path for path in paths if os.path.lexists(os.path.join(folder, path))]
+    there = [path for path in PATHS if os.path.lexists(os.path.join(git.top, path))]
     if there:
         hint = "it is never overwritten: move it away first; --dry-run shows what would be written."
         raise ConflictError(f"{' and '.join(there)} {'are' if there[1:] else 'is'} there already", hint)
 
 
-def write_new(folder: str, files: Mapping[str, bytes]) -> None:
-    """Write files by their paths in a folder; ConflictError, OSError: nothing was written."""
-    refuse_existing(folder, files)
-    _refuse_outside(folder, files)
+def write_new_files(git: Clone, files: NewFiles) -> None:
+    """Write all files; ConflictError, OSError: nothing was written."""
+    refuse_existing(git)
+    targets = {path: os.path.join(git.top, path) for path in files.texts}
+    _refuse_outside(git.top, targets)
     written: list[str] = []
     try:
-        for path, data in files.items():
-            target = os.path.join(folder, path)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(target, "xb") as file:  # somebody may have been faster
-                written.append(target)
-                file.write(data)
+        for path, text in files.texts.items():
+            os.makedirs(os.path.dirname(targets[path]), exist_ok=True)
+            with open(targets[path], "xb") as file:  # somebody may have been faster
+                written.append(targets[path])
+                file.write(text.encode())
     except BaseException:
         _remove(written)
         raise
 
 
-def _refuse_outside(folder: str, paths: Collection[str]) -> None:
+def _refuse_outside(folder: str, targets: Mapping[str, str]) -> None:
     top = os.path.realpath(folder)
-    for path in paths:
-        parent = os.path.realpath(os.path.dirname(os.path.join(folder, path)))
-        if os.path.commonpath([top, parent]) != top:
+    for path, target in targets.items():
+        if os.path.commonpath([top, os.path.realpath(os.path.dirname(target))]) != top:
             raise ConflictError(f"{path} would lie outside of the repository", "a folder on the way is a link.")
 
 

@@ -1,8 +1,8 @@
 """Which service needs what, and why: decided from state alone, so that no event can be lost.
 
 Four facts decide: the head, the inputs of a service at a commit, the reference that is deployed, and what the
-registry has. They are gathered in this order because each next one is dearer: `assess` needs only trees,
-`aim` the history of the branch, `find_image` the registry.
+registry has. They are gathered in this order, the cheapest first: `assess` needs only trees, `aim` the history of
+the branch, `with_image` the registry.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from orbit_release.service import Service
 
 
 class Action(StrEnum):
-    """What a service needs."""
-
     CURRENT = "current"
     RELEASE = "release"
     BUILD = "build"
@@ -71,7 +69,6 @@ class ServicePlan:
 
     @property
     def image(self) -> ImageReference | None:
-        """The image to build or to release."""
         return ImageReference(self.service.repository, self.tag) if self.tag else None
 
 
@@ -85,7 +82,6 @@ class Plan:
     superseded: bool = False
 
     def with_action(self, *actions: Action) -> tuple[ServicePlan, ...]:
-        """Return the services that need one of these actions."""
         return tuple(service for service in self.services if service.action in actions)
 
 
@@ -113,7 +109,7 @@ def assess(
 
 
 def describe(files: Sequence[ChangedFile], since: str) -> str:
-    """Return why a service is not current; no files means that its build settings changed."""
+    """Say why a service is not current; without files its build settings changed."""
     if not files:
         return f"its build settings changed {since}"
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
@@ -121,7 +117,7 @@ def describe(files: Sequence[ChangedFile], since: str) -> str:
 
 
 def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
-    """Give a service its target, unless that would go backwards."""
+    """Give a service its target, unless that would go backwards; both commits are heads of the history."""
     aimed = replace(plan, target=target)
     deployed = plan.deployed
     if deployed is None or deployed.commit is None:
@@ -138,8 +134,7 @@ def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
     return aimed
 
 
-def find_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
-    """Take into account whether the registry has the target's image."""
+def with_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
     if plan.action is not Action.BUILD or not there:
         return plan
     if plan.deployed is None:
@@ -154,20 +149,28 @@ def clashing(plan: ServicePlan, revision: str) -> ServicePlan:
 
 
 def held(plan: ServicePlan, reason: str) -> ServicePlan:
-    """Leave a service alone for a reason."""
     return replace(plan, action=Action.HELD, reason=f"held: {reason}", files=(), target=None, warning=None)
 
 
 def absent(service: Service, where: str) -> ServicePlan:
-    """Return the plan of a service whose Dockerfile does not exist."""
     return ServicePlan(service, Action.ABSENT, f"no {service.settings.dockerfile} {where}")
 
 
 def most_urgent(plans: Sequence[ServicePlan]) -> ServicePlan:
-    """Return the plan that stands for a service whose manifests carry different references."""
+    """Choose the plan that stands for a service whose manifests carry different references."""
     order = (Action.HELD, Action.BUILD, Action.RELEASE, Action.CURRENT)
     # A release sets all of the references, so the newest of them has a veto.
     return min(plans, key=lambda plan: (not plan.is_newer, order.index(plan.action)))
+
+
+def is_forward(history: History, *, running: str | None, target: str, tip: str) -> bool:
+    """Whether `latest`, built from `running` as far as that is known, may move to a target.
+
+    Only what is on the release branch may be `latest`; `tip` is where that stands. All are heads of the history.
+    """
+    if not history.is_ancestor(target, tip):
+        return False
+    return running is None or running == target or not history.is_ancestor(target, running)
 
 
 def _current(plan: ServicePlan, reason: str) -> ServicePlan:

@@ -34,13 +34,8 @@ def labels(plan: ServicePlan, source: str) -> dict[str, str]:
 
     `source` is the web address of the monorepo ("" where it has none): it links the package to the repository.
     """
-    prefix = "org.opencontainers.image"
-    found = {
-        f"{prefix}.source": source,
-        f"{prefix}.revision": plan.target or "",
-        f"{prefix}.title": plan.service.name,
-    }
-    return {key: value for key, value in found.items() if value}
+    known = {"source": source, "revision": plan.target or "", "title": plan.service.name}
+    return {f"org.opencontainers.image.{key}": value for key, value in known.items() if value}
 
 
 def matrix(plan: Plan, source: str) -> dict[str, list[dict[str, str]]]:

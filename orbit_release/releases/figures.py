@@ -1,12 +1,12 @@
 """The four figures of DORA, from what was deployed when.
 
-A release is a commit that moved at least one service forward; a service's first appearance is none, and neither is
-a rollback. Everything is filed under the time of its release, so that the four figures tell of the same releases.
+A release is a commit that moved at least one service forward. A service's first appearance is no release, and
+neither is a rollback. Everything counts at the time of its release: the four figures tell of the same releases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -21,8 +21,6 @@ WEEKS = 12
 
 
 class Unit(StrEnum):
-    """What a figure counts in."""
-
     PER_WEEK = "per week"
     SECONDS = "seconds"
     SHARE = "share"
@@ -40,14 +38,14 @@ class Figure:
 
 
 @dataclass(slots=True)
-class _Release:
+class _ReleaseCommit:
     commit: Commit
     came_in: dict[str, Commit] = field(default_factory=dict)
     restored_by: Commit | None = None  # the last rollback, if several of its services were rolled back from it
 
-    def add(self, one: Deployed, after: Deployed | None) -> None:
-        self.came_in |= {commit.name: commit for commit in one.commits}
-        if after and has_failed(one, after):
+    def add(self, stretch: Deployed, after: Deployed | None) -> None:
+        self.came_in |= {commit.name: commit for commit in stretch.commits}
+        if after and has_failed(stretch, after):
             self.restored_by = max(self.restored_by or after.since, after.since, key=lambda commit: commit.time)
 
     def lead_times(self) -> list[float]:
@@ -62,12 +60,12 @@ class _Release:
 
 def figures(histories: Mapping[str, Sequence[Deployed]], now: int, weeks: int = WEEKS) -> tuple[Figure, ...]:
     """Return the four figures over the last `weeks` before `now` (seconds since 1970), in DORA's order."""
-    found = _by_week(_releases(histories), now, weeks)
+    releases = _by_week(_releases(histories), now, weeks)
     return (
-        _frequency(found, _weeks_of_use(histories, now)),
-        _figure("Lead time for changes", _LEAD_TIME, Unit.SECONDS, median, _each(found, _Release.lead_times)),
-        _figure("Change failure rate", _FAILURE_RATE, Unit.SHARE, fmean, _each(found, _Release.failures)),
-        _figure("Time to restore", _RESTORE_TIME, Unit.SECONDS, median, _each(found, _Release.restore_times)),
+        _frequency(releases, _weeks_of_use(histories, now)),
+        _figure("Lead time for changes", _LEAD_TIME, Unit.SECONDS, median, releases, _ReleaseCommit.lead_times),
+        _figure("Change failure rate", _FAILURE_RATE, Unit.SHARE, fmean, releases, _ReleaseCommit.failures),
+        _figure("Time to restore", _RESTORE_TIME, Unit.SECONDS, median, releases, _ReleaseCommit.restore_times),
     )
 
 
@@ -80,26 +78,26 @@ _FAILURE_RATE = "The share of releases of which a service was rolled back later.
 _RESTORE_TIME = "The median time from such a failed release to the rollback: DORA's failed deployment recovery time."
 
 
-def _releases(histories: Mapping[str, Sequence[Deployed]]) -> list[_Release]:
+def _releases(histories: Mapping[str, Sequence[Deployed]]) -> list[_ReleaseCommit]:
     """Return the releases without the release commits among what came in: those are no changes."""
-    found: dict[str, _Release] = {}
+    releases: dict[str, _ReleaseCommit] = {}
     for stretches in histories.values():
-        for one, after in pairwise((*stretches, None)):
-            if one and one.before and not one.is_rollback:
-                found.setdefault(one.since.name, _Release(one.since)).add(one, after)
-    made = {one.since.name for stretches in histories.values() for one in stretches}
-    for release in found.values():
+        for stretch, after in pairwise((*stretches, None)):
+            if stretch and stretch.before and not stretch.is_rollback:
+                releases.setdefault(stretch.since.name, _ReleaseCommit(stretch.since)).add(stretch, after)
+    made = {stretch.since.name for stretches in histories.values() for stretch in stretches}
+    for release in releases.values():
         release.came_in = {name: commit for name, commit in release.came_in.items() if name not in made}
-    return list(found.values())
+    return list(releases.values())
 
 
-def _by_week(releases: Sequence[_Release], now: int, weeks: int) -> list[list[_Release]]:
-    found: list[list[_Release]] = [[] for _ in range(weeks)]
+def _by_week(releases: Sequence[_ReleaseCommit], now: int, weeks: int) -> list[list[_ReleaseCommit]]:
+    by_week: list[list[_ReleaseCommit]] = [[] for _ in range(weeks)]
     for release in releases:
         age = _age_in_weeks(release.commit, now)
         if age < weeks:
-            found[weeks - 1 - age].append(release)
-    return found
+            by_week[weeks - 1 - age].append(release)
+    return by_week
 
 
 def _age_in_weeks(commit: Commit, now: int) -> int:
@@ -109,17 +107,14 @@ def _age_in_weeks(commit: Commit, now: int) -> int:
 
 def _weeks_of_use(histories: Mapping[str, Sequence[Deployed]], now: int) -> int:
     """Return how many weeks, the first one begun, something has been deployed: nobody could release before."""
-    return 1 + max((_age_in_weeks(one.since, now) for found in histories.values() for one in found), default=-1)
+    begins = (stretch.since for stretches in histories.values() for stretch in stretches)
+    return 1 + max((_age_in_weeks(commit, now) for commit in begins), default=-1)
 
 
-def _frequency(found: Sequence[Sequence[_Release]], in_use: int) -> Figure:
-    counts = [float(len(releases)) for releases in found][max(0, len(found) - in_use) :]
-    weeks = (*([None] * (len(found) - len(counts))), *counts)
+def _frequency(by_week: Sequence[Sequence[_ReleaseCommit]], in_use: int) -> Figure:
+    counts = [float(len(releases)) for releases in by_week][max(0, len(by_week) - in_use) :]
+    weeks = (*([None] * (len(by_week) - len(counts))), *counts)
     return Figure("Deployment frequency", _FREQUENCY, Unit.PER_WEEK, fmean(counts) if counts else None, weeks)
-
-
-def _each(found: Sequence[Sequence[_Release]], measure: Callable[[_Release], list[float]]) -> Iterator[list[float]]:
-    return ([value for release in releases for value in measure(release)] for releases in found)
 
 
 def _figure(
@@ -127,9 +122,10 @@ def _figure(
     definition: str,
     unit: Unit,
     average: Callable[[Sequence[float]], float],
-    found: Iterator[list[float]],
+    by_week: Sequence[Sequence[_ReleaseCommit]],
+    measure: Callable[[_ReleaseCommit], list[float]],
 ) -> Figure:
-    values = list(found)
-    every = [value for week in values for value in week]
-    weeks = tuple(average(week) if week else None for week in values)
-    return Figure(name, definition, unit, average(every) if every else None, weeks)
+    weeks = [[value for release in releases for value in measure(release)] for releases in by_week]
+    window = [value for week in weeks for value in week]
+    overall, *each = (average(values) if values else None for values in (window, *weeks))
+    return Figure(name, definition, unit, overall, tuple(each))

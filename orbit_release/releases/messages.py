@@ -57,7 +57,7 @@ class Notes:
         return self.subject or f"{self.verb}: {what}{f' {tags.pop()}' if len(tags) == 1 else ''}"
 
     def message(self) -> str:
-        """Return the message of the release commit: a title, a line for each service, and trailers for machines."""
+        """Return a title, a line for each service, and trailers for machines."""
         lines = [f"{step.service}: {step.before} -> {step.after}{self._about(step)}" for step in self.steps]
         # The reason is in the manifest: here GitHub would notify `@name`, and close what `Fixes #1` names.
         lines += [f"{service}: {'held' if is_hold(mark) else 'not held'}" for service, mark in self.holds.items()]
@@ -74,30 +74,26 @@ class Notes:
 
 
 def hold_text(mark: str | None) -> str:
-    """Return what a mark says, as text."""
     return f"held: {mark}" if is_hold(mark) else "not held"
 
 
 def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str, Edit]:
     """Return one edit for each service, in order; several manifests may carry a service's reference."""
-    found: dict[str, Edit] = {}
+    steps: dict[str, Edit] = {}
     for edit in edits:
-        found.setdefault(names[edit.after.repository], edit)
-    return found
+        steps.setdefault(names[edit.after.repository], edit)
+    return steps
 
 
 def summary(notes: Notes) -> str:
     """Return what a release does in Markdown: its steps as a table, and the holds that it changes."""
-    holds = "".join(f"- {code(name)}: {code(hold_text(mark))}\n" for name, mark in notes.holds.items())
-    return "\n".join(filter(None, (_steps_table(notes) if notes.steps else "", holds)))
-
-
-def _steps_table(notes: Notes) -> str:
     rows = [
         (code(step.service), code(step.before), code(step.after), _changes(notes, step), code(step.image))
         for step in notes.steps
     ]
-    return markdown_table(("Service", "Before", "After", "Changes", "Image"), rows)
+    table = markdown_table(("Service", "Before", "After", "Changes", "Image"), rows) if rows else ""
+    holds = "".join(f"- {code(name)}: {code(hold_text(mark))}\n" for name, mark in notes.holds.items())
+    return "\n".join(filter(None, (table, holds)))
 
 
 def _changes(notes: Notes, step: Step) -> str:

@@ -13,9 +13,7 @@ from orbit_release.manifests.rewrite import Edit, NewImage, Rewrite, rewrite
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A manifest before and after."""
-
+class ChangedManifest:
     before: bytes
     after: bytes
 
@@ -28,18 +26,17 @@ class Release:
     """
 
     edits: tuple[Edit, ...] = ()
-    changes: Mapping[str, Change] = field(default_factory=dict)
+    changes: Mapping[str, ChangedManifest] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     marks: tuple[MarkEdit, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
 
     @property
     def files(self) -> dict[str, bytes]:
-        """The new bytes of each changed manifest."""
+        """The new bytes of each changed manifest, by path."""
         return {path: change.after for path, change in self.changes.items()}
 
     def diff(self) -> str:
-        """Return a unified diff of the manifests, for people to read."""
         return "".join(_diff(path, change) for path, change in self.changes.items())
 
 
@@ -52,24 +49,27 @@ def plan_release(
 
     InvalidError, and nothing is changed, if one cannot be edited safely.
     """
-    changes: dict[str, Change] = {}
+    changes: dict[str, ChangedManifest] = {}
     rewritten: list[Rewrite] = []
     marked: list[Marked] = []
     for path, data in manifests:
         rewritten.append(rewrite(data, path, images))
         marked.append(mark(rewritten[-1].data, path, marks or {}))
         if marked[-1].data != data:
-            changes[path] = Change(data, marked[-1].data)
+            changes[path] = ChangedManifest(data, marked[-1].data)
     return Release(
-        tuple(edit for one in rewritten for edit in one.edits),
+        tuple(edit for manifest in rewritten for edit in manifest.edits),
         changes,
-        (*(text for one in rewritten for text in one.warnings), *(text for one in marked for text in one.warnings)),
-        tuple(edit for one in marked for edit in one.edits),
-        tuple(where for one in marked for where in one.unplaced),
+        (
+            *(text for manifest in rewritten for text in manifest.warnings),
+            *(text for manifest in marked for text in manifest.warnings),
+        ),
+        tuple(edit for manifest in marked for edit in manifest.edits),
+        tuple(where for manifest in marked for where in manifest.unplaced),
     )
 
 
-def _diff(path: str, change: Change) -> str:
+def _diff(path: str, change: ChangedManifest) -> str:
     before, after = (_lines(_text(data)) for data in (change.before, change.after))
     lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

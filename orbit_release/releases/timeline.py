@@ -1,11 +1,11 @@
-"""What was deployed when, replayed from the manifests' own history: it holds whoever changed them, and how."""
+"""What was deployed when, replayed from the manifests' own log: whoever changed them, and however."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orbit_release.git.graph import Commit, Graph
+from orbit_release.git.graph import Commit, History
 from orbit_release.image import LATEST, ImageReference, Repository
 from orbit_release.manifests.rewrite import FoundImage, is_hold
 
@@ -34,8 +34,8 @@ Images = tuple[FoundImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What a first-parent commit did to the manifests that it changed: the images in them, before and after.
+class LoggedImages:
+    """The images in the manifests that a first-parent commit changed, before and after.
 
     None stands for a manifest that cannot be read: nobody can sync it, so what was deployed stays deployed.
     """
@@ -58,15 +58,15 @@ class Move:
     def is_held(self, marks_now: Collection[str | None]) -> bool:
         """Whether a move back counts as a hold.
 
-        It does not where the same commit set the mark of a hold, which then counts alone, and where somebody has
-        let go since: a mark that says so, and was not there before the move.
+        It does not if the same commit set the mark of a hold: that mark then counts alone. Nor does it if somebody
+        has let go since, by a mark that was not there before the move.
         """
         own = any(is_hold(mark) for mark in self.marks_after - self.marks_before)
         let_go = any(mark is not None and not is_hold(mark) for mark in {*marks_now} - self.marks_before)
         return not own and not let_go
 
 
-class _Deployment:
+class _Standing:
     """The images of one repository, by manifest, at some point of the history."""
 
     def __init__(self, files: Mapping[str, Images] | None = None) -> None:
@@ -74,15 +74,14 @@ class _Deployment:
 
     def step(self, side: Mapping[str, Images]) -> bool:
         """Go to the other side of a change; False if that is the same."""
-        is_other = any(self.files.get(path, ()) != images for path, images in side.items())
+        differs = any(self.files.get(path, ()) != images for path, images in side.items())
         self.files.update(side)
-        return is_other
+        return differs
 
     def news(self, side: Mapping[str, Images]) -> list[ImageReference]:
         """Return the references that the other side brings; a manifest that is added brings none, it follows."""
-        known = {path: images for path, images in side.items() if self.files.get(path)}
-        references, own = [image.reference for images in known.values() for image in images], self.references
-        return [reference for reference in references if reference not in own]
+        known, own = (images for path, images in side.items() if self.files.get(path)), self.references
+        return [image.reference for images in known for image in images if image.reference not in own]
 
     @property
     def images(self) -> Images:
@@ -93,36 +92,37 @@ class _Deployment:
         return tuple(dict.fromkeys(image.reference for image in self.images))
 
 
-def _of(side: Mapping[str, Images | None], repository: Repository) -> dict[str, Images]:
+def _images_of(side: Mapping[str, Images | None], repository: Repository) -> dict[str, Images]:
     """Return a repository's images of one side of a change, without the manifests that cannot be read."""
-    known = {path: images for path, images in side.items() if images is not None}
     return {
-        path: tuple(one for one in images if one.reference.repository == repository) for path, images in known.items()
+        path: tuple(image for image in images if image.reference.repository == repository)
+        for path, images in side.items()
+        if images is not None
     }
 
 
-def _touched(change: Change) -> set[Repository]:
+def _touched(change: LoggedImages) -> set[Repository]:
     sides = (*change.before.values(), *change.after.values())
     return {image.reference.repository for images in sides for image in images or ()}
 
 
-def newest_moves(changes: Iterable[Change], now: Mapping[Repository, Images]) -> dict[Repository, Move]:
+def newest_moves(changes: Iterable[LoggedImages], now: Mapping[Repository, Images]) -> dict[Repository, Move]:
     """Return the newest move of each service; the changes come newest first, and no more of them are read than needed.
 
     What only adds a manifest, takes one away, or pins the digest of the same tag, is no move.
     """
-    left = {repository: _Deployment(_by_path(images)) for repository, images in now.items()}
-    found: dict[Repository, Move] = {}
+    left = {repository: _Standing(_by_path(images)) for repository, images in now.items()}
+    moves: dict[Repository, Move] = {}
     for change in changes if left else ():
         for repository in _touched(change) & left.keys():
-            deployment = left[repository]
-            after = deployment.images
-            if deployment.step(_of(change.before, repository)) and (move := _move(change, deployment.images, after)):
-                found[repository] = move
+            standing = left[repository]
+            after = standing.images
+            if standing.step(_images_of(change.before, repository)) and (move := _move(change, standing.images, after)):
+                moves[repository] = move
                 del left[repository]
         if not left:
             break
-    return found
+    return moves
 
 
 def _by_path(images: Images) -> dict[str, Images]:
@@ -130,7 +130,7 @@ def _by_path(images: Images) -> dict[str, Images]:
     return {path: tuple(image for image in images if image.path == path) for path in paths}
 
 
-def _move(change: Change, before: Images, after: Images) -> Move | None:
+def _move(change: LoggedImages, before: Images, after: Images) -> Move | None:
     old, new = ({image.reference.version for image in images} for images in (before, after))
     gone = tuple(image for image in before if image.reference.version not in new)
     came = tuple(image for image in after if image.reference.version not in old)
@@ -138,18 +138,18 @@ def _move(change: Change, before: Images, after: Images) -> Move | None:
     return Move(change.commit, gone, came, *marks) if gone and came else None
 
 
-def replay(changes: Iterable[Change]) -> dict[Repository, tuple[Deployed, ...]]:
+def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Deployed, ...]]:
     """Return, by repository, what was deployed one after the other; the changes come oldest first."""
-    deployments: dict[Repository, _Deployment] = {}
-    found: dict[Repository, list[Deployed]] = {}
+    standings: dict[Repository, _Standing] = {}
+    replayed: dict[Repository, list[Deployed]] = {}
     for place, change in enumerate(changes):
         for repository in _touched(change):
-            deployment, side = deployments.setdefault(repository, _Deployment()), _of(change.after, repository)
-            new = deployment.news(side)
-            if deployment.step(side):
-                stretches = found.setdefault(repository, [])
-                _append(stretches, new, deployment.references, change.commit, place)
-    return {repository: tuple(stretches) for repository, stretches in found.items()}
+            standing, side = standings.setdefault(repository, _Standing()), _images_of(change.after, repository)
+            new = standing.news(side)
+            if standing.step(side):
+                stretches = replayed.setdefault(repository, [])
+                _append(stretches, new, standing.references, change.commit, place)
+    return {repository: tuple(stretches) for repository, stretches in replayed.items()}
 
 
 def _append(
@@ -172,58 +172,60 @@ def _append(
         stretches.append(Deployed(now, commit, last.reference if last else None, place=place))
 
 
-def _is_same(one: ImageReference, other: ImageReference) -> bool:
+def _is_same(before: ImageReference, after: ImageReference) -> bool:
     """Whether two references name one image, of which a digest may have been pinned in between."""
-    return one.tag == other.tag and (
-        one.digest == other.digest or (one.tag is not None and None in (one.digest, other.digest))
-    )
+    is_pinned = before.tag is not None and None in (before.digest, after.digest)
+    return before.tag == after.tag and (before.digest == after.digest or is_pinned)
 
 
 def explain(
-    stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], graph: Graph
+    stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], history: History
 ) -> tuple[Deployed, ...]:
-    """Tell for each what it brought, and whether it went back; `commits` are those that the references name."""
+    """Tell for each what it brought, and whether it went back.
+
+    `commits` are those that the references name, as far as they are known: all are heads of the history.
+    """
     explained: list[Deployed] = []
     standing: list[Deployed] = []
-    for one in stretches:
-        base, head = commits.get(one.before) if one.before else None, commits.get(one.reference)
-        if base and head and base in graph and head in graph:
-            back = base != head and graph.is_ancestor(head, base)
-            between = tuple(graph.between(*((head, base) if back else (base, head))))
+    for stretch in stretches:
+        base, head = commits.get(stretch.before) if stretch.before else None, commits.get(stretch.reference)
+        if base and head:
+            back = base != head and history.is_ancestor(head, base)
+            between = tuple(history.between(*((head, base) if back else (base, head))))
         else:  # a tag that comes again, though it was not rolled back from
-            back, between = one.before is not None and _place(standing[:-1], one) is not None, ()
-        explained.append(replace(one, is_rollback=back, base=base, head=head, commits=between))
+            back, between = stretch.before is not None and _place(standing[:-1], stretch) is not None, ()
+        explained.append(replace(stretch, is_rollback=back, base=base, head=head, commits=between))
         _stand(standing, explained[-1])
     return tuple(explained)
 
 
-def _stand(standing: list[Deployed], one: Deployed) -> None:
+def _stand(standing: list[Deployed], new: Deployed) -> None:
     """Put what was deployed upon what stood before; what it goes back over falls."""
-    place = _place(standing, one)
-    if one.is_rollback:
+    place = _place(standing, new)
+    if new.is_rollback:
         del standing[place if place is not None else -1 :]
     elif place is not None and place == len(standing) - 1:  # it was away for a while
         del standing[place:]
-    standing.append(one)
+    standing.append(new)
 
 
-def _place(standing: Sequence[Deployed], one: Deployed) -> int | None:
-    places = (place for place, kept in enumerate(standing) if _is_same(kept.reference, one.reference))
+def _place(standing: Sequence[Deployed], new: Deployed) -> int | None:
+    places = (place for place, kept in enumerate(standing) if _is_same(kept.reference, new.reference))
     return next(places, None)
 
 
 def deployed_at(stretches: Sequence[Deployed], time: int) -> Deployed | None:
     """Return what was deployed at a time, in seconds since 1970."""
-    last = next((one for one in reversed(stretches) if one.since.time <= time), None)
+    last = next((stretch for stretch in reversed(stretches) if stretch.since.time <= time), None)
     return last if last and (last.until is None or last.until.time > time) else None
 
 
 def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
     """Return what can be rolled back to, newest first: what ran before, without what was rolled back from since."""
     standing: list[Deployed] = []
-    for one in stretches:
-        _stand(standing, one)
-    return [one for one in standing[-2::-1] if is_fixed(one.reference)]
+    for stretch in stretches:
+        _stand(standing, stretch)
+    return [stretch for stretch in standing[-2::-1] if is_fixed(stretch.reference)]
 
 
 def is_fixed(reference: ImageReference) -> bool:
@@ -231,8 +233,8 @@ def is_fixed(reference: ImageReference) -> bool:
     return reference.digest is not None or reference.tag not in (None, LATEST)
 
 
-def has_failed(one: Deployed, after: Deployed | None) -> bool:
+def has_failed(release: Deployed, after: Deployed | None) -> bool:
     """Whether a release was rolled back from; `after` is the stretch that follows it."""
-    if one.is_rollback or after is None or not after.is_rollback:
+    if release.is_rollback or after is None or not after.is_rollback:
         return False
-    return one.until is not None and one.until.name == after.since.name
+    return release.until is not None and release.until.name == after.since.name

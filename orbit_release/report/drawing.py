@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from orbit_release.releases.figures import WEEK, WEEKS, Figure
 from orbit_release.releases.timeline import Deployed, has_failed
-from orbit_release.report.words import Moment, count, value
+from orbit_release.report.time_words import Moment, value
+from orbit_release.text import counted
 
 _DIVISIONS, _MAJOR = 12, 3  # of the timeline; a phone has room for the label of every third
 _SHORT = 12 * 24 * 60 * 60  # seconds: below this a day is not enough to label a division with
@@ -16,7 +17,7 @@ BAR, GAP, HEIGHT = 18, 6, 44  # of the bars
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TimelineMark:
     """A release (`ok`), one that was rolled back from later (`failed`), or a rollback (`back`)."""
 
     x: str
@@ -25,17 +26,17 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One service of the timeline."""
+class TimelineRow:
+    """A service of the timeline; `text` says in words what is drawn."""
 
     service: str
     text: str
-    marks: tuple[Mark, ...]
+    marks: tuple[TimelineMark, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A line across the timeline."""
+    """A line across the timeline; a phone shows the labels of the major ones only."""
 
     x: str
     label: str
@@ -47,16 +48,16 @@ class Timeline:
     """What was released when; `start` is at its left edge, the time of the page at its right one."""
 
     start: Moment
-    lines: tuple[Line, ...]
+    rows: tuple[TimelineRow, ...]
     ticks: tuple[Tick, ...]
 
 
 def timeline(histories: Mapping[str, Sequence[Deployed]], now: int) -> Timeline:
     """Draw the last twelve weeks, or the time since something was deployed first."""
-    first = min((found[0].since.time for found in histories.values() if found), default=0)
+    first = min((history[0].since.time for history in histories.values() if history), default=0)
     start = max(min(first, now - 60), now - WEEKS * WEEK)
-    lines = tuple(_line(service, found, start, now) for service, found in histories.items())
-    return Timeline(Moment(start), lines, tuple(_ticks(start, now)))
+    rows = tuple(_row(service, history, start, now) for service, history in histories.items())
+    return Timeline(Moment(start), rows, tuple(_ticks(start, now)))
 
 
 def _ticks(start: int, now: int) -> Iterator[Tick]:
@@ -68,28 +69,28 @@ def _ticks(start: int, now: int) -> Iterator[Tick]:
         yield Tick(f"{100 * place / _DIVISIONS:.2f}%", "" if place % room else label, is_major)
 
 
-def _line(service: str, found: Sequence[Deployed], start: int, now: int) -> Line:
+def _row(service: str, history: Sequence[Deployed], start: int, now: int) -> TimelineRow:
     marks = tuple(
-        Mark(_place(one.since.time, start, now), *_what(service, one, after))
-        for one, after in pairwise((*found, None))
-        if one and one.since.time >= start
+        TimelineMark(_place(deployed.since.time, start, now), *_kind_and_text(service, deployed, after))
+        for deployed, after in pairwise((*history, None))
+        if deployed and deployed.since.time >= start
     )
     backs = sum(mark.kind == "back" for mark in marks)
-    text = f"{service}: {count(len(marks) - backs, 'release')}, {count(backs, 'rollback')}"
-    return Line(service, text, marks)
+    text = f"{service}: {counted(len(marks) - backs, 'release')}, {counted(backs, 'rollback')}"
+    return TimelineRow(service, text, marks)
 
 
 def _place(time: int, start: int, now: int) -> str:
     return f"{100 * min(1, (time - start) / (now - start)):.2f}%"
 
 
-def _what(service: str, one: Deployed, after: Deployed | None) -> tuple[str, str]:
-    when = Moment(one.since.time)
-    if one.is_rollback:
-        return "back", f"{service} rolled back to {one.reference.version}, {when}"
-    if has_failed(one, after):
-        return "failed", f"{service} {one.reference.version}, {when}, rolled back later"
-    return "ok", f"{service} {one.reference.version}, {when}"
+def _kind_and_text(service: str, deployed: Deployed, after: Deployed | None) -> tuple[str, str]:
+    when, version = Moment(deployed.since.time), deployed.reference.version
+    if deployed.is_rollback:
+        return "back", f"{service} rolled back to {version}, {when}"
+    if has_failed(deployed, after):
+        return "failed", f"{service} {version}, {when}, rolled back later"
+    return "ok", f"{service} {version}, {when}"
 
 
 @dataclass(frozen=True, slots=True)

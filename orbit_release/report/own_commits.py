@@ -1,4 +1,4 @@
-"""report: what the figures are about."""
+"""The commits of a service's history that the figures count."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ def own_commits(source: Source, services: Sequence[Service], histories: Historie
     A monorepo's other commits come in as well, but nobody waited for this service to release them.
     """
     git = source.git
-    own = {one.name: git.has_file(tip.commit, one.settings.own_ignore_file) for one in services}
+    own = {service.name: git.has_file(tip.commit, service.settings.own_ignore_file) for service in services}
     changed: dict[str, set[str]] = {service.name: set() for service in services}
     with git.all_commits(tip.commit) as commits:
         for commit, files in commits:
-            for one in services:
-                if any(one.is_input(file.path, own_ignore_file=own[one.name]) for file in files):
-                    changed[one.name].add(commit)
-    return {name: _only(stretches, changed[name]) for name, stretches in histories.items()}
-
-
-def _only(stretches: Sequence[Deployed], changed: set[str]) -> tuple[Deployed, ...]:
-    return tuple(replace(one, commits=tuple(c for c in one.commits if c.name in changed)) for one in stretches)
+            for service in services:
+                if any(service.is_input(file.path, own_ignore_file=own[service.name]) for file in files):
+                    changed[service.name].add(commit)
+    return {
+        name: tuple(
+            replace(stretch, commits=tuple(commit for commit in stretch.commits if commit.name in changed[name]))
+            for stretch in stretches
+        )
+        for name, stretches in histories.items()
+    }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from orbit_release.report import render
+from orbit_release.report.page import render
 from tests.pages import orbit
 
 HOSTILE = (

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from orbit_release.planning.actions import Action
 from orbit_release.releases.timeline import Deployed
-from orbit_release.report import render
+from orbit_release.report.page import render
 from tests import pages
 from tests.browser.conftest import HOSTILE, Open, Opened
 

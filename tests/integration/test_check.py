@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.monorepo import DOCKERFILES, FOLDER, Monorepo, git, sha
+from orbit_release.git.clone import Clone
+from orbit_release.git.worktree import ignored as ignored_by_git
+from tests.integration.monorepo import DOCKERFILES, FOLDER, Monorepo, environment, git, sha
 
 WORKFLOW = """\
 on: {push: {branches: [main], paths: ["web/**"]}}
@@ -147,6 +149,25 @@ def test_what_a_partial_clone_lacks_is_asked_for_at_nobody(repo: Monorepo, tmp_p
     assert (ran.code, "has no commit of origin's main" in ran.err) == (0, True), ran.err
     lacks = git(partial, "cat-file", "--batch-check", "--batch-all-objects")
     assert newer not in lacks
+
+
+def test_what_is_made_before_the_build_is_what_git_ignores(repo: Monorepo) -> None:
+    write(repo, ".gitignore", "dist/\n*.jar\n/only\nsub/*\n!sub/keep\n")
+    write(repo, "web/.gitignore", "made\n")
+    write(repo, "web/real/x", "")
+    (repo.clone / "made").symlink_to("web/real")
+    (repo.clone / "web/made").symlink_to("real")
+    repo.commit("one that is known", {"web/known.txt": ""})
+    ignored = [
+        *("dist", "dist/x", "a/dist", "a/dist/x/y", "x.jar", "a b/x.jar", "é.jar", "only", "sub/x", "web/made/x"),
+        *("web/sub/dist", "line\nbreak.jar", "sub"),  # all that could be in the last one is ignored
+    ]
+    kept = ["a/only", "sub/keep", "made/x", "web", "web/known.txt", "web/real/x", ".", "distance"]
+    with Clone(str(repo.clone), environment()) as clone:
+        assert ignored_by_git(clone, [*ignored, *kept]) == {*ignored}
+        assert ignored_by_git(clone, kept) == set()
+        (repo.clone / ".git/info/exclude").write_text("known.txt\n")
+        assert ignored_by_git(clone, ["web/known.txt"]) == {"web/known.txt"}  # although git knows it
 
 
 def test_a_constant_number_of_git_processes(repo: Monorepo, tmp_path: Path) -> None:

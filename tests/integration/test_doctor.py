@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,10 +18,11 @@ from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
 from orbit_release.config import ArgoCDNames
 from orbit_release.doctor import endpoint
-from orbit_release.doctor.checklist import GROUPS, Check, Line, State, ok
+from orbit_release.doctor.checklist import Check, ChecklistLine, LineState, ok_line
 from orbit_release.doctor.checks import Surroundings
+from orbit_release.doctor.groups import GROUPS
 from orbit_release.doctor.needs import Needs
-from orbit_release.doctor.run import doctor
+from orbit_release.doctor.run_checks import run_checks
 from orbit_release.errors import NotFoundError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import Repository
@@ -245,53 +246,73 @@ def no_remote(world: World) -> None:
     world.repo.git("remote", "remove", "origin")
 
 
-@pytest.mark.parametrize(
-    ("spoil", "changes", "said"),
-    [
-        (unpublishable, {"github/publish": FAILED}, "the rules of main ask for pull requests"),
-        (unprotected_by_a_bypass, {}, "main is protected: pull requests, status checks"),
-        (hidden_rules, {"github/publish": UNCHECKED}, "GitHub does not say"),
-        (classic_checks, {"github/publish": FAILED}, "asks for the checks test"),
-        (classic_checks_for_others, {"github/publish": UNCHECKED}, "only administrators can read"),
-        (read_only, {"github/publish": FAILED}, "and not write to it"),
-        (an_app_that_has_no_role, {"github/publish": UNCHECKED}, "does not tell an App's token"),
-        (scopeless, {"github/publish": FAILED}, "lacks the scope repo"),
-        (scoped, {}, "this token may put commits on main"),
-        (archived, {"github/publish": FAILED}, "archived"),
-        (unlisted, {"doppler/keys": FAILED}, "doppler-store: 1 of 2 keys are missing: KEY_A"),
-        (elsewhere, {"argocd/source": FAILED, "argocd/sync": None}, "no application that this token sees syncs deploy"),
-        (named, {}, "orbit syncs deploy of this repository at main"),
-        (named_and_elsewhere, {"argocd/source": FAILED}, "orbit syncs docs, not deploy"),
-        (
-            named_and_gone,
-            {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
-            '"orbit" not found',
-        ),
-        (twice, {"argocd/source": UNCHECKED, "argocd/sync": None}, "several applications sync deploy: orbit, again"),
-        (by_hand, {"argocd/sync": FAILED}, "auto-sync of orbit is off"),
-        (another_branch, {"argocd/source": FAILED}, "orbit follows v1, not main"),
-        (
-            login_page,
-            {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
-            "login page at login.example.com",
-        ),
-        (no_image, {"registry/images": FAILED}, "not there: "),
-        (no_name, {"dns/localhost": None, "dns/orbit.invalid": FAILED}, "orbit.invalid does not resolve"),
-        (
-            no_branch,
-            {"git/remote": FAILED, "github/token": FAILED, "github/branch": UNCHECKED, "github/publish": UNCHECKED},
-            "origin has no branch main",
-        ),
-        (no_remote, {"git/remote": UNCHECKED, "git/push": None}, "this clone has no remote"),
-    ],
-)
-def test_what_is_wrong_is_told_and_nothing_else(
-    world: World, spoil: Callable[[World], None], changes: dict[str, str | None], said: str
-) -> None:
-    spoil(world)
+# What each of them makes of ALL_WELL (None: the line is not there), and a part of what is told.
+SPOILED: dict[Callable[[World], None], tuple[dict[str, str | None], str]] = {
+    unpublishable: ({"github/publish": FAILED}, "the rules of main ask for pull requests"),
+    unprotected_by_a_bypass: ({}, "main is protected: pull requests, status checks"),
+    hidden_rules: ({"github/publish": UNCHECKED}, "GitHub does not say"),
+    classic_checks: ({"github/publish": FAILED}, "asks for the checks test"),
+    classic_checks_for_others: ({"github/publish": UNCHECKED}, "only administrators can read"),
+    read_only: ({"github/publish": FAILED}, "and not write to it"),
+    an_app_that_has_no_role: ({"github/publish": UNCHECKED}, "does not tell an App's token"),
+    scopeless: ({"github/publish": FAILED}, "lacks the scope repo"),
+    scoped: ({}, "this token may put commits on main"),
+    archived: ({"github/publish": FAILED}, "archived"),
+    unlisted: ({"doppler/keys": FAILED}, "doppler-store: 1 of 2 keys are missing: KEY_A"),
+    elsewhere: ({"argocd/source": FAILED, "argocd/sync": None}, "no application that this token sees syncs deploy"),
+    named: ({}, "orbit syncs deploy of this repository at main"),
+    named_and_elsewhere: ({"argocd/source": FAILED}, "orbit syncs docs, not deploy"),
+    named_and_gone: (
+        {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
+        '"orbit" not found',
+    ),
+    twice: ({"argocd/source": UNCHECKED, "argocd/sync": None}, "several applications sync deploy: orbit, again"),
+    by_hand: ({"argocd/sync": FAILED}, "auto-sync of orbit is off"),
+    another_branch: ({"argocd/source": FAILED}, "orbit follows v1, not main"),
+    login_page: (
+        {"argocd/server": FAILED, "argocd/source": UNCHECKED, "argocd/sync": UNCHECKED},
+        "login page at login.example.com",
+    ),
+    no_image: ({"registry/images": FAILED}, "not there: "),
+    no_name: ({"dns/localhost": None, "dns/orbit.invalid": FAILED}, "orbit.invalid does not resolve"),
+    no_branch: (
+        {"git/remote": FAILED, "github/token": FAILED, "github/branch": UNCHECKED, "github/publish": UNCHECKED},
+        "origin has no branch main",
+    ),
+    no_remote: ({"git/remote": UNCHECKED, "git/push": None}, "this clone has no remote"),
+}
+
+
+# Each row spoils systems that have nothing to do with each other.
+TOGETHER: Sequence[Sequence[Callable[[World], None]]] = [
+    (unpublishable, elsewhere, no_image),
+    (unprotected_by_a_bypass, named, unlisted),
+    (hidden_rules, named_and_elsewhere, no_name),
+    (classic_checks, named_and_gone),
+    (classic_checks_for_others, twice),
+    (read_only, by_hand),
+    (an_app_that_has_no_role, another_branch),
+    (scopeless, login_page),
+    (scoped, no_remote),
+    (archived,),
+    (no_branch,),
+]
+
+
+def test_every_way_to_spoil_the_world_is_tried() -> None:
+    assert {spoil for spoils in TOGETHER for spoil in spoils} == SPOILED.keys()
+
+
+@pytest.mark.parametrize("spoils", TOGETHER)
+def test_what_is_wrong_is_told_and_nothing_else(world: World, spoils: Sequence[Callable[[World], None]]) -> None:
+    expected: dict[str, str | None] = {**ALL_WELL}
+    for spoil in spoils:
+        spoil(world)
+        expected |= SPOILED[spoil][0]
     found = world.lines()
-    assert states(found) == {name: state for name, state in {**ALL_WELL, **changes}.items() if state}
-    assert any(said in line["what"] for line in found.values()), found
+    assert states(found) == {name: state for name, state in expected.items() if state}
+    for said in (SPOILED[spoil][1] for spoil in spoils):
+        assert any(said in line["what"] for line in found.values()), found
     assert all(line["fix"] for line in found.values() if line["state"] != OK)
 
 
@@ -427,35 +448,35 @@ def surroundings(offline: Monorepo) -> Iterator[Surroundings]:
             builder=unasked,
             doppler=unasked,
             argocd=unasked,
-            addresses=endpoint.addresses,
+            addresses=endpoint.look_up_addresses,
             certificate=lambda _: unasked(),
             now=0.0,
         )
 
 
-def line_of(surroundings: Surroundings, group: str) -> Line:
-    (line,) = doctor([surroundings.checks()[group]], seconds=60)
+def line_of(surroundings: Surroundings, group: str) -> ChecklistLine:
+    (line,) = run_checks([surroundings.checks()[group]], seconds=60)
     return line
 
 
 @pytest.mark.parametrize(
     ("names", "days", "state", "said"),
     [
-        (("localhost",), 90, State.OK, "for 89 days more"),
-        (("localhost",), 10, State.FAILED, "ends in 9 days"),
-        (("*.example.com",), 90, State.FAILED, "covers *.example.com, not localhost"),
-        (("localhost",), -1, State.FAILED, "certificate has expired"),
+        (("localhost",), 90, LineState.OK, "for 89 days more"),
+        (("localhost",), 10, LineState.FAILED, "ends in 9 days"),
+        (("*.example.com",), 90, LineState.FAILED, "covers *.example.com, not localhost"),
+        (("localhost",), -1, LineState.FAILED, "certificate has expired"),
     ],
 )
 def test_the_certificate_behind_a_name(
-    surroundings: Surroundings, tmp_path: Path, names: tuple[str, ...], days: int, state: State, said: str
+    surroundings: Surroundings, tmp_path: Path, names: tuple[str, ...], days: int, state: LineState, said: str
 ) -> None:
     import time  # noqa: PLC0415
 
     file = certificate_file(tmp_path, *names, days=days)
     with showing(file) as port:
         context = partial(ssl.create_default_context, cafile=file)
-        ask = partial(endpoint.certificate, seconds=30, port=port, context=context)
+        ask = partial(endpoint.fetch_certificate, seconds=30, port=port, context=context)
         line = line_of(replace(surroundings, certificate=ask, now=time.time()), "certificate")
     assert (line.state, said in line.what) == (state, True), line
 
@@ -465,7 +486,7 @@ def test_a_name_that_does_not_resolve_has_no_certificate_to_look_at(surroundings
         raise NotFoundError(f"{host} does not resolve", "make it.")
 
     line = line_of(replace(surroundings, addresses=nowhere), "certificate")
-    assert (line.state, line.what) == (State.UNCHECKED, "localhost does not resolve")
+    assert (line.state, line.what) == (LineState.UNCHECKED, "localhost does not resolve")
 
 
 def test_a_server_that_hangs_holds_nothing_up(surroundings: Surroundings) -> None:
@@ -474,36 +495,36 @@ def test_a_server_that_hangs_holds_nothing_up(surroundings: Surroundings) -> Non
     with serving(server, server.stopping):
         client = ArgoCD(Connection.parse(server.host, "--plaintext"), "token", seconds=30)
         check = replace(surroundings, argocd=lambda: client).checks()["argocd"]
-        lines = doctor([check], seconds=0)
+        lines = run_checks([check], seconds=0)
         assert [(line.name, line.state) for line in lines] == [
-            ("server", State.FAILED),
-            ("source", State.UNCHECKED),
-            ("sync", State.UNCHECKED),
+            ("server", LineState.FAILED),
+            ("source", LineState.UNCHECKED),
+            ("sync", LineState.UNCHECKED),
         ]
         assert lines[0].what == "no answer within 0 s"
 
 
 def test_a_check_that_breaks_is_told_as_our_bug_beside_the_others(surroundings: Surroundings) -> None:
-    def works() -> Iterator[Line]:
-        yield ok("nfs", "works", "it does")
+    def works() -> Iterator[ChecklistLine]:
+        yield ok_line("nfs", "works", "it does")
 
-    def breaks() -> Iterator[Line]:
-        yield ok("dns", "first", "it does")
+    def breaks() -> Iterator[ChecklistLine]:
+        yield ok_line("dns", "first", "it does")
         raise ValueError("secret")
 
     checks = [Check("dns", ("first", "second"), breaks), Check("nfs", ("works",), works)]
-    lines = doctor(checks, seconds=60, secrets=["secret"])
+    lines = run_checks(checks, seconds=60, secrets=["secret"])
     assert [(line.name, line.state) for line in lines] == [
-        ("first", State.OK),
-        ("second", State.FAILED),
-        ("works", State.OK),
+        ("first", LineState.OK),
+        ("second", LineState.FAILED),
+        ("works", LineState.OK),
     ]
     assert lines[1].what == "ValueError: ***"
 
 
 def test_a_git_server_that_hangs_is_left_after_its_time(offline: Monorepo) -> None:
     from orbit_release.errors import UnavailableError  # noqa: PLC0415
-    from orbit_release.git.reach import remote_tip  # noqa: PLC0415
+    from orbit_release.git.probe import remote_tip  # noqa: PLC0415
 
     server = ArgoCDServer()
     server.hangs = True

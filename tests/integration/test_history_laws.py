@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from orbit_release import config
 from orbit_release.errors import NotFoundError
 from orbit_release.flows import bump, hold, rollback
-from orbit_release.flows.attempts import Publishing
 from orbit_release.flows.history import history
 from orbit_release.flows.publish import through_git
-from orbit_release.flows.put_back import Hold
+from orbit_release.flows.publish_until_landed import Publishing
+from orbit_release.flows.put_back import RollbackHold
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
 from orbit_release.image import Tag
@@ -65,7 +65,7 @@ class World:
                 case "release":
                     self.release(name)
                 case "rollback" | "no hold":
-                    how = Hold(kind == "rollback")
+                    how = RollbackHold(kind == "rollback")
                     rollback.rollback(self.source, service, None, registry=None, publishing=self.publishing, hold=how)
                 case "hold":
                     hold.hold(self.source, [service], "why", everything=False, publishing=self.publishing)
@@ -80,7 +80,7 @@ class World:
         self.repo.git("pull", "-q", "origin", "main")
         count = self.repo.git("rev-list", "--count", "HEAD")
         commit = self.repo.push("change", {f"services/{name}/{count}": "1"})
-        change = bump.Change(self.service(name), Tag(sha(commit)))
+        change = bump.TagChange(self.service(name), Tag(sha(commit)))
         bump.bump(
             self.source,
             [change],

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from orbit_release import config
 from orbit_release.config import FILE_NAME
-from orbit_release.init.workflow import PATH as WORKFLOW
+from orbit_release.init.adopted_workflow import PATH as WORKFLOW
 from tests.integration.monorepo import MANIFEST, Monorepo, Ran, environment, git
 
 ROOT = Path(__file__).parents[2]
@@ -247,7 +247,7 @@ def test_the_wheel_carries_the_workflow_and_the_schema_of_this_repository(tmp_pa
         name = "orbit_release/configuration.schema.json"
         assert archive.read(name) == (ROOT / name).read_bytes()
         archive.extractall(tmp_path / "installed")
-    installed = "from orbit_release.cli.init import _template; print(_template(), end='')"
+    installed = "from orbit_release.cli.init import _workflow_template; print(_workflow_template(), end='')"
     command = [sys.executable, "-P", "-c", installed]
     paths = environment(PYTHONPATH=str(tmp_path / "installed"))
     done = subprocess.run(command, cwd=tmp_path, env=paths, capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ import pytest
 
 from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
-from orbit_release.doctor.endpoint import addresses, certificate
+from orbit_release.doctor.endpoint import fetch_certificate, look_up_addresses
 from orbit_release.doppler.client import Doppler
 from orbit_release.errors import (
     MANUAL,
@@ -236,7 +236,7 @@ def test_a_certificate_is_verified_unless_somebody_says_otherwise(tmp_path: Path
 
 
 def shown(port: int, **given: Any) -> Any:
-    return certificate("localhost", port=port, **{"seconds": SECONDS, **given})
+    return fetch_certificate("localhost", port=port, **{"seconds": SECONDS, **given})
 
 
 def test_a_certificate_is_shown_with_its_names_and_its_end(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_what_does_not_speak_tls(server: ArgoCDServer) -> None:
 
 
 def test_names_and_their_addresses() -> None:
-    assert "127.0.0.1" in addresses("localhost")
+    assert "127.0.0.1" in look_up_addresses("localhost")
     for name in ("a" * 64 + ".example.com", "..", ""):
         with pytest.raises(NotFoundError, match="does not resolve"):
-            addresses(name)
+            look_up_addresses(name)

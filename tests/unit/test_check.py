@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.check.deployed_tags import deployed_findings
-from orbit_release.check.finding import Finding, Group, Rule
+from orbit_release.check.deployed_tag_rules import check_deployed_tags
+from orbit_release.check.finding import CheckRule, Finding, Group
 from orbit_release.check.ignore_comments import without_ignored
-from orbit_release.check.run import RULES
+from orbit_release.check.run_rules import RULES
 from orbit_release.image import ImageReference
 from orbit_release.manifests.rewrite import FoundImage
 
-RULE = Rule("some-rule", Group.INPUTS, "because")
+RULE = CheckRule("some-rule", Group.INPUTS, "because")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ COMMITS = {"aaaaaaa": "a" * 40, "bbbbbbb": "b" * 40}
 )
 def test_a_deployed_tag_names_a_commit_of_the_branch(tag: str, rules: list[str]) -> None:
     image = FoundImage(ImageReference.parse(f"ghcr.io/o/api:{tag}"), "k8s/api.yaml", 7, None)
-    found = list(deployed_findings([image], COMMITS.get, lambda commit: commit == "a" * 40, "main"))
+    found = list(check_deployed_tags([image], COMMITS.get, lambda commit: commit == "a" * 40, "main"))
     assert [(one.rule.name, one.path, one.line) for one in found] == [(rule, "k8s/api.yaml", 7) for rule in rules]
 
 

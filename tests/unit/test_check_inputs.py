@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pytest
 
 from orbit_release import config
-from orbit_release.check.configuration import ConfigurationFile
+from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding, Note
-from orbit_release.check.inputs.rules import inputs_findings
+from orbit_release.check.inputs.input_rules import check_inputs
 from orbit_release.check.tree import Tree
 
 CONFIGURATION = """\
@@ -66,7 +66,12 @@ def found(
 
     configuration = ConfigurationFile("orbit-release.yaml", config.lines(data))
     services = config.load(data, "orbit-release.yaml").services
-    return list(inputs_findings(services, Tree(links, read), configuration, manifests))
+    return list(check_inputs(services, Tree(links, read), configuration, manifests, made_later))
+
+
+def made_later(paths: Collection[str]) -> set[str]:
+    """Return what git would ignore by the .gitignore of the monorepo."""
+    return {path for path in paths if path.endswith(".jar") or path.partition("/")[0] == "dist"}
 
 
 @pytest.mark.parametrize(

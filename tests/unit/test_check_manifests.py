@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from orbit_release import config
-from orbit_release.check.configuration import ConfigurationFile
-from orbit_release.check.folder import Folder
-from orbit_release.check.manifests.rules import RULES, check_manifests
+from orbit_release.check.configuration_file import ConfigurationFile
+from orbit_release.check.manifest_folder import ManifestFolder
+from orbit_release.check.manifests.manifest_rules import RULES, check_manifests
 from tests.shop import CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
 
 Files = dict[str, str]
@@ -23,7 +23,7 @@ def findings(files: Mapping[str, str | bytes]) -> list[tuple[str, str, int]]:
     data = settings if isinstance(settings, bytes) else settings.encode()
     loaded = config.load(data, "orbit-release.yaml")
     file = ConfigurationFile("orbit-release.yaml", config.lines(data))
-    found = check_manifests(Folder(tree(files), loaded.manifests), file, loaded.services, loaded.image)
+    found, _ = check_manifests(ManifestFolder(tree(files), loaded.manifests), file, loaded.services, loaded.image)
     assert all(one.fix and one.message for one in found)
     return [(one.rule.name, one.path.removeprefix("k8s/"), one.line) for one in found]
 
@@ -113,7 +113,7 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         image("image: ghcr.io/acme/web:{{ .Values.tag }}\n          {{ end }}"),
         "uneditable-image",
         "web.yaml",
-        "ports:",
+        "env:",
     ),
     "kind that is not read": (
         extended(custom("image: ghcr.io/acme/web:sha-1a2b3c4")),

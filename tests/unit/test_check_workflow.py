@@ -8,7 +8,7 @@ import pytest
 
 from orbit_release.check.finding import Finding, Note
 from orbit_release.check.tree import Tree
-from orbit_release.check.workflow import workflow_findings
+from orbit_release.check.workflow_rules import check_workflows
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
 from orbit_release.service import BuildSettings, Service
@@ -63,7 +63,7 @@ def found(text: str, host: str = "ghcr.io", path: str = PATH) -> list[str]:
     """Return what is found as `line rule: message`; a note is its message."""
     tree = Tree({**FILES, path: None}, lambda _: text.encode())
     inputs = [one for one in FILES if one.startswith("services/")]
-    findings = workflow_findings([service(host)], tree, lambda _: inputs)
+    findings = check_workflows([service(host)], tree, lambda _: inputs)
     return [_told(one) for one in findings]
 
 
@@ -169,4 +169,4 @@ def test_our_own_workflows_are_quiet() -> None:
     root = Path(__file__).parents[2]
     paths = [str(path.relative_to(root)) for path in (root / ".github/workflows").iterdir()]
     tree = Tree(dict.fromkeys(paths), lambda path: (root / path).read_bytes())
-    assert [_told(one) for one in workflow_findings([service()], tree, lambda _: ["services/api/main.go"])] == []
+    assert [_told(one) for one in check_workflows([service()], tree, lambda _: ["services/api/main.go"])] == []

@@ -18,13 +18,13 @@ from orbit_release.argocd.connection import Connection, option, secrets
 from orbit_release.doctor.argocd_lines import source_line, sync_line
 from orbit_release.doctor.branch_lines import branch_line, publish_line
 from orbit_release.doctor.certificate import Certificate, certificate_line
-from orbit_release.doctor.checklist import Line, State, directory_lines, keys_line
-from orbit_release.doctor.image_pulls import Found, images_line, pull_line
+from orbit_release.doctor.checklist import ChecklistLine, LineState, directory_lines, keys_line
+from orbit_release.doctor.image_pulls import RegistryAnswer, images_line, pull_line
 from orbit_release.errors import UsageError
 from orbit_release.github.push_rights import BranchRule, PushRights
 from orbit_release.image import ImageReference
 
-OK, FAILED, UNCHECKED = State.OK, State.FAILED, State.UNCHECKED
+OK, FAILED, UNCHECKED = LineState.OK, LineState.FAILED, LineState.UNCHECKED
 DAY = 24 * 60 * 60
 ACCESS = PushRights(
     can_push=True, is_archived=False, is_private=False, scopes=None, is_protected=False, checks=(), rules=()
@@ -70,7 +70,7 @@ def rules(*kinds: str, bypass: str | None = "never") -> tuple[BranchRule, ...]:
         ({"rules": rules("required_signatures")}, OK, "if they are signed"),
     ],
 )
-def test_whether_a_token_may_publish(changes: dict[str, Any], state: State, what: str) -> None:
+def test_whether_a_token_may_publish(changes: dict[str, Any], state: LineState, what: str) -> None:
     line = publish_line("main", replace(ACCESS, **changes))
     assert (line.state, what in line.what) == (state, True), line
     assert bool(line.fix) == (state is not OK)
@@ -102,12 +102,12 @@ def test_how_a_branch_is_protected(changes: dict[str, Any], what: str) -> None:
         ((), "orbit.example.com", FAILED),
     ],
 )
-def test_whether_a_certificate_covers_a_host(names: tuple[str, ...], host: str, state: State) -> None:
+def test_whether_a_certificate_covers_a_host(names: tuple[str, ...], host: str, state: LineState) -> None:
     assert certificate_line(host, Certificate(names, 90 * DAY), now=0).state is state
 
 
 @pytest.mark.parametrize(("days", "state"), [(90, OK), (14, OK), (13.99, FAILED), (0, FAILED), (-3, FAILED)])
-def test_a_certificate_must_last_for_two_weeks(days: float, state: State) -> None:
+def test_a_certificate_must_last_for_two_weeks(days: float, state: LineState) -> None:
     line = certificate_line("a.example.com", Certificate(("a.example.com",), 1000 + days * DAY), now=1000)
     assert (line.state, f" {int(days // 1)} days" in line.what) == (state, True)
 
@@ -119,8 +119,8 @@ def test_missing_keys_are_all_named() -> None:
     assert keys_line(keys, keys, "store").state is OK
 
 
-def found(name: str, **facts: Any) -> Found:
-    return Found(ImageReference.parse(name), **facts)
+def found(name: str, **facts: Any) -> RegistryAnswer:
+    return RegistryAnswer(ImageReference.parse(name), **facts)
 
 
 THERE = found("a:1", is_there=True, is_public=True)
@@ -141,7 +141,9 @@ BROKEN = found("e:1", error="HTTP 500")
         ([THERE, BROKEN], FAILED, UNCHECKED),
     ],
 )
-def test_whether_images_are_there_and_may_be_pulled(images: list[Found], there: State, pulled: State) -> None:
+def test_whether_images_are_there_and_may_be_pulled(
+    images: list[RegistryAnswer], there: LineState, pulled: LineState
+) -> None:
     assert (images_line(images).state, pull_line(images, {}).state) == (there, pulled)
 
 
@@ -198,7 +200,7 @@ def sourced(**source: str) -> Application:
         ({"targetRevision": ""}, UNCHECKED, "default branch"),
     ],
 )
-def test_whether_an_application_syncs_what_is_released(source: dict[str, str], state: State, what: str) -> None:
+def test_whether_an_application_syncs_what_is_released(source: dict[str, str], state: LineState, what: str) -> None:
     line = source_line(sourced(**source), OURS)
     assert (line.state, what in line.what, "hunter2" in line.what) == (state, True, False), line
 
@@ -222,7 +224,7 @@ def test_one_of_several_sources_is_enough() -> None:
         ({"automated": {}}, {"argocd.argoproj.io/skip-reconcile": "false"}, OK),
     ],
 )
-def test_whether_a_release_is_synced_by_itself(policy: object, annotations: object, state: State) -> None:
+def test_whether_a_release_is_synced_by_itself(policy: object, annotations: object, state: LineState) -> None:
     document = {"metadata": {"name": "orbit", "annotations": annotations}, "spec": {"syncPolicy": policy}}
     assert sync_line(application(document)).state is state
 
@@ -297,7 +299,7 @@ def test_the_secrets_among_the_options() -> None:
 
 def test_directories_are_told_with_the_command_that_checks_them() -> None:
     (line,) = directory_lines({"nfs.example.com": ("/srv/a", "/srv/b c")})
-    assert line == Line(
+    assert line == ChecklistLine(
         "nfs",
         "nfs.example.com",
         UNCHECKED,

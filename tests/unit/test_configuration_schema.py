@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from orbit_release import config
-from orbit_release.init.written import SCHEMA as ADDRESS
+from orbit_release.init.configuration_text import SCHEMA as ADDRESS
 from tests.unit import test_config
 
 SCHEMA: dict[str, Any] = json.loads((files("orbit_release") / "configuration.schema.json").read_bytes())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.check.inputs.context_reads import Read, UnknownRead, context_reads
-from orbit_release.check.inputs.gomod import local_modules
-from orbit_release.check.inputs.shell_words import expand
+from orbit_release.check.inputs.context_reads import ContextRead, UnknownRead, context_reads
+from orbit_release.check.inputs.dockerfile_words import expand
+from orbit_release.check.inputs.go_modules import local_modules
 
 
 def paths(text: str, **build_args: str) -> list[str | None]:
-    return [read.path if isinstance(read, Read) else None for read in context_reads(text, build_args)]
+    return [read.path if isinstance(read, ContextRead) else None for read in context_reads(text, build_args)]
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_variables_have_the_values_of_their_stage(statements: str, expected: lis
 def test_flags_and_lines_are_told() -> None:
     text = "FROM x\n\nCOPY --parents --exclude=*.md \\\n  --exclude=$NO a b /\nRUN --mount=source=*,target=/x y\n"
     assert list(context_reads(text, {})) == [
-        Read(3, "a", "a", parents=True, excludes=("*.md",)),
-        Read(3, "b", "b", parents=True, excludes=("*.md",)),
-        Read(5, "*", "*", mounted=True),
+        ContextRead(3, "a", "a", parents=True, excludes=("*.md",)),
+        ContextRead(3, "b", "b", parents=True, excludes=("*.md",)),
+        ContextRead(5, "*", "*", mounted=True),
     ]
     assert list(context_reads("FROM x\nRUN --mount=source=$NO,target=/x y\n", {})) == [UnknownRead(2, "$NO")]
 

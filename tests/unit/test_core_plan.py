@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import permutations
+from collections.abc import Collection, Mapping, Sequence
+from itertools import permutations, product
 
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from orbit_release.git.graph import ChangedFile, History
+from orbit_release.git.graph import ChangedFile, Commit, History
 from orbit_release.globs import Globs
 from orbit_release.image import ImageReference, Repository, Tag
 from orbit_release.planning.actions import (
@@ -19,8 +19,8 @@ from orbit_release.planning.actions import (
     aim,
     assess,
     describe,
-    find_image,
     most_urgent,
+    with_image,
 )
 from orbit_release.service import BuildSettings, Service
 
@@ -28,11 +28,16 @@ API = Service("api", Repository("ghcr.io/acme/api"), Globs(("api/**",)), BuildSe
 OLD, NEW = "0aa11bb" + "0" * 33, "1a2b3c4" + "0" * 33
 OLD_TAG, NEW_TAG = Tag("sha-0aa11bb"), Tag("sha-1a2b3c4")
 FILES = (ChangedFile(b"api/main.go", "M"), ChangedFile(b"api/new.go", "A"), ChangedFile(b"api/old.go", "D"))
-FORWARD, BACKWARD, DIVERGED = (
-    History({NEW: [OLD], OLD: []}),
-    History({OLD: [NEW], NEW: []}),
-    History({OLD: [], NEW: []}),
-)
+
+
+def history_of(parents: Mapping[str, Sequence[str]], heads: Collection[str]) -> History:
+    """Return the history of some heads that lists these commits, the newest first."""
+    return History(heads, (Commit(name, tuple(above), 0, "", "") for name, above in parents.items()))
+
+
+FORWARD = history_of({NEW: [OLD], OLD: []}, (OLD, NEW))
+BACKWARD = history_of({OLD: [NEW], NEW: []}, (OLD, NEW))
+DIVERGED = history_of({OLD: [], NEW: []}, (OLD, NEW))
 
 
 def deployed(tag: str | None, *, hold: str | None = None, commit: str | None = None) -> Deployment:
@@ -128,17 +133,17 @@ def test_a_tag_whose_commit_is_unknown_is_current_when_it_is_the_targets_tag() -
 
 def test_an_image_that_is_there_only_needs_its_release() -> None:
     aimed = aim(to_build(), NEW, FORWARD)
-    found = find_image(aimed, there=True)
+    found = with_image(aimed, there=True)
     assert (found.action, found.target, found.reason) == (Action.RELEASE, NEW, aimed.reason)
 
 
 def test_an_image_that_is_not_there_is_to_be_built() -> None:
     aimed = aim(to_build(), NEW, FORWARD)
-    assert find_image(aimed, there=False) == aimed
+    assert with_image(aimed, there=False) == aimed
 
 
 def test_an_image_that_no_manifest_names_is_done_once_it_is_built() -> None:
-    found = find_image(aim(to_build(None), NEW, FORWARD), there=True)
+    found = with_image(aim(to_build(None), NEW, FORWARD), there=True)
     assert (found.action, found.target) == (Action.CURRENT, None)
     assert found.reason == "sha-1a2b3c4 is in the registry, and no manifest names ghcr.io/acme/api"
 
@@ -146,7 +151,7 @@ def test_an_image_that_no_manifest_names_is_done_once_it_is_built() -> None:
 @pytest.mark.parametrize("action", [action for action in Action if action is not Action.BUILD])
 def test_the_registry_changes_nothing_about_what_is_not_to_be_built(action: Action) -> None:
     one = ServicePlan(API, action, "a reason", RUNNING)
-    assert find_image(one, there=True) == one
+    assert with_image(one, there=True) == one
 
 
 def test_an_absent_service_names_the_dockerfile_that_is_missing() -> None:
@@ -185,13 +190,17 @@ def graphs(draw: st.DrawFn) -> dict[str, list[str]]:
     }
 
 
+def newest_first(parents: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return dict(sorted(parents.items(), key=lambda item: -int(item[0])))
+
+
 def reachable(parents: Mapping[str, Sequence[str]], commit: str) -> set[str]:
     return {commit}.union(*(reachable(parents, parent) for parent in parents[commit]))
 
 
 @given(graphs())
 def test_a_whole_history_knows_every_ancestor(parents: dict[str, list[str]]) -> None:
-    history = History(parents)
+    history = history_of(newest_first(parents), parents)
     for newer in parents:
         assert {older for older in parents if history.is_ancestor(older, newer)} == reachable(parents, newer)
 
@@ -203,10 +212,16 @@ def test_a_history_above_a_common_ancestor_answers_as_the_whole_does(
     asked = data.draw(st.lists(st.sampled_from(sorted(parents)), min_size=1, max_size=4))
     shared = set(parents).intersection(*(reachable(parents, commit) for commit in asked))
     below = reachable(parents, data.draw(st.sampled_from(sorted(shared)))) if shared else set[str]()
-    history = History({commit: found for commit, found in parents.items() if commit not in below})
-    for newer in asked:
-        for older in below.union(asked):
-            assert history.is_ancestor(older, newer) == (older in reachable(parents, newer))
+    above = {commit: found for commit, found in newest_first(parents).items() if commit not in below}
+    history = history_of(above, asked)
+    for older, newer in product(asked, repeat=2):
+        assert history.is_ancestor(older, newer) == (older in reachable(parents, newer))
+        between = [commit.name for commit in history.between(older, newer)]
+        assert sorted(between) == sorted(reachable(parents, newer) - reachable(parents, older))
+    for other in parents.keys() - {*asked}:
+        for pair in ((other, asked[0]), (asked[0], other), (other, other)):
+            with pytest.raises(LookupError, match=other):
+                history.is_ancestor(*pair)
 
 
 @given(graphs(), st.data())
@@ -214,7 +229,8 @@ def test_no_service_ever_goes_backwards(parents: dict[str, list[str]], data: st.
     commits = {commit: f"{int(commit):07x}" + "0" * 33 for commit in parents}
     running, target = (data.draw(st.sampled_from(sorted(parents))) for _ in range(2))
     assume(running != target)
-    history = History({commits[c]: [commits[p] for p in found] for c, found in parents.items()})
+    named = {commits[c]: [commits[p] for p in found] for c, found in newest_first(parents).items()}
+    history = history_of(named, (commits[running], commits[target]))
     deployment = deployed(f"sha-{commits[running][:7]}", commit=commits[running])
     found = aim(to_build(deployment), commits[target], history)
     assert (found.action is Action.CURRENT) == (target in reachable(parents, running))
@@ -224,6 +240,7 @@ def test_no_service_ever_goes_backwards(parents: dict[str, list[str]], data: st.
 
 
 def test_a_long_history_is_no_deep_recursion() -> None:
-    chain = {str(n): [str(n - 1)] if n else [] for n in range(20_000)}
-    assert History(chain).is_ancestor("0", "19999")
-    assert not History(chain).is_ancestor("19999", "0")
+    chain = {str(n): [str(n - 1)] if n else [] for n in reversed(range(20_000))}
+    history = history_of(chain, ("0", "19999"))
+    assert history.is_ancestor("0", "19999")
+    assert not history.is_ancestor("19999", "0")

@@ -21,10 +21,10 @@ import pytest
 
 import orbit_release
 from orbit_release import config, errors
-from orbit_release.check.run import RULES
+from orbit_release.check.run_rules import RULES
 from orbit_release.cli.entry import cli
 from orbit_release.cli.session import INTERRUPTED
-from orbit_release.doctor.checklist import GROUPS
+from orbit_release.doctor.groups import GROUPS
 from orbit_release.planning.actions import Action
 from tests.manual import DOCS, README, ROOT, blocks, tokens
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from orbit_release.errors import InvalidError
-from orbit_release.git.graph import Commit, Graph
+from orbit_release.git.graph import Commit, History
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.rewrite import FoundImage, NewImage, find_images
 from orbit_release.releases.release import plan_release
-from orbit_release.releases.timeline import Change, Deployed, deployed_at, explain, replay, rollback_targets
+from orbit_release.releases.timeline import Deployed, LoggedImages, deployed_at, explain, replay, rollback_targets
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\
@@ -36,10 +36,11 @@ spec:
 """.replace("{end}", "  ")
 
 
-def graph_of(count: int) -> Graph:
+def line_of(count: int) -> History:
     """Return a line of commits c0, c1, …, of which the tag sha-000N names cN."""
     names = [f"{number:040x}" for number in range(count)]
-    return Graph(Commit(names[n], tuple(names[n - 1 : n]) if n else (), n, "", f"c{n}") for n in reversed(range(count)))
+    commits = (Commit(names[n], tuple(names[n - 1 : n]) if n else (), n, "", f"c{n}") for n in reversed(range(count)))
+    return History(names, commits)
 
 
 def tag(number: int) -> Tag:
@@ -62,12 +63,12 @@ class World:
     """Manifests by path, and what each commit did to them."""
 
     files: dict[str, bytes]
-    changes: list[Change] = field(default_factory=list)
+    changes: list[LoggedImages] = field(default_factory=list)
 
     def write(self, files: dict[str, bytes]) -> None:
         before, after = ({path: images(d.get(path, b""), path) for path in files} for d in (self.files, files))
         number = len(self.changes)
-        self.changes.append(Change(Commit(f"r{number}", (), number, "Ada", "s"), before, after))
+        self.changes.append(LoggedImages(Commit(f"r{number}", (), number, "Ada", "s"), before, after))
         self.files |= files
 
     def release(self, *images: NewImage, **marks: str | None) -> None:
@@ -76,7 +77,7 @@ class World:
 
     def stretches(self, repository: Repository) -> tuple[Deployed, ...]:
         found = replay(self.changes)[repository]
-        return explain(found, {one.reference: commit_of(one.reference) for one in found}, graph_of(40))
+        return explain(found, {one.reference: commit_of(one.reference) for one in found}, line_of(40))
 
     def deployed(self, repository: Repository) -> set[str]:
         found = [image for path, data in self.files.items() for image in find_images(data, path, [repository])]

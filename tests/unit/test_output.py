@@ -6,8 +6,9 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from orbit_release.output import coloured_diff, table
-from orbit_release.output.actions import outputs as github_output
+from orbit_release.output import table
+from orbit_release.output.github_actions import outputs as github_output
+from orbit_release.output.releases import coloured_diff
 from orbit_release.text import printable
 
 ESCAPES = st.sampled_from(

@@ -14,10 +14,11 @@ from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action
 from orbit_release.releases.figures import Unit
 from orbit_release.releases.timeline import Deployed
-from orbit_release.report import render
 from orbit_release.report.drawing import timeline
-from orbit_release.report.rows import release_rows, service_row, state, summary
-from orbit_release.report.words import Moment, count, duration, value
+from orbit_release.report.page import render
+from orbit_release.report.rows import release_rows, service_row, standing, summary
+from orbit_release.report.time_words import Moment, duration, value
+from orbit_release.text import counted
 from tests.pages import ADDRESS, DAY, HOUR, NOW, commit, history, orbit, page, reference, status
 
 OLD, NEW = commit("old", NOW - 9 * DAY), commit("new", NOW - 2 * DAY)
@@ -143,7 +144,7 @@ BUILT = due("a changed", DEPLOYED, Action.RELEASE, behind=2, target=Tag("sha-5d6
     ],
 )
 def test_a_state_is_said_in_words(stands: Status, text: str, detail: str, kind: str) -> None:
-    found = state(stands)
+    found = standing(stands)
     assert (found.text, found.detail, found.kind) == (text, detail, kind)
     assert text in render(page([stands]))
 
@@ -194,7 +195,7 @@ def test_a_page_is_the_same_whenever_it_is_rendered() -> None:
 
 def test_the_timeline_shows_releases_failures_and_rollbacks() -> None:
     found = timeline(ROLLED_BACK, NOW)
-    (line,) = found.lines
+    (line,) = found.rows
     assert str(found.start) == str(Moment(FIRST.since.time))
     assert [(mark.kind, mark.x) for mark in line.marks] == [("ok", "0.00%"), ("failed", "87.50%"), ("back", "99.48%")]
     assert line.text == "bifrost: 2 releases, 1 rollback"
@@ -205,7 +206,7 @@ def test_the_timeline_ends_twelve_weeks_ago_and_a_clock_that_is_ahead_stays_in_i
     old, ahead = (replace(FIRST, since=commit(str(time), time)) for time in (NOW - 100 * DAY, NOW + DAY))
     found = timeline({"bifrost": history(old, ahead)}, NOW)
     assert found.start.seconds == NOW - 84 * DAY
-    assert [mark.x for mark in found.lines[0].marks] == ["100.00%"]
+    assert [mark.x for mark in found.rows[0].marks] == ["100.00%"]
 
 
 def test_the_scale_names_days_and_for_a_short_time_fewer_places_with_their_hours() -> None:
@@ -247,4 +248,4 @@ def test_a_duration_has_its_two_largest_units(seconds: int, words: str) -> None:
 def test_values_carry_their_units() -> None:
     assert [value(0.5, unit) for unit in Unit] == ["0.5 per week", "0 s", "50%"]
     assert (value(2.0, Unit.PER_WEEK), value(None, Unit.SHARE)) == ("2 per week", "none")
-    assert [count(number, "commit") for number in (0, 1, 2)] == ["0 commits", "1 commit", "2 commits"]
+    assert [counted(number, "commit") for number in (0, 1, 2)] == ["0 commits", "1 commit", "2 commits"]

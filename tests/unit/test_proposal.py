@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 import ruamel.yaml
 
 from orbit_release import config
-from orbit_release.check.configuration import ConfigurationFile
+from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding
-from orbit_release.check.inputs.rules import inputs_findings
+from orbit_release.check.inputs.input_rules import Ignored, check_inputs
 from orbit_release.check.tree import Tree
-from orbit_release.check.workflow import workflow_findings
+from orbit_release.check.workflow_rules import check_workflows
 from orbit_release.config import FILE_NAME, Config
 from orbit_release.errors import InvalidError, NotFoundError
-from orbit_release.init import workflow
-from orbit_release.init.proposal import Origin, propose
-from orbit_release.init.written import SCHEMA, written
+from orbit_release.init.adopted_workflow import PATH, adopted_workflow
+from orbit_release.init.configuration_text import SCHEMA, configuration_text
+from orbit_release.init.proposed_configuration import CloneNames, propose
 
-SHIPPED = Path(__file__).parents[2] / workflow.PATH
-ORIGIN = Origin("Acme/Shop", "main")
+SHIPPED = Path(__file__).parents[2] / PATH
+ORIGIN = CloneNames("Acme/Shop", "main")
 COPY_ALL = "FROM scratch\nCOPY . /app\n"
 Files = Mapping[str, str]
 
@@ -43,9 +44,19 @@ def tree_of(files: Files) -> Tree:
     return Tree(dict.fromkeys(files), lambda path: files[path].encode())
 
 
-def text_of(*parts: Files, origin: Origin = ORIGIN) -> str:
+def text_of(*parts: Files, origin: CloneNames = ORIGIN) -> str:
     files = {path: text for part in parts for path, text in part.items()}
-    return written(propose(tree_of(files), origin))
+    return configuration_text(propose(tree_of(files), origin, ignored_in(files)))
+
+
+def ignored_in(files: Files) -> Ignored:
+    """Return what looks names up in the .gitignore of their folder."""
+
+    def ignored(paths: Collection[str]) -> set[str]:
+        lines = {path: files.get(posixpath.join(posixpath.dirname(path), ".gitignore"), "") for path in paths}
+        return {path for path in paths if posixpath.basename(path) in lines[path].splitlines()}
+
+    return ignored
 
 
 def load(text: str) -> Config:
@@ -167,7 +178,7 @@ def findings(parts: list[Files], text: str) -> list[str]:
     files = {path: data for part in parts for path, data in part.items()} | {FILE_NAME: text}
     loaded = load(text)
     places = ConfigurationFile(FILE_NAME, config.lines(text.encode()))
-    found = inputs_findings(loaded.services, tree_of(files), places, loaded.manifests)
+    found = check_inputs(loaded.services, tree_of(files), places, loaded.manifests, ignored_in(files))
     return [one.message for one in found if isinstance(one, Finding)]
 
 
@@ -395,7 +406,7 @@ def test_without_a_service_there_is_nothing_to_write(files: Files) -> None:
     ],
 )
 def test_images_that_nobody_names_are_the_repositorys(repository: str, image: str) -> None:
-    assert str(load(text_of(sources("api"), origin=Origin(repository, "main"))).services[0].repository) == image
+    assert str(load(text_of(sources("api"), origin=CloneNames(repository, "main"))).services[0].repository) == image
 
 
 def test_the_file_is_laid_out_like_the_one_of_this_repository() -> None:
@@ -475,7 +486,7 @@ def test_comments_are_one_line_whatever_is_in_a_name() -> None:
 
 
 def test_the_workflow_names_the_action_by_its_repository() -> None:
-    text = workflow.adopted(SHIPPED.read_text(), "main", {"ghcr.io"})
+    text = adopted_workflow(SHIPPED.read_text(), "main", {"ghcr.io"})
     assert "$/" not in text
     assert text.count("uses: OWNER/orbit-release/.github/actions/orbit-release@main") == 3
     assert choices(text) == ["who holds orbit-release, and a commit of it that you trust instead of main, in all jobs"]
@@ -484,7 +495,7 @@ def test_the_workflow_names_the_action_by_its_repository() -> None:
 
 
 def test_the_workflow_is_for_the_release_branch() -> None:
-    text = workflow.adopted(SHIPPED.read_text(), "release/1.0", {"ghcr.io"})
+    text = adopted_workflow(SHIPPED.read_text(), "release/1.0", {"ghcr.io"})
     assert 'branches: ["release/1.0"]' in text
     assert "github.ref != 'refs/heads/release/1.0'" in text
     assert [
@@ -494,7 +505,7 @@ def test_the_workflow_is_for_the_release_branch() -> None:
 
 @pytest.mark.parametrize("branch", ["main-line", "release/main", "main", "on", "a.main"])
 def test_a_branch_whose_name_holds_the_word_is_written_whole(branch: str) -> None:
-    text = workflow.adopted(SHIPPED.read_text(), branch, {"ghcr.io"})
+    text = adopted_workflow(SHIPPED.read_text(), branch, {"ghcr.io"})
     assert ruamel.yaml.YAML(typ="safe").load(text)["on"]["push"]["branches"] == [branch]
     assert f"github.ref != 'refs/heads/{branch}'" in text
     assert f"Releases are made from {branch}: run" in text
@@ -503,12 +514,12 @@ def test_a_branch_whose_name_holds_the_word_is_written_whole(branch: str) -> Non
 @pytest.mark.parametrize("branch", ["a'b", 'a"b', "$(id)", "a`b", "größe", "a;b", "-x", "${{x}}"])
 def test_a_branch_that_could_be_taken_for_something_else_is_refused(branch: str) -> None:
     with pytest.raises(InvalidError, match="cannot be written into a workflow"):
-        workflow.adopted(SHIPPED.read_text(), branch, {"ghcr.io"})
+        adopted_workflow(SHIPPED.read_text(), branch, {"ghcr.io"})
 
 
 @pytest.mark.parametrize(("hosts", "told"), [({"ghcr.io", "quay.io"}, "quay.io"), ({""}, "Docker Hub")])
 def test_another_registry_needs_a_login_of_its_own(hosts: set[str], told: str) -> None:
-    text = workflow.adopted(SHIPPED.read_text(), "main", hosts)
+    text = adopted_workflow(SHIPPED.read_text(), "main", hosts)
     assert f"the images live at {told}: log in there, with credentials of its own" in choices(text)
     assert text.index("choose: the images") < text.index("registry: ghcr.io")
 
@@ -516,5 +527,5 @@ def test_another_registry_needs_a_login_of_its_own(hosts: set[str], told: str) -
 def test_the_rules_about_workflows_have_nothing_to_say() -> None:
     files = {**sources("api"), **manifests("ghcr.io/acme/shop/api")}
     services = load(text_of(files)).services
-    files[workflow.PATH] = workflow.adopted(SHIPPED.read_text(), "main", {"ghcr.io"})
-    assert list(workflow_findings(services, tree_of(files), lambda _: ["api/main.go"])) == []
+    files[PATH] = adopted_workflow(SHIPPED.read_text(), "main", {"ghcr.io"})
+    assert list(check_workflows(services, tree_of(files), lambda _: ["api/main.go"])) == []

@@ -9,11 +9,12 @@ from collections.abc import Collection
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from orbit_release.check.configuration import ConfigurationFile
+from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding
-from orbit_release.check.inputs.gaps import CONTEXT_COPIED, COPIED, LINKED, REPLACED
-from orbit_release.check.inputs.proposal import propose_paths
-from orbit_release.check.inputs.rules import DEAD_GLOB, MANIFESTS, inputs_findings
+from orbit_release.check.inputs.context_files import Contexts
+from orbit_release.check.inputs.input_rules import DEAD_GLOB, MANIFESTS, check_inputs
+from orbit_release.check.inputs.missing_inputs import CONTEXT_COPIED, COPIED, LINKED, REPLACED
+from orbit_release.check.inputs.proposed_paths import propose_paths
 from orbit_release.check.tree import Tree
 from orbit_release.globs import Globs, quoted
 from orbit_release.image import Repository
@@ -59,16 +60,16 @@ def trees(draw: st.DrawFn, dockerfile: str) -> Tree:
 
 def breaches(settings: BuildSettings, tree: Tree, paths: list[str]) -> list[Finding]:
     service = Service("api", Repository("ghcr.io/acme/api"), Globs(tuple(paths)), settings)
-    found = inputs_findings([service], tree, ConfigurationFile("orbit-release.yaml", {}), "k8s")
+    found = check_inputs([service], tree, ConfigurationFile("orbit-release.yaml", {}), "k8s", lambda _: set())
     return [one for one in found if isinstance(one, Finding) and one.rule in PROPOSALS_MEND]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(data=st.data(), context=st.sampled_from([".", ".", "a", "[id]"]), folder=st.sampled_from(["", "a/", "q/r/"]))
 def test_the_rules_are_content_with_what_is_proposed(data: st.DataObject, context: str, folder: str) -> None:
     build = BuildSettings(context, f"{folder}build.Dockerfile")
     tree = data.draw(trees(build.dockerfile))
-    paths = propose_paths(build, tree, "k8s")
+    paths = propose_paths(build, Contexts(tree), "k8s")
     assert [
         f"{one.rule.name}: {one.message}: {one.fix}"
         for one in breaches(build, tree, paths)
@@ -80,11 +81,11 @@ def test_a_link_that_becomes_an_input_leads_to_more() -> None:
     texts = {"build.Dockerfile": b"FROM x\nCOPY go.mod /\n", "go.mod": b"module m\nreplace n => ./a\n"}
     links = {"a/a": None, "a/link": "../b", "b/c": None, **dict.fromkeys(texts)}
     tree, build = Tree(links, lambda path: texts.get(path, b"")), BuildSettings(".", "build.Dockerfile")
-    paths = propose_paths(build, tree, "k8s")
+    paths = propose_paths(build, Contexts(tree), "k8s")
     assert (paths, breaches(build, tree, paths)) == (["go.mod", "a/**", "b/**"], [])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 @given(data=st.data(), selected=PATHS.map(quoted), deselected=st.none() | PATHS.map(quoted))
 def test_what_a_finding_asks_for_mends_it(data: st.DataObject, selected: str, deselected: str | None) -> None:
     build = BuildSettings(".", "build.Dockerfile")
@@ -130,7 +131,7 @@ FILES = [
 def test_folders_are_proposed_before_files(statements: str, paths: list[str]) -> None:
     text = f"FROM x\n{statements}\n".encode()
     tree = Tree(dict.fromkeys(FILES), lambda path: text if path == "svc/Dockerfile" else b"")
-    assert propose_paths(BuildSettings(".", "svc/Dockerfile"), tree, "k8s") == paths
+    assert propose_paths(BuildSettings(".", "svc/Dockerfile"), Contexts(tree), "k8s") == paths
 
 
 @given(st.sets(PATHS, max_size=20), PATHS | st.just("."))

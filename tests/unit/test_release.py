@@ -11,7 +11,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository, Tag
 from orbit_release.manifests.rewrite import Edit, NewImage
 from orbit_release.releases.messages import Notes, Step, steps_of
-from orbit_release.releases.release import Change, Release, plan_release
+from orbit_release.releases.release import ChangedManifest, Release, plan_release
 from orbit_release.remote import web_address
 
 SOURCE = "https://github.com/acme/shop"
@@ -171,13 +171,13 @@ def test_git_applies_the_diff_and_gets_the_new_bytes(tmp_path: Path, name: str) 
     file = tmp_path / "k8s/api.yaml"
     file.parent.mkdir()
     file.write_bytes(before)
-    diff = Release((), {"k8s/api.yaml": Change(before, after)}).diff()
+    diff = Release((), {"k8s/api.yaml": ChangedManifest(before, after)}).diff()
     subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff.encode(), capture_output=True, check=True)
     assert file.read_bytes() == after
 
 
 def test_a_missing_final_newline_is_told_as_git_tells_it() -> None:
-    diff = Release((), {"a.yaml": Change(b"a: 1", b"a: 2")}).diff()
+    diff = Release((), {"a.yaml": ChangedManifest(b"a: 1", b"a: 2")}).diff()
     assert diff == (
         "--- a/a.yaml\n+++ b/a.yaml\n@@ -1 +1 @@\n"
         "-a: 1\n\\ No newline at end of file\n+a: 2\n\\ No newline at end of file\n"
@@ -188,10 +188,10 @@ def test_a_missing_final_newline_is_told_as_git_tells_it() -> None:
 def test_a_utf_16_manifest_is_shown_as_text(encoding: str) -> None:
     mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
     before, after = (mark + f"a: größer\nb: {value}\n".encode(encoding) for value in (1, 2))
-    lines = Release((), {"a.yaml": Change(before, after)}).diff().splitlines()
+    lines = Release((), {"a.yaml": ChangedManifest(before, after)}).diff().splitlines()
     assert lines[3:] == [" a: größer", "-b: 1", "+b: 2"]
 
 
 def test_bytes_that_are_no_text_are_shown_escaped() -> None:
-    lines = Release((), {"a.yaml": Change(b"# \xff\na: 1\n", b"# \xff\na: 2\n")}).diff().splitlines()
+    lines = Release((), {"a.yaml": ChangedManifest(b"# \xff\na: 1\n", b"# \xff\na: 2\n")}).diff().splitlines()
     assert lines[3:] == [" # \\xff", "-a: 1", "+a: 2"]

@@ -11,7 +11,9 @@ from hypothesis import given, strategies as st
 from orbit_release.errors import AccessError, ConfigurationError, InvalidError, OrbitReleaseError
 from orbit_release.globs import Globs
 from orbit_release.image import ImageReference, Repository, Tag
-from orbit_release.output.actions import command, error_lines, group, harmless, masks, plan_summary, release_summary
+from orbit_release.output.github_actions import command, error_lines, group, harmless, masks
+from orbit_release.output.plans import plan_summary
+from orbit_release.output.releases import release_summary
 from orbit_release.planning.actions import Action, Deployment, Plan, ServicePlan
 from orbit_release.releases.messages import Notes, Step
 from orbit_release.service import BuildSettings, Service

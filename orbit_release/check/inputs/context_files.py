@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from orbit_release.builders.ignore_file import IgnoreRule, compiled_pattern, ignore_rules, is_ignored
-from orbit_release.check.inputs.context_reads import Read
+from orbit_release.check.inputs.context_reads import ContextRead
 from orbit_release.check.tree import Tree
+from orbit_release.service import BuildSettings
 
 _MOST_LINKS = 40  # as many as a kernel follows, path_resolution(7)
 _STATIC = re.compile(r"(?:[^*?\[\\/]+/)*")
@@ -28,35 +29,38 @@ def static_folder(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContextFiles:
-    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through."""
+    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through.
+
+    `ignore_file` is "" where there is none.
+    """
 
     folder: str
     ignore_file: str
     rules: tuple[IgnoreRule, ...]
     tracked: Tree
     sent: Tree
-    _known: dict[Read, list[str]] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[ContextRead, list[str]] = field(default_factory=dict, repr=False, compare=False)
 
-    def brought(self, read: Read) -> list[str]:
+    def brought(self, read: ContextRead) -> list[str]:
         """Return the files that a source brings, relative to the repository's root, in order."""
         key = replace(read, line=0, source="")  # many services copy the same
         if key not in self._known:
             self._known[key] = self._find(read)
         return self._known[key]
 
-    def _find(self, read: Read) -> list[str]:
-        found = self._matching(read) if read.is_pattern else self._named(read.path)
+    def _find(self, read: ContextRead) -> list[str]:
+        names = self._matching(read) if read.is_pattern else self._named(read.path)
         rules = ignore_rules("\n".join(read.excludes))
         depth = 0 if read.path == "." else read.path.count("/") + 1
-        return sorted({join(self.folder, name) for name in found if not _is_excluded(rules, name, depth)})
+        return sorted({join(self.folder, name) for name in names if not _is_excluded(rules, name, depth)})
 
-    def lacks(self, read: Read) -> bool:
+    def lacks(self, read: ContextRead) -> bool:
         """Whether the build fails for want of a source; wildcards may match nothing, and a folder may be empty."""
         if read.is_pattern:
             return False
         path = self._follow(read.path)[1]
-        found = path == "." or any(self._named(path))
-        return not found and (not self.is_tracked(path) or self.keeps_out(path))
+        is_sent = path == "." or any(self._named(path))
+        return not is_sent and (not self.is_tracked(path) or self.keeps_out(path))
 
     def keeps_out(self, path: str) -> bool:
         """Whether there is such a file or folder, and the ignore file names it."""
@@ -71,7 +75,7 @@ class ContextFiles:
         start = 0 if self.folder == "." else len(self.folder) + 1
         return path[start:] in self.sent.files and join(self.folder, path[start:]) == path
 
-    def real(self, path: str) -> str:
+    def real_path(self, path: str) -> str:
         """Return where a path leads over links, relative to the repository's root."""
         return join(self.folder, self._follow(path)[1])
 
@@ -93,7 +97,7 @@ class ContextFiles:
         files = (name for name in _prefixes(path) if name in self.sent.files)  # a submodule is a file to git
         yield from self.sent.below(path) or files
 
-    def _matching(self, read: Read) -> Iterator[str]:
+    def _matching(self, read: ContextRead) -> Iterator[str]:
         pattern = read.path if read.parents else re.sub(r"\*\*+", "*", read.path)
         whole, below = (compiled_pattern(glob, f"line {read.line}") for glob in (pattern, f"{pattern}/**"))
         names = self.sent.below(static_folder(pattern))
@@ -112,15 +116,34 @@ def _is_excluded(rules: tuple[IgnoreRule, ...], name: str, depth: int) -> bool:
     return any(is_ignored(rules, path) for path in (name, inner))
 
 
-def context_files(tree: Tree, folder: str, ignore_file: str) -> ContextFiles:
-    """Return the files of the context `folder`; InvalidError if the ignore file (`""`: there is none) is not valid."""
-    start = 0 if folder == "." else len(folder) + 1
-    tracked = Tree({path[start:]: tree.files[path] for path in tree.below(folder)}, tree.read)
-    rules = ignore_rules(tree.read(ignore_file).decode("utf-8", "surrogateescape")) if ignore_file else ()
-    sent = {path: target for path, target in tracked.files.items() if not is_ignored(rules, path)}
-    return ContextFiles(folder, ignore_file, rules, tracked, Tree(sent, tree.read) if rules else tracked)
-
-
 def whole_tree(tree: Tree) -> ContextFiles:
     """Return all files of a repository, as if they were a context without an ignore file."""
     return ContextFiles(".", "", (), tree, tree)
+
+
+class Contexts:
+    """The build contexts of a repository, each looked at once."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._known: dict[tuple[str, str], ContextFiles] = {}
+
+    def files(self, settings: BuildSettings) -> ContextFiles:
+        """Return what a build sees; InvalidError if its ignore file is not valid."""
+        names = (settings.own_ignore_file, settings.context_ignore_file)
+        key = settings.context, next(filter(self.tree.is_file, names), "")
+        if key not in self._known:
+            self._known[key] = self._read(*key)
+        return self._known[key]
+
+    def _read(self, folder: str, ignore_file: str) -> ContextFiles:
+        start, read = 0 if folder == "." else len(folder) + 1, self.tree.read
+        tracked = Tree({path[start:]: self.tree.files[path] for path in self.tree.below(folder)}, read)
+        rules = ignore_rules(read(ignore_file).decode("utf-8", "surrogateescape")) if ignore_file else ()
+        sent = {path: target for path, target in tracked.files.items() if not is_ignored(rules, path)}
+        return ContextFiles(folder, ignore_file, rules, tracked, Tree(sent, read) if rules else tracked)
+
+    def dockerfile(self, settings: BuildSettings) -> str | None:
+        """Return a Dockerfile's text, over links too; None if it is not there."""
+        real = whole_tree(self.tree).real_path(settings.dockerfile)
+        return self.tree.read(real).decode("utf-8", "replace") if self.tree.is_file(real) else None

@@ -14,15 +14,15 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from orbit_release.builders.dockerfile import Dockerfile, Statement, read_dockerfile
-from orbit_release.check.inputs.shell_words import expand, split_words
+from orbit_release.check.inputs.dockerfile_words import expand, split_words
 
 _ADDRESS = re.compile(r"(?:https?|git|ssh)://|[\w.-]+@[\w.-]+:")
-_FLAGS = re.compile(r"(?:--\S*\s+)*")
+_FLAGS = re.compile(r"((?:--\S*\s+)*)(.*)", re.DOTALL)
 _WILDCARD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ContextRead:
     """A source, at the line (from 1) of its statement; `path` is relative to the context, whose root is `.`."""
 
     line: int
@@ -46,7 +46,7 @@ class UnknownRead:
     source: str
 
 
-def context_reads(text: str, build_args: Mapping[str, str]) -> Iterator[Read | UnknownRead]:
+def context_reads(text: str, build_args: Mapping[str, str]) -> Iterator[ContextRead | UnknownRead]:
     """Yield every source in order; `build_args` go before the defaults of ARG."""
     dockerfile = read_dockerfile(text)
     variables = _Variables(dockerfile, build_args)
@@ -70,88 +70,89 @@ class _Variables:
         return expand(text, self._now, self.escape)
 
     def see(self, statement: Statement) -> None:
-        """Take what FROM, ARG and ENV say."""
         if statement.name == "FROM":
-            self._stage(statement.rest[_flags_end(statement.rest) :].split())
+            self._begin_stage(_split_flags(statement.rest)[1].split())
         elif statement.name == "ARG":
             for word in split_words(statement.rest, self.escape):
-                self._argument(*word.partition("="))
+                self._set_argument(*word.partition("="))
         elif statement.name == "ENV":
-            self._environment(statement.rest)
+            self._set_environment(statement.rest)
 
-    def _stage(self, words: list[str]) -> None:
+    def _begin_stage(self, words: list[str]) -> None:
         base = expand(words[0], self._before_stages, self.escape) if words else None
         inherited = self._stages.get((base or "").lower(), ChainMap({}, {}))
         self._now = ChainMap(*map(dict, inherited.maps))
         if len(words) > 1:  # FROM base AS name
             self._stages[words[-1].lower()] = self._now
 
-    def _argument(self, name: str, default: str, value: str) -> None:
+    def _set_argument(self, name: str, default: str, value: str) -> None:
         given = self._build_args.get(name)
         if given is None:
             given = self.expand(value) if default else self._before_stages.get(name)
-        _set(self._now.maps[1], name, given)
+        _assign(self._now.maps[1], name, given)
 
-    def _environment(self, rest: str) -> None:
+    def _set_environment(self, rest: str) -> None:
         words = split_words(rest, self.escape)
         if words and "=" not in words[0]:
             words = ["=".join(rest.split(maxsplit=1))]
         values = {name: self.expand(value) for name, _, value in (word.partition("=") for word in words)}
         for name, value in values.items():
-            _set(self._now.maps[0], name, value)
+            _assign(self._now.maps[0], name, value)
 
 
-def _set(values: MutableMapping[str, str], name: str, value: str | None) -> None:
+def _assign(values: MutableMapping[str, str], name: str, value: str | None) -> None:
     if value is None:
         values.pop(name, None)
     else:
         values[name] = value
 
 
-def _flags_end(rest: str) -> int:
-    match = _FLAGS.match(rest)
-    return match.end() if match else 0
+def _split_flags(rest: str) -> tuple[list[str], str]:
+    match = _FLAGS.fullmatch(rest)
+    return (match[1].split(), match[2]) if match else ([], rest)
 
 
-def _reads(statement: Statement, variables: _Variables) -> Iterator[Read | UnknownRead]:
-    end = _flags_end(statement.rest)
-    flags = [flag.strip("\"'") for flag in statement.rest[:end].split()]
+def _reads(statement: Statement, variables: _Variables) -> Iterator[ContextRead | UnknownRead]:
+    written, operands = _split_flags(statement.rest)
+    flags = [flag.strip("\"'") for flag in written]
     if statement.name == "RUN":
         yield from _mounts(statement.line, flags, variables)
     elif statement.name in {"COPY", "ADD"} and not any(flag.startswith("--from") for flag in flags):
-        excludes = [variables.expand(flag.partition("=")[2]) for flag in flags if flag.startswith("--exclude=")]
+        patterns = (flag.removeprefix("--exclude=") for flag in flags if flag.startswith("--exclude="))
+        excludes = tuple(filter(None, map(variables.expand, patterns)))
         parents = "--parents" in flags or "--parents=true" in flags
-        for source in _sources(statement, statement.rest[end:]):
+        for source in _sources(statement, operands):
             path = variables.expand(source)
             if path is None:
                 yield UnknownRead(statement.line, source)
             elif not _ADDRESS.match(path):
-                yield Read(statement.line, source, _clean(path, variables), parents, tuple(filter(None, excludes)))
+                yield ContextRead(statement.line, source, _clean(path, variables), parents, excludes)
 
 
-def _sources(statement: Statement, words: str) -> list[str]:
-    found = _json_words(words) or [word for word in words.split() if word not in statement.heredocs]
-    return [word for word in found[:-1] if not _ADDRESS.match(word.strip("\"'"))]
+def _sources(statement: Statement, operands: str) -> list[str]:
+    words = _json_words(operands) or [word for word in operands.split() if word not in statement.heredocs]
+    return [word for word in words[:-1] if not _ADDRESS.match(word.strip("\"'"))]
 
 
 def _json_words(text: str) -> list[str] | None:
     try:
-        found = json.loads(text) if text.startswith("[") else None
+        words = json.loads(text) if text.startswith("[") else None
     except ValueError:
         return None
-    return found if isinstance(found, list) and all(isinstance(word, str) for word in found) else None
+    return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
 
 
-def _mounts(line: int, flags: list[str], variables: _Variables) -> Iterator[Read | UnknownRead]:
+def _mounts(line: int, flags: list[str], variables: _Variables) -> Iterator[ContextRead | UnknownRead]:
     for flag in flags:
         name, _, options = flag.partition("=")
         fields = dict(part.partition("=")[::2] for part in options.strip("\"'").split(","))
         if name == "--mount" and fields.get("type", "bind") == "bind" and "from" not in fields:
             source = fields.get("source", fields.get("src", "."))
             path = variables.expand(source)
-            yield (
-                UnknownRead(line, source) if path is None else Read(line, source, _clean(path, variables), mounted=True)
-            )
+            if path is None:
+                yield UnknownRead(line, source)
+            else:
+                yield ContextRead(line, source, _clean(path, variables), mounted=True)
 
 
 def _clean(path: str, variables: _Variables) -> str:

@@ -1,17 +1,17 @@
-"""The objects of an application, found by kind, name and namespace, and what else may make one."""
+"""Objects by kind, the pods that they make, and what else may make an object."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from yaml.events import ScalarEvent
 
 from orbit_release.manifests.image_fields import POD_TEMPLATES
-from orbit_release.manifests.nodes import child, items, pairs, scalars, text, texts
+from orbit_release.manifests.nodes import child, items, pairs, scalars
 from orbit_release.manifests.objects import Object
 from orbit_release.manifests.splice import Node, value_of
 
@@ -19,7 +19,7 @@ _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
 _CONTAINERS = ("containers", "initContainers")
 _OWN_GROUPS = re.compile(r"(?:[a-z]+\.k8s\.io|apps|batch|autoscaling|policy|extensions|)\Z")
 _READ_GROUPS = {"gateway.networking.k8s.io", "bitnami.com"}
-_EXTERNAL_SECRET = ("external-secrets.io", "ExternalSecret")
+_READ_KINDS = {("external-secrets.io", "ExternalSecret"), ("argoproj.io", "Rollout")}
 _INSTALLER = re.compile(
     r"Helm(?:Release|Chart|ChartConfig)|Application(?:Set)?|Kustomization|KfDef|Subscription|ClusterServiceVersion"
     r"|GitRepo|App|PackageInstall|Addon|ClusterAddon|Bundle"
@@ -28,134 +28,83 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Workload:
-    """What makes pods: its labels are the pods', its containers the initial ones as well."""
+class PodMaker:
+    """An object that makes pods: their `spec`, and `containers` with the initial ones."""
 
     object: Object
-    labels: dict[str, str] = field(repr=False)
     spec: Node = field(repr=False)
     containers: tuple[Node, ...] = field(repr=False)
 
     def __str__(self) -> str:
         return str(self.object)
 
-    @property
-    def ends(self) -> bool:
-        """Whether its pods run to an end; a Service hardly means them."""
-        return self.object.kind in {"Job", "CronJob"} or text(self.spec, "restartPolicy") in {"Never", "OnFailure"}
 
-    @property
-    def named_ports(self) -> set[str]:
-        """The names of its containers' ports."""
-        return {name for one in self.containers for name in port_names(one)}
-
-    @property
-    def ports(self) -> dict[str, ScalarEvent]:
-        """The numbers of its containers' ports, and where they stand."""
-        found = (child(port, "containerPort") for one in self.containers for port in items(one, "ports"))
-        return {port.value: port for port in found if isinstance(port, ScalarEvent)}
-
-
-def port_names(container: Node) -> set[str]:
-    """Return the names of a container's ports."""
-    return {name for port in items(container, "ports") if (name := text(port, "name"))}
-
-
-def workload(one: Object) -> Workload | None:
-    """Read what makes pods; None for any other object."""
-    path = POD_TEMPLATES.get(one.kind)
-    if path is None or one.group not in _POD_GROUPS or (spec := child(one.root, *path, "spec")) is None:
+def pod_maker(obj: Object) -> PodMaker | None:
+    path = POD_TEMPLATES.get(obj.kind)
+    if path is None or obj.group not in _POD_GROUPS or (spec := child(obj.root, *path, "spec")) is None:
         return None
-    labels = texts(one.root, *path, "metadata", "labels") | dict(one.pod_labels)
-    containers = tuple(container for key in _CONTAINERS for container in items(spec, key))
-    return Workload(one, labels, spec, containers)
+    return PodMaker(obj, spec, tuple(container for key in _CONTAINERS for container in items(spec, key)))
 
 
 class Cluster:
-    """What applications bring about, as their objects say."""
+    """What some objects bring about once they are applied."""
 
     def __init__(self, objects: Iterable[Object]) -> None:
         self.objects = tuple(objects)
-        self._kinds: defaultdict[tuple[str, str], list[Object]] = defaultdict(list)
-        for one in self.objects:
-            self._kinds[one.group, one.kind].append(one)
+        self._by_kind: defaultdict[tuple[str, str], list[Object]] = defaultdict(list)
+        for obj in self.objects:
+            self._by_kind[obj.group, obj.kind].append(obj)
 
-    def kind(self, group: str, *kinds: str) -> list[Object]:
-        """Return the objects of some kinds of a group."""
-        return [one for kind in kinds for one in self._kinds.get((group, kind), ())]
-
-    @cached_property
-    def workloads(self) -> list[Workload]:
-        """All that makes pods."""
-        return [found for one in self.objects if (found := workload(one))]
-
-    def select(self, selector: Mapping[str, str], namespace: str) -> list[Workload]:
-        """Return the workloads whose pods have all labels of a selector."""
-        fewest = min((self.labelled(*label) for label in selector.items()), key=len, default=[])
-        wanted = selector.items()
-        return [one for one in fewest if wanted <= one.labels.items() and may_meet(one.object.namespace, namespace)]
-
-    def labelled(self, key: str, value: str) -> list[Workload]:
-        """Return the workloads whose pods have a label."""
-        return self._by_label.get((key, value), [])
+    def of_kind(self, group: str, *kinds: str) -> list[Object]:
+        return [obj for kind in kinds for obj in self._by_kind.get((group, kind), ())]
 
     @cached_property
-    def _by_label(self) -> dict[tuple[str, str], list[Workload]]:
-        found: defaultdict[tuple[str, str], list[Workload]] = defaultdict(list)
-        for one in self.workloads:
-            for label in one.labels.items():
-                found[label].append(one)
-        return found
-
-    @cached_property
-    def foreign(self) -> list[Object]:
-        """Custom resources: their controllers make objects that nobody wrote."""
-        return [one for one in self.objects if not _is_known(one)]
+    def pod_makers(self) -> list[PodMaker]:
+        return [maker for obj in self.objects if (maker := pod_maker(obj))]
 
     @cached_property
     def is_whole(self) -> bool:
         """Whether no object in it installs others, which nobody here can know."""
-        return not any(_INSTALLER.match(one.kind) for one in self.foreign)
+        return not any(_INSTALLER.match(obj.kind) for obj in self._custom_resources)
 
     def may_make(self, name: str) -> bool:
         """Whether something else may make an object of this name: a controller, or a program in a pod."""
-        parts = (name[: found.start()] for found in re.finditer(r"[-.]", name))
-        return name in self._foreign_words or name in self._spoken or any(one in self._foreign_names for one in parts)
-
-    def is_foreign(self, word: str) -> bool:
-        """Whether a custom resource says exactly this."""
-        return word in self._foreign_words
+        parts = (name[: mark.start()] for mark in re.finditer(r"[-.]", name))
+        return name in self._custom_values or name in self._spoken or any(part in self._custom_names for part in parts)
 
     @cached_property
-    def _foreign_names(self) -> set[str]:
-        return {one.name for one in self.foreign}
+    def _custom_resources(self) -> list[Object]:
+        """The objects whose controllers make others that nobody wrote."""
+        return [obj for obj in self.objects if not _is_understood(obj)]
 
     @cached_property
-    def _foreign_words(self) -> set[str]:
-        return {value_of(value) for one in self.foreign for _, value in scalars(one.root)}
+    def _custom_names(self) -> set[str]:
+        return {obj.name for obj in self._custom_resources}
+
+    @cached_property
+    def _custom_values(self) -> set[str]:
+        return {value_of(value) for obj in self._custom_resources for _, value in scalars(obj.root)}
 
     @cached_property
     def _spoken(self) -> set[str]:
         """The words of command lines, and of scripts that talk to Kubernetes."""
-        lines = (item for one in self.workloads for box in one.containers for item in commands(box))
-        data = (value for one in self.kind("", "ConfigMap") for _, value in pairs(one.root, "data"))
+        containers = (container for maker in self.pod_makers for container in maker.containers)
+        data = (value for obj in self.of_kind("", "ConfigMap") for _, value in pairs(obj.root, "data"))
         scripts = (value_of(value) for value in data if isinstance(value, ScalarEvent) and "kubectl" in value.value)
-        said = (*(value_of(item) for item in lines), *scripts)
-        return {word for one in said for word in _WORD.findall(one)}
+        texts = (*(argument for container in containers for argument in _command_line(container)), *scripts)
+        return {word for text in texts for word in _WORD.findall(text)}
 
 
-def commands(container: Node) -> Iterator[ScalarEvent]:
-    """Yield the words of a container's command line."""
+def _command_line(container: Node) -> Iterator[str]:
     for key in ("command", "args"):
-        yield from (item for item in items(container, key) if isinstance(item, ScalarEvent))
+        yield from (value_of(item) for item in items(container, key) if isinstance(item, ScalarEvent))
 
 
-def may_meet(one: str, other: str) -> bool:
+def may_be_same(namespace: str, other: str) -> bool:
     """Whether two namespaces may be one: an object without a namespace gets it when it is applied."""
-    return one == other or not one or not other
+    return namespace == other or not namespace or not other
 
 
-def _is_known(one: Object) -> bool:
-    if _OWN_GROUPS.match(one.group) or one.group in _READ_GROUPS:
-        return True
-    return (one.group, one.kind) == _EXTERNAL_SECRET or (one.kind == "Rollout" and one.group == "argoproj.io")
+def _is_understood(obj: Object) -> bool:
+    is_read = obj.group in _READ_GROUPS or (obj.group, obj.kind) in _READ_KINDS
+    return is_read or _OWN_GROUPS.match(obj.group) is not None

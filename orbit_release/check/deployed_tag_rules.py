@@ -1,0 +1,33 @@
+"""The rules of the group `history`: the deployed tags name commits of the release branch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from orbit_release.check.finding import Finding, Group
+from orbit_release.manifests.rewrite import FoundImage
+
+TAG_WITHOUT_COMMIT = Group.HISTORY.rule(
+    "tag-without-commit",
+    "What changed since it was deployed cannot be told, so the service is built again at every plan.",
+)
+TAG_NOT_MERGED = Group.HISTORY.rule(
+    "tag-not-merged", "Nobody has reviewed what runs there, and the next release takes it away without a word."
+)
+RULES = (TAG_WITHOUT_COMMIT, TAG_NOT_MERGED)
+
+
+def check_deployed_tags(
+    images: Iterable[FoundImage], commit_of: Callable[[str], str | None], is_merged: Callable[[str], bool], branch: str
+) -> Iterator[Finding]:
+    """Yield the `sha-` tags that name no commit (`commit_of` takes its digits), or none of the branch."""
+    for image in images:
+        prefix = image.reference.tag.commit_prefix if image.reference.tag else None
+        commit = commit_of(prefix) if prefix else None
+        if prefix and commit is None:
+            message = f"{image.reference} names no commit that is here"
+            fix = f"run `git fetch`, or bump to a tag of {branch}."
+            yield Finding(TAG_WITHOUT_COMMIT, image.path, image.line, message, fix)
+        elif commit and not is_merged(commit):
+            message = f"the commit of {image.reference} is not on {branch}"
+            yield Finding(TAG_NOT_MERGED, image.path, image.line, message, "merge it, or bump to a tag of the branch.")

@@ -1,0 +1,59 @@
+"""The folder of manifests: each file is read and parsed once, whoever asks."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from orbit_release.check.tree import Tree, folders_above
+from orbit_release.manifests.names import ENDINGS, KUSTOMIZATIONS, is_kustomization
+from orbit_release.manifests.objects import Source, may_hold_objects, read
+
+_CHART = "Chart.yaml"
+_TEMPLATE = re.compile(rb"\{\{|\$\{")
+_OBJECT = re.compile(
+    rb"^apiVersion:[ \t]*\S.*$[^\0]*?^kind:[ \t]*\w|^kind:[ \t]*\w.*$[^\0]*?^apiVersion:", re.MULTILINE
+)
+
+
+class ManifestFolder:
+    """The manifests below a folder of the tree, and what kustomizations name outside of it."""
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        self.path = path
+        self._tree = tree
+        self._data: dict[str, bytes] = {}
+        self._sources: dict[str, Source] = {}
+        below = list(filter(tree.is_file, tree.below(path)))
+        self.files = tuple(file for file in below if file.endswith(ENDINGS))
+        self.kustomizations = tuple(filter(is_kustomization, below))
+        self._charts = {posixpath.dirname(file) or "." for file in below if posixpath.basename(file) == _CHART}
+
+    def data(self, path: str) -> bytes:
+        if path not in self._data:
+            self._data[path] = self._tree.read(path)
+        return self._data[path]
+
+    def source(self, path: str) -> Source:
+        """Return a file, parsed if there can be an object in it."""
+        if path not in self._sources:
+            data = self.data(path)
+            is_parsed = is_kustomization(path) or may_hold_objects(data)
+            self._sources[path] = read(data, path) if is_parsed else Source(path)
+        return self._sources[path]
+
+    def is_file(self, path: str) -> bool:
+        return self._tree.is_file(path)
+
+    def kustomization(self, folder: str) -> str | None:
+        names = (posixpath.normpath(posixpath.join(folder, name)) for name in KUSTOMIZATIONS)
+        return next(filter(self.is_file, names), None)
+
+    def is_chart(self, path: str) -> bool:
+        """Whether a file is a part of a Helm chart: only Helm knows what it comes to."""
+        return not self._charts.isdisjoint(folders_above(path))
+
+    def is_manifest(self, path: str) -> bool:
+        """Whether a file that is not YAML was meant to be a manifest, and not a template or something else."""
+        data = self.data(path)
+        return bool(_OBJECT.search(data)) and not _TEMPLATE.search(data) and not self.is_chart(path)

@@ -1,0 +1,197 @@
+"""What a folder of manifests renders to: its own objects as they are written where no program is needed.
+
+A kustomization that neither renames nor changes what refers to something else is read here, with the lines of its
+resources. Any other is rendered by the program that is passed in, and its objects are traced back by kind and name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from orbit_release.check.finding import Finding, Group, Note
+from orbit_release.check.manifest_folder import ManifestFolder
+from orbit_release.check.tree import folders_above
+from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
+from orbit_release.errors import InvalidError, OrbitReleaseError
+from orbit_release.manifests import splice as yaml
+from orbit_release.manifests.nodes import keys, text
+from orbit_release.manifests.objects import Object, read
+from orbit_release.text import listed
+
+_REMOTE = re.compile(r"://|^git@|^(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|[?&](?:ref|version)=|^git::")
+_HELM = ("helmCharts", "helmChartInflationGenerator")
+_FLUX = "kustomize.toolkit.fluxcd.io/"  # its objects are called Kustomization as well
+_MOST_FOLDERS = 3  # in a note
+
+# The objects of folders, relative to the root, as YAML; of one that cannot be rendered, why.
+Render = Callable[[Sequence[str]], Mapping[str, bytes | OrbitReleaseError]]
+
+MISSING_RESOURCE = Group.WIRING.rule(
+    "missing-resource", "The kustomization cannot be rendered, so that nothing of it is applied any more."
+)
+REFUSED_KUSTOMIZATION = Group.WIRING.rule(
+    "refused-kustomization", "What cannot be rendered is not applied, and neither is anything beside it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedGroup:
+    """What is applied together; `path` is the kustomization, or the folder where there is none."""
+
+    path: str
+    objects: tuple[Object, ...]
+
+
+class RefusedError(InvalidError):
+    """The program that renders says that a kustomization is wrong."""
+
+
+class _MissingResourceError(OrbitReleaseError):
+    def __init__(self, kustomization: Kustomization, entry: str) -> None:
+        what = f"{kustomization.path} includes {entry}, which does not exist in git or has no kustomization"
+        super().__init__(what)
+        self.path, self.entry = kustomization.path, entry
+
+    def finding(self, folder: ManifestFolder) -> Finding:
+        lines = folder.data(self.path).decode("utf-8", "replace").split("\n")
+        line = next((number for number, text in enumerate(lines, 1) if self.entry in text), 1)
+        return Finding(MISSING_RESOURCE, self.path, line, f"{self.entry} is not there", "add it, or leave it out.")
+
+
+def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[RenderedGroup], list[Finding | Note]]:
+    """Return what the folder deploys, and what could not be rendered."""
+    reader = _KustomizationReader(folder)
+    roots = reader.roots()
+    if not roots and not folder.kustomizations:
+        return _groups_without_kustomization(folder), []
+    groups: list[RenderedGroup] = []
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    findings: dict[tuple[str, int], Finding] = {}
+    for root, result in _rendered(reader, roots, render):
+        if isinstance(result, _MissingResourceError):
+            finding = result.finding(folder)
+            findings[finding.path, finding.line] = finding
+        elif isinstance(result, RefusedError):
+            fix = "see what `kubectl kustomize` says of this folder."
+            findings[root.path, 0] = Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, fix)
+        elif isinstance(result, OrbitReleaseError):
+            reasons[result.message].append(root.folder)
+        else:
+            groups.append(RenderedGroup(root.path, tuple(result)))
+    notes = (f"wiring of {listed(names, _MOST_FOLDERS)} was not checked: {why}" for why, names in reasons.items())
+    return groups, [*findings.values(), *(Note(Group.WIRING, note) for note in notes)]
+
+
+def _groups_without_kustomization(folder: ManifestFolder) -> list[RenderedGroup]:
+    """Take the folder for one group; where it holds an object twice, each folder in it is a group."""
+    files = (path for path in folder.files if not folder.is_chart(path))
+    objects = [obj for path in files for obj in folder.source(path).objects]
+    if len({(obj.group, obj.kind, obj.namespace, obj.name) for obj in objects}) == len(objects):
+        return [RenderedGroup(folder.path, tuple(objects))]
+    by_folder: defaultdict[str, list[Object]] = defaultdict(list)
+    for obj in objects:
+        by_folder[posixpath.dirname(obj.path)].append(obj)
+    return [RenderedGroup(path or ".", tuple(own)) for path, own in by_folder.items()]
+
+
+class _KustomizationReader:
+    """Reads the kustomizations of a folder, each once."""
+
+    def __init__(self, folder: ManifestFolder) -> None:
+        self.folder = folder
+        self._known: dict[str, Kustomization | None] = {}
+
+    def at(self, folder: str) -> Kustomization | None:
+        """Return the kustomization of a folder, if it has one that is YAML."""
+        if folder not in self._known:
+            path = self.folder.kustomization(folder)
+            root = next(iter(self.folder.source(path).roots), None) if path else None
+            is_own = isinstance(root, yaml.Mapping) and not text(root, "apiVersion").startswith(_FLUX)
+            self._known[folder] = Kustomization(path, root) if path and root is not None and is_own else None
+        return self._known[folder]
+
+    def roots(self) -> list[Kustomization]:
+        """Return the top-most kustomizations that no other one includes."""
+        folders = [posixpath.dirname(path) or "." for path in self.folder.kustomizations]
+        known = list(filter(None, map(self.at, folders)))
+        included = {each.target(entry) for each in known for entry in each.entries}
+        free = [each for each in known if each.folder not in included and not each.is_component]
+        tops = {each.folder for each in free}
+        return [each for each in free if tops.isdisjoint(folders_above(each.folder))]
+
+    def reach(self, root: Kustomization) -> list[Kustomization]:
+        """Return a kustomization and all that it includes; OrbitReleaseError where that cannot be rendered here."""
+        reached: dict[str, Kustomization] = {}
+        waiting = [root]
+        while waiting:
+            kustomization = waiting.pop()
+            if kustomization.path not in reached:
+                reached[kustomization.path] = kustomization
+                waiting.extend(self._included(kustomization))
+        return list(reached.values())
+
+    def _included(self, kustomization: Kustomization) -> Iterator[Kustomization]:
+        if any(key in keys(kustomization.root) for key in _HELM):
+            raise OrbitReleaseError(f"{kustomization.path} needs Helm")
+        for entry in kustomization.entries:
+            target = kustomization.target(entry)
+            if self.folder.is_file(target):
+                if fault := self.folder.source(target).fault:
+                    raise fault
+            elif inner := self.at(target):
+                yield inner
+            elif _REMOTE.search(entry) or target.startswith(".."):
+                raise OrbitReleaseError(f"{kustomization.path} includes {entry}, which is not in this repository")
+            else:
+                raise _MissingResourceError(kustomization, entry)
+
+    def written_objects(self, reach: list[Kustomization]) -> WrittenObjects:
+        """Return the objects that kustomizations include, as they are written."""
+        targets = (each.target(entry) for each in reach for entry in each.entries)
+        files = (target for target in targets if self.folder.is_file(target))
+        return WrittenObjects((obj for file in files for obj in self.folder.source(file).objects), reach)
+
+    def objects(self, plain: Kustomization, outer: frozenset[str] = frozenset()) -> Iterator[Object]:
+        """Yield what a plain kustomization renders to; one that includes itself ends there."""
+        for target in map(plain.target, plain.entries):
+            if self.folder.is_file(target):
+                included: Iterable[Object] = self.folder.source(target).objects
+            else:
+                inner = self.at(target) if target not in outer else None
+                included = self.objects(inner, outer | {plain.folder}) if inner else ()
+            for obj in included:
+                yield replace(obj, namespace=plain.namespace) if plain.namespace else obj
+
+
+_Result = Iterable[Object] | OrbitReleaseError
+
+
+def _rendered(
+    reader: _KustomizationReader, roots: list[Kustomization], render: Render
+) -> Iterator[tuple[Kustomization, _Result]]:
+    """Yield what each kustomization renders to, or why it does not; the program gets its work at once."""
+    others: list[tuple[Kustomization, list[Kustomization]]] = []
+    for root in roots:
+        try:
+            reach = reader.reach(root)
+        except OrbitReleaseError as error:
+            yield root, error
+            continue
+        if all(each.is_plain for each in reach):
+            yield root, reader.objects(root)
+        else:
+            others.append((root, reach))
+    results = render([root.folder for root, _ in others]) if others else {}
+    for root, reach in others:
+        result = results[root.folder]
+        yield root, result if isinstance(result, OrbitReleaseError) else _traced(reader, root, reach, result)
+
+
+def _traced(reader: _KustomizationReader, root: Kustomization, reach: list[Kustomization], result: bytes) -> _Result:
+    """Read what a program rendered, and find where each object is written."""
+    rendered, written = read(result, root.path), reader.written_objects(reach)
+    return rendered.fault or [replace(obj, is_rendered=True, origin=written.find(obj)) for obj in rendered.objects]

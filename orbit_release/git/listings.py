@@ -1,0 +1,148 @@
+"""What git's plumbing prints: NUL-separated listings of trees, changes and logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from orbit_release.git.graph import ChangedFile, Commit
+
+# git-diff-tree(1), "Raw output format"; never renames: they fail where blobs are missing, and both sides count.
+RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--ignore-submodules=none")
+# Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
+LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
+_PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
+_CHANGE = re.compile(
+    rb":(?P<mode_before>[0-9]+) (?P<mode_after>[0-9]+) (?P<before>[0-9a-f]+) (?P<after>[0-9a-f]+) [A-Z]"
+)
+_BLOCK = 65536
+_NO_FILES = (b"40000", b"160000")  # folders and submodules
+_SYMLINK = "120000"
+_SUBMODULE = "160000"
+_REGULAR = b"100"
+_LATEST = 253_402_300_799  # the end of the year 9999, in seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A file of a commit: its mode as git writes it, and the object that holds its bytes."""
+
+    path: bytes
+    mode: str
+    blob: str
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link: its bytes are a path, not a text."""
+        return self.mode == _SYMLINK
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The blobs of a file before and after a commit; None where there was no file, or only a link or a submodule."""
+
+    path: bytes
+    before: str | None
+    after: str | None
+
+
+def tree_files(listing: bytes) -> tuple[TreeFile, ...]:
+    """Read what `ls-tree -r -z` prints; submodules are no files."""
+    entries = (line.partition(b"\t") for line in listing.split(b"\0") if line)
+    files = (TreeFile(path, *_mode_and_blob(meta)) for meta, _, path in entries)
+    return tuple(file for file in files if file.mode != _SUBMODULE)
+
+
+def _mode_and_blob(meta: bytes) -> tuple[str, str]:
+    mode, _, blob = meta.decode().split(" ")
+    return mode, blob
+
+
+def tokens(stream: IO[bytes] | None) -> Iterator[bytes]:
+    """Yield what stands between NULs, as it comes."""
+    rest = b""
+    while stream and (block := stream.read(_BLOCK)):
+        *whole, rest = (rest + block).split(b"\0")
+        yield from whole
+
+
+def _status(token: bytes) -> str:
+    return token[token.rindex(b" ") + 1 :].decode()
+
+
+def changes_by_trees(output: bytes) -> dict[tuple[str, str], tuple[ChangedFile, ...]]:
+    """Read what `diff-tree --stdin -z --raw` prints: the pair of trees, then what differs between them."""
+    changes: dict[tuple[str, str], list[ChangedFile]] = {}
+    files: list[ChangedFile] = []
+    tokens = iter(output.split(b"\0"))
+    for token in tokens:
+        start = 0
+        while pair := _PAIR.match(token, start):
+            files = changes.setdefault((pair[1].decode(), pair[2].decode()), [])
+            start = pair.end()
+        if token[start:]:
+            files.append(ChangedFile(next(tokens), _status(token)))
+    return {pair: tuple(files) for pair, files in changes.items()}
+
+
+def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
+    """Read what `git log -z --raw --format=%H` prints."""
+    commit, files = "", list[ChangedFile]()
+    for token in tokens:
+        text = token.strip(b"\n")
+        if text.startswith(b":"):
+            files.append(ChangedFile(next(tokens), _status(text)))
+        elif text:
+            if commit:
+                yield commit, tuple(files)
+            commit, files = text.decode(), []
+    if commit:
+        yield commit, tuple(files)
+
+
+def logged(tokens: Iterator[bytes]) -> Iterator[tuple[Commit, tuple[Blobs, ...]]]:
+    """Read what `git log -z` prints in the format LOGGED, with --raw also what each commit changed."""
+    commit, files = None, list[Blobs]()
+    for token in tokens:
+        if token.startswith(b"\x1e"):
+            if commit:
+                yield commit, tuple(files)
+            commit, files = _commit(token[1:]), []
+        elif change := _CHANGE.match(token.lstrip(b"\n")):
+            files.append(Blobs(next(tokens), _blob(change, "before"), _blob(change, "after")))
+    if commit:
+        yield commit, tuple(files)
+
+
+def _commit(record: bytes) -> Commit:
+    name, parents, time, author, subject = record.decode("utf-8", "replace").rstrip("\n").split("\x1f", 4)
+    return Commit(name, tuple(parents.split()), _time(time), author, subject)
+
+
+def _time(text: str) -> int:
+    """Read a time; git keeps whatever somebody wrote into a commit, also what no calendar has."""
+    return min(int(text), _LATEST) if text.isdigit() else 0
+
+
+def _blob(change: re.Match[bytes], side: str) -> str | None:
+    return change[side].decode() if change[f"mode_{side}"].startswith(_REGULAR) else None
+
+
+def file_names(tree: bytes, digest_size: int) -> set[bytes]:
+    """Read the names of the files in a tree object: `mode name NUL digest`, over and over."""
+    names, position = set(), 0
+    while position < len(tree):
+        end = tree.index(b"\0", position)
+        mode, _, name = tree[position:end].partition(b" ")
+        if mode not in _NO_FILES:
+            names.add(name)
+        position = end + 1 + digest_size
+    return names
+
+
+def remote_branch(listing: bytes, branch: str) -> str | None:
+    """Return a branch's commit out of what `ls-remote` prints; it lists longer names that end alike as well."""
+    lines = (line.split("\t") for line in listing.decode("utf-8", "surrogateescape").splitlines())
+    return next((commit for commit, name in lines if name == f"refs/heads/{branch}"), None)

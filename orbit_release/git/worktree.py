@@ -1,0 +1,69 @@
+"""The files of the working tree, committed or not, and a commit's files in a folder of our own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from orbit_release.errors import UnavailableError, UsageError
+from orbit_release.git.clone import Clone
+from orbit_release.git.process import complaint
+
+
+def work_files(clone: Clone) -> dict[str, str | None]:
+    """Return the files that are tracked or to be: of a symbolic link its target, else None.
+
+    What is deleted is left out; a submodule is one file, as it is to git. Paths start at the top, in order.
+    """
+    if clone.process.is_bare:
+        raise UsageError(f"{clone.top} has no working tree", "run it in a clone that is not bare.")
+    listing = clone.process.out("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    paths = (os.fsdecode(path) for path in listing.split(b"\0") if path)
+    places = {path: os.path.join(clone.top, path) for path in paths}
+    # A folder is a submodule, but for one that is a repository of its own: that ends in a slash.
+    there = {path: place for path, place in places.items() if os.path.lexists(place) and not path.endswith("/")}
+    return {path: os.readlink(place) if os.path.islink(place) else None for path, place in there.items()}
+
+
+def work_file(clone: Clone, path: str) -> bytes:
+    """Return the bytes of a file; a submodule has none."""
+    if os.path.isdir(os.path.join(clone.top, path)):
+        return b""
+    with open(os.path.join(clone.top, path), "rb") as file:
+        return file.read()
+
+
+def ignored(clone: Clone, paths: Iterable[str]) -> set[str]:
+    """Return those paths that git is told to ignore, as a file or a folder, there or not."""
+    names = {path: _ignorable(clone.top, path) for path in paths}
+    stdin = os.fsencode("".join(f"{name}\0" for name in names.values()))
+    done = clone.process.run("check-ignore", "-z", "--stdin", "--no-index", stdin=stdin)
+    if done.returncode > 1:  # 1: none of them is ignored
+        message = f"git check-ignore failed: {complaint(done.stderr)}"
+        raise UnavailableError(message, "see what `git status` says of this clone.")
+    told = {os.fsdecode(name) for name in done.stdout.split(b"\0")}
+    return {path for path, name in names.items() if name in told}
+
+
+def _ignorable(top: str, path: str) -> str:
+    """Return a path up to the first link on it, behind which git knows nothing; what is not there is a folder."""
+    folders = (path[:at] for at, character in enumerate(path) if character == "/")
+    name = next((folder for folder in folders if os.path.islink(os.path.join(top, folder))), path)
+    return name if os.path.lexists(os.path.join(top, name)) else f"{name}/"
+
+
+def check_out(clone: Clone, commit: str, folder: Path) -> None:
+    """Write a commit's files into an empty folder, with the filters and line ends of a real checkout."""
+    with private_index() as index:
+        everything = ("-c", "core.sparseCheckout=false", f"--work-tree={folder}")
+        clone.process.out(*everything, "read-tree", "--reset", "-u", commit, environment=index)
+
+
+@contextmanager
+def private_index() -> Iterator[Mapping[str, str]]:
+    """Give the environment of a git that leaves the clone's own index alone."""
+    with TemporaryDirectory(prefix="orbit-release-") as folder:
+        yield {"GIT_INDEX_FILE": f"{folder}/index"}
