@@ -1,10 +1,15 @@
-"""Where the engine and the registry are that `scripts/services` started for this run."""
+"""Where the engine and the registry are that `scripts/services` started for this run; laws know no clock."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def _from_environment(name: str) -> str:

@@ -22,9 +22,9 @@ def push_blob(repository: Repository, content: bytes, auth: tuple[str, str] | No
     """Upload a blob and return its descriptor."""
     digest = digest_of(content)
     base = f"http://{repository.host}/v2/{repository.path}/blobs/uploads/"
-    with requests.post(base, auth=auth, timeout=10) as begun:
+    with requests.post(base, auth=auth, timeout=600) as begun:
         begun.raise_for_status()
-    with requests.put(begun.headers["Location"], content, params={"digest": digest}, auth=auth, timeout=10) as done:
+    with requests.put(begun.headers["Location"], content, params={"digest": digest}, auth=auth, timeout=600) as done:
         done.raise_for_status()
     return {"mediaType": "application/octet-stream", "digest": digest, "size": len(content)}
 
@@ -34,7 +34,7 @@ def push_manifest(
 ) -> Digest:
     body = json.dumps({"schemaVersion": 2, "mediaType": kind, **content}, indent=1).encode()
     url = f"http://{repository.host}/v2/{repository.path}/manifests/{tag}"
-    with requests.put(url, body, headers={"Content-Type": kind}, auth=auth, timeout=10) as done:
+    with requests.put(url, body, headers={"Content-Type": kind}, auth=auth, timeout=600) as done:
         done.raise_for_status()
     return Digest(digest_of(body))
 
@@ -56,7 +56,7 @@ def push_index(repository: Repository, tag: str, entries: Sequence[tuple[Digest,
     described = []
     for digest, extra in entries:
         url = f"http://{repository.host}/v2/{repository.path}/manifests/{digest}"
-        with requests.get(url, headers={"Accept": MANIFEST}, timeout=10) as manifest:
+        with requests.get(url, headers={"Accept": MANIFEST}, timeout=600) as manifest:
             size = len(manifest.content)
         described.append({"mediaType": MANIFEST, "digest": str(digest), "size": size, **extra})
     return push_manifest(repository, tag, INDEX, {"manifests": described})

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from orbit_release.manifests.documents import at, each
+from orbit_release.argocd.answer import at, each
 from orbit_release.remote import web_address
 
 SKIPPED = "argocd.argoproj.io/skip-reconcile"
@@ -37,21 +37,17 @@ class Application:
         name, spec = at(document, "metadata", "name"), at(document, "spec")
         if not isinstance(name, str) or not isinstance(spec, dict):
             return None
-        sources = each(spec, "sources") or [spec.get("source")]
+        sources = [source for source in each(spec, "sources") or [spec.get("source")] if isinstance(source, dict)]
+        keys = ("repoURL", "path", "targetRevision")
         automated = at(spec, "syncPolicy", "automated")
         return cls(
             name,
-            tuple(_source(source) for source in sources if isinstance(source, dict)),
+            tuple(ApplicationSource(*(str(source.get(key) or "") for key in keys)) for source in sources),
             # An empty mapping turns it on, and `enabled: false` off again.
             is_automated=isinstance(automated, dict) and automated.get("enabled") is not False,
             is_skipped=at(document, "metadata", "annotations", SKIPPED) == "true",
             namespace=str(at(document, "metadata", "namespace") or ""),
         )
-
-
-def _source(source: dict[str, Any]) -> ApplicationSource:
-    repository, path, revision = (str(source.get(key) or "") for key in ("repoURL", "path", "targetRevision"))
-    return ApplicationSource(repository, path, revision)
 
 
 def same_repository(address: str, ours: str) -> bool:
@@ -60,15 +56,11 @@ def same_repository(address: str, ours: str) -> bool:
     return bool(names[0]) and names[0] == names[1]
 
 
-def _is_inside(path: str, folder: str) -> bool:
-    path, folder = ("/".join(part for part in text.split("/") if part not in ("", ".")) for text in (path, folder))
-    return not folder or path == folder or path.startswith(f"{folder}/")
-
-
 def fit(source: ApplicationSource, ours: ApplicationSource) -> tuple[bool, bool]:
     """Tell whether a source lies in the repository of ours, and whether in its folder; the revision does not count."""
     is_same = same_repository(source.repository, ours.repository)
-    return is_same, is_same and _is_inside(source.path, ours.path)
+    path, folder = ([part for part in text.split("/") if part not in ("", ".")] for text in (source.path, ours.path))
+    return is_same, is_same and path[: len(folder)] == folder
 
 
 def only_application(applications: Iterable[Application], ours: ApplicationSource) -> Application | tuple[str, ...]:

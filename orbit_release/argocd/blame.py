@@ -21,22 +21,20 @@ class Blame:
 
 def blame(failed: Failed, look: Look, released: Collection[str]) -> Blame:
     """Tell which of the released services may go back without asking anybody: in doubt, none."""
-    workloads = [resource for resource in failed.turned if _runs_released(resource, look, released)]
-    owners = (name for workload in workloads for name in look.owners_of(workload))
-    names = tuple(dict.fromkeys(name for name in owners if name in released))
+
+    def released_in(resource: Resource) -> list[str]:
+        owners = () if resource.kind in _RUN_TO_AN_END else look.owners_of(resource)
+        return [name for name in owners if name in released]
+
+    names = tuple(dict.fromkeys(name for resource in failed.turned for name in released_in(resource)))
     if not names:
         cause = next(iter(failed.turned), failed.resource) or "what failed"
         return Blame(instead=f"{cause} is no workload of the release that turned Degraded")
     faults = look.observation.operation.faults if look.observation.operation else ()
-    if foreign := next((resource for resource in faults if not _runs_released(resource, look, released)), None):
+    if foreign := next((resource for resource in faults if not released_in(resource)), None):
         return Blame(instead=f"the sync failed on {foreign}")
     elsewhere = outage(look)
     return Blame(instead=f"{elsewhere} is {elsewhere.health} as well") if elsewhere else Blame(names)
-
-
-def _runs_released(resource: Resource, look: Look, released: Collection[str]) -> bool:
-    """Whether a resource is a workload of what was released that never ends by itself."""
-    return resource.kind not in _RUN_TO_AN_END and any(name in released for name in look.owners_of(resource))
 
 
 def outage(look: Look) -> Resource | None:

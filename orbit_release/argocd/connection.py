@@ -33,15 +33,15 @@ class Connection:
         """Read ARGOCD_SERVER (`host`, `host:port`) and ARGOCD_OPTS; options that say nothing about HTTP are ignored."""
         given = list(_options(options))
         values = dict(given)
-        scheme = "http" if _is_on(values, "plaintext") else "https"
+        flags = [name for name, value in values.items() if value.lower() not in _OFF]
+        scheme = "http" if "plaintext" in flags else "https"
         address = server.removeprefix("https://").rstrip("/")
         if not _SERVER.fullmatch(address):
             raise UsageError("ARGOCD_SERVER is no server's address", "set it to host or host:port, without a scheme.")
         root = values.get("grpc-web-root-path", "").strip("/")
         headers = tuple(header for name, value in given if name in _HEADER for header in _headers(value))
-        certificate = values.get("server-crt") or None
         url = f"{scheme}://{address}{f'/{root}' if root else ''}"
-        return cls(url, headers, verify=not _is_on(values, "insecure"), server_certificate=certificate)
+        return cls(url, headers, verify="insecure" not in flags, server_certificate=values.get("server-crt") or None)
 
 
 def option(options: str, name: str) -> str:
@@ -77,22 +77,16 @@ def _begins_option(word: str) -> bool:
     return word.startswith("--") or word == "-H"
 
 
-def _is_on(values: dict[str, str], flag: str) -> bool:
-    return values.get(flag, "false").lower() not in _OFF
-
-
 def _headers(text: str) -> Iterator[tuple[str, str]]:
     """Yield the headers of one option: `NAME: VALUE`, several separated by commas, in quotes if they hold one."""
-    for part in _fields(text) if text.startswith('"') else re.split(_NEXT_HEADER, text):
+    try:
+        is_quoted = text.startswith('"')
+        parts = next(csv.reader([text], skipinitialspace=True)) if is_quoted else re.split(_NEXT_HEADER, text)
+    except csv.Error:
+        parts = [""]
+    for part in parts:
         name, colon, value = part.partition(":")
         is_value = value.isprintable() and value.isascii()
         if not colon or not re.fullmatch(r"[\w-]+", name.strip(), re.ASCII) or not is_value:
             raise UsageError("ARGOCD_OPTS has a --header that is none", _OPTS_HINT)  # it may be a secret: not shown
         yield name.strip(), value.strip()
-
-
-def _fields(text: str) -> list[str]:
-    try:
-        return next(csv.reader([text], skipinitialspace=True))
-    except csv.Error:
-        return [""]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from orbit_release.errors import InvalidError
@@ -17,7 +18,7 @@ from orbit_release.manifests.workloads import Owners
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 # Of the conditions, those that tell why an application cannot be compared with git.
 _ERRORS = ("ComparisonError", "InvalidSpecError", "UnknownError")
-_FAULTY = ("Failed", "Error")
+FAULTY = ("Failed", "Error")
 WELL = ("Healthy", "Suspended")  # what rests is well, too
 
 T = TypeVar("T")
@@ -44,7 +45,6 @@ class Resource:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells it from others, however it is."""
         return (self.group, self.kind, self.namespace, self.name)
 
 
@@ -123,20 +123,23 @@ def _operation(status: dict[str, Any], source: int | None) -> Operation | None:
     result, asked = _mapping(state, "syncResult"), _mapping(_mapping(state, "operation"), "sync")
     if not state or asked.get("dryRun") is True:
         return None
+    retries = str(state.get("retryCount") or 0)  # the gateway writes 64-bit numbers as text
+    if not retries.isdecimal():
+        raise _wrong("retryCount", "number")
     return Operation(
         _text(state, "phase"),
         _revision(result, source) or _revision(asked, source),
         _line(state, "message"),
         _time(state, "startedAt"),
         _time(state, "finishedAt"),
-        _number(state, "retryCount"),
+        int(retries),
         tuple(_faults(result)),
     )
 
 
 def _faults(result: dict[str, Any]) -> Iterator[Resource]:
     for resource in _list(result, "resources", dict):
-        if _text(resource, "status") == "SyncFailed" or _text(resource, "hookPhase") in _FAULTY:
+        if _text(resource, "status") == "SyncFailed" or _text(resource, "hookPhase") in FAULTY:
             yield _resource(resource, {"message": _text(resource, "message")})
 
 
@@ -169,12 +172,8 @@ def _value(mapping: dict[str, Any], key: str, kind: type[T], noun: str) -> T:
     return value
 
 
-def _mapping(mapping: dict[str, Any], key: str) -> dict[str, Any]:
-    return _value(mapping, key, dict, "mapping")
-
-
-def _text(mapping: dict[str, Any], key: str) -> str:
-    return _value(mapping, key, str, "text")
+_mapping = partial(_value, kind=dict, noun="mapping")
+_text = partial(_value, kind=str, noun="text")
 
 
 def _line(mapping: dict[str, Any], key: str) -> str:
@@ -187,13 +186,6 @@ def _list(mapping: dict[str, Any], key: str, kind: type[T]) -> list[T]:
     if not all(isinstance(item, kind) for item in items):
         raise _wrong(key, noun)
     return items
-
-
-def _number(mapping: dict[str, Any], key: str) -> int:
-    digits = str(mapping.get(key) or 0)  # the gateway writes 64-bit numbers as text
-    if not digits.isdecimal():
-        raise _wrong(key, "number")
-    return int(digits)
 
 
 def _time(mapping: dict[str, Any], key: str) -> str:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from orbit_release.argocd.observation import WELL, Observation, Operation, Resource, owners_of
+from orbit_release.argocd.observation import FAULTY, WELL, Observation, Operation, Resource, owners_of
 from orbit_release.image import ImageReference, not_among
 from orbit_release.manifests.workloads import Owners
 
-_DIGITS = 7
-_BROKEN = ("Failed", "Error")
 ERRORS_LAST = 10  # looks
 # Of what keeps Argo CD from comparing, that which the manifests are the cause of; servers and clusters come back.
 _OF_MANIFESTS = ("Manifest generation error", "kustomize build", "helm template", "nmarshal", "path does not exist")
@@ -127,7 +125,10 @@ def _past_with(look: Look, past: PastLooks) -> PastLooks:
     degraded = frozenset(_degraded(look.observation))
     if past.degraded:  # an application that does not say what is Degraded tells nothing new then
         degraded -= {()}
-    is_applied = _is_applied(look, past)
+    # What is seen can be an effect of our revision: comparing with it changes nothing yet.
+    has_begun = look.operated is Relation.OURS or look.observation.sync == "Synced"
+    can_be_ours = look.compared is Relation.OURS or (look.compared is Relation.NONE and past.is_applied)
+    is_applied = can_be_ours and (past.is_applied or has_begun)
     before = _degraded_before(look, past, degraded, is_applied=is_applied)
     now = PastLooks(before, degraded - before if is_applied else frozenset(), past.is_applied or is_applied)
     # Of an error at an older revision ours may be the end; where manifests cannot be read, no revision is named.
@@ -147,13 +148,6 @@ def _degraded(observation: Observation) -> dict[Key, Resource | None]:
     if not degraded:
         return {(): None}
     return {resource.key: resource for resource in degraded if resource.kind not in FOLLOWING}
-
-
-def _is_applied(look: Look, past: PastLooks) -> bool:
-    """Whether what is seen can be an effect of our revision: comparing with it changes nothing yet."""
-    if look.compared is Relation.OURS:
-        return past.is_applied or look.operated is Relation.OURS or look.observation.sync == "Synced"
-    return past.is_applied and look.compared is Relation.NONE  # it cannot be compared for a moment
 
 
 def _degraded_before(look: Look, past: PastLooks, degraded: frozenset[Key], *, is_applied: bool) -> frozenset[Key]:
@@ -181,16 +175,18 @@ def _failure(look: Look, past: PastLooks, now: PastLooks) -> Failed | None:
     turned = tuple(resource for key in sorted(now.turned) if (resource := degraded[key]))
     if observation.is_deleted:
         return Failed(None, "the application is being deleted")
-    if operation and operation.phase in _BROKEN and not observation.is_running and look.operated is Relation.OURS:
-        return _broken(look, operation, turned)
+    if operation and operation.phase in FAULTY and not observation.is_running and look.operated is Relation.OURS:
+        cause = next(iter(operation.faults), None) or _likeliest(look, turned)
+        message = (cause.message if cause else "") or operation.message
+        return Failed(cause, message or f"the operation is {operation.phase}", turned)
     error = next((error for error in observation.errors if any(words in error for words in _OF_MANIFESTS)), "")
     if error and now.erred > ERRORS_LAST and past.erred_at and observation.reconciled_at > past.erred_at:
         return Failed(None, error)
     # All that is to turn Degraded was so in two looks: what fails together is told together.
     if now.turned and now.turned <= past.turned:
-        resource = _likeliest(look, turned)
-        message = resource.message if resource else observation.health_message
-        return Failed(resource, message or "it is Degraded", turned)
+        cause = _likeliest(look, turned)
+        message = cause.message if cause else observation.health_message
+        return Failed(cause, message or "it is Degraded", turned)
     return None
 
 
@@ -199,25 +195,19 @@ def _likeliest(look: Look, turned: Sequence[Resource]) -> Resource | None:
     return min(turned, key=lambda resource: (not look.released_of(resource), resource.key), default=None)
 
 
-def _broken(look: Look, operation: Operation, turned: tuple[Resource, ...]) -> Failed:
-    cause = next(iter(operation.faults), None) or _likeliest(look, turned)
-    message = cause.message if cause and cause.message else operation.message
-    return Failed(cause, message or f"the operation is {operation.phase}", turned)
-
-
 def _revision_reason(look: Look) -> str:
     if look.compared is Relation.OURS:
         return ""
     if look.compared is Relation.NONE:
         return "Argo CD to name a revision"
     astray = ", which does not lead there" if look.compared is Relation.UNRELATED else ""
-    return f"Argo CD to see the revision: it is at {look.observation.revision[:_DIGITS]}{astray}"
+    return f"Argo CD to see the revision: it is at {look.observation.revision[:7]}{astray}"
 
 
 def _operation_reason(look: Look) -> str:
     observation, operation = look.observation, look.observation.operation
     is_ours = operation is None or look.operated is Relation.OURS
-    older = f" at {operation.revision[:_DIGITS]}" if operation and operation.revision and not is_ours else ""
+    older = f" at {operation.revision[:7]}" if operation and operation.revision and not is_ours else ""
     if observation.is_running:
         return f"the operation{older} to end{_told(operation)}"
     if observation.sync != "Synced":

@@ -7,7 +7,7 @@ import re
 
 from orbit_release.check.tree import Tree, folders_above
 from orbit_release.manifests.names import ENDINGS, KUSTOMIZATIONS, is_kustomization
-from orbit_release.manifests.objects import Source, may_hold_objects, read
+from orbit_release.manifests.objects import ObjectFile, may_hold_objects, read
 
 _CHART = "Chart.yaml"
 _TEMPLATE = re.compile(rb"\{\{|\$\{")
@@ -23,7 +23,7 @@ class ManifestFolder:
         self.path = path
         self._tree = tree
         self._data: dict[str, bytes] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, ObjectFile] = {}
         below = list(filter(tree.is_file, tree.below(path)))
         self.files = tuple(file for file in below if file.endswith(ENDINGS))
         self.kustomizations = tuple(filter(is_kustomization, below))
@@ -34,12 +34,12 @@ class ManifestFolder:
             self._data[path] = self._tree.read(path)
         return self._data[path]
 
-    def source(self, path: str) -> Source:
+    def source(self, path: str) -> ObjectFile:
         """Return a file, parsed if there can be an object in it."""
         if path not in self._sources:
             data = self.data(path)
             is_parsed = is_kustomization(path) or may_hold_objects(data)
-            self._sources[path] = read(data, path) if is_parsed else Source(path)
+            self._sources[path] = read(data, path) if is_parsed else ObjectFile(path)
         return self._sources[path]
 
     def is_file(self, path: str) -> bool:

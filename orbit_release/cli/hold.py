@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def hold_command(session: Session, /, names: tuple[str, ...], *, everything: bool, reason: str, **options: Any) -> None:
     """Keep automation from changing the tags of services, with a comment beside them in the manifests."""
     from orbit_release.flows.hold import hold
-    from orbit_release.manifests.mark_edit import valid_reason
+    from orbit_release.manifests.mark import valid_reason
 
     source, services = _select(session, names, everything=everything)
     how = PublishingOptions(**options)

@@ -47,7 +47,7 @@ def rollback_command(
     from orbit_release.flows.put_back import RollbackHold
     from orbit_release.flows.rollback import rollback, rollback_all
     from orbit_release.image import Tag
-    from orbit_release.manifests.mark_edit import valid_reason
+    from orbit_release.manifests.mark import valid_reason
 
     _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
     hold = RollbackHold(not no_hold, valid_reason(reason) if reason else "")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def tell_rolled(rolled: RollbackOutcome, *, dry_run: bool = False) -> None:
     """Tell which services stay as they are, and which are held now."""
     from orbit_release import output
-    from orbit_release.manifests.rewrite import is_hold
+    from orbit_release.manifests.mark import is_hold
     from orbit_release.text import printable
 
     for name, why in rolled.left.items():

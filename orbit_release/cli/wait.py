@@ -18,13 +18,11 @@ from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.cli.publishing import PublishingOptions
-    from orbit_release.flows.application import ObservedApplication
     from orbit_release.flows.awaited import AwaitedRelease
     from orbit_release.flows.publish_until_landed import Published
     from orbit_release.flows.put_back import RollbackOutcome
-    from orbit_release.flows.rollback_on_failure import Rollback
     from orbit_release.flows.source import Source
-    from orbit_release.flows.wait import WaitResult
+    from orbit_release.flows.wait import ObservedApplication, WaitResult
     from orbit_release.registry.client import Registry
     from orbit_release.service import Service
 
@@ -39,14 +37,7 @@ _ANSWER_SECONDS = 15.0  # that one answer may take; a refresh takes as long as A
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
 def wait_command(
-    session: Session,
-    /,
-    names: tuple[str, ...],
-    *,
-    revision: str | None,
-    timeout: str,
-    server: str | None,
-    format: str,
+    session: Session, /, names: tuple[str, ...], *, revision: str | None, timeout: str, server: str | None, format: str
 ) -> None:
     """Wait until Argo CD runs our release: synced, healthy, and with our images."""
     from orbit_release.cli.argocd import observed_application
@@ -66,16 +57,13 @@ def wait_command(
 
 
 F = TypeVar("F", bound=Callable[..., Any])
-_OPTIONS = (
-    click.option("--wait", is_flag=True, help="Then wait until Argo CD runs it, as orbit-release wait does."),
-    click.option("--timeout", metavar="TIME", default="10m", show_default=True, help="With --wait: 90s, 10m, 1h."),
-)
 
 
 def wait_options(command: F) -> F:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    timeout_help = "With --wait: 90s, 10m, 1h."
+    timeout = click.option("--timeout", metavar="TIME", default="10m", show_default=True, help=timeout_help)
+    wait = click.option("--wait", is_flag=True, help="Then wait until Argo CD runs it, as orbit-release wait does.")
+    return wait(timeout(command))
 
 
 # Waits for what was published of services (None: there was nothing to do), and adds to the document of that.
@@ -90,29 +78,26 @@ def awaited(session: Session, source: Source, how: PublishingOptions, registry: 
     seconds = parse_length(how.timeout)
     if not how.wait or how.dry_run:
         return None
+    from orbit_release import output
     from orbit_release.cli.argocd import observed_application
+    from orbit_release.flows.awaited import AwaitedRelease
+    from orbit_release.flows.rollback import rollback_failed
+    from orbit_release.flows.rollback_on_failure import see_through
 
-    roll_back = _rollback(session, source, how, registry) if how.rollback_on_failure else None
+    roll_back = None
+    if how.rollback_on_failure:
+        publishing = replace(how, yes=True).publishing(session, source)  # who was asked for the release has agreed
+        roll_back = partial(rollback_failed, source, registry=registry, publishing=publishing)
     application = observed_application(session, source, None, _ANSWER_SECONDS)
 
     def wait(services: Sequence[Service], published: Published | None, document: dict[str, Any]) -> None:
-        from orbit_release import output
-        from orbit_release.flows.awaited import AwaitedRelease
-        from orbit_release.flows.rollback_on_failure import see_through
-
-        def wait_for(commit: str | None) -> WaitResult:
-            return _wait(partial(AwaitedRelease.find, source, services, commit), application, seconds)
-
-        _tell(how, document, *see_through(wait_for, published, roll_back, output.say))
+        find = partial(AwaitedRelease.find, source, services)
+        ended = see_through(
+            lambda commit: _wait(partial(find, commit), application, seconds), published, roll_back, output.say
+        )
+        _tell(how, document, *ended)
 
     return wait
-
-
-def _rollback(session: Session, source: Source, how: PublishingOptions, registry: Registry | None) -> Rollback:
-    from orbit_release.flows.rollback import rollback_failed
-
-    publishing = replace(how, yes=True).publishing(session, source)  # who was asked for the release has agreed
-    return partial(rollback_failed, source, registry=registry, publishing=publishing)
 
 
 def _tell(
@@ -146,13 +131,12 @@ def _tell(
 
 def _wait(find: Callable[[], AwaitedRelease], application: ObservedApplication, seconds: int) -> WaitResult:
     """Wait, and show what for on stderr; an error goes into the summary of a step, too."""
-    from orbit_release.flows.wait import Clock, wait
+    from orbit_release.flows.wait import wait
     from orbit_release.output.wait import summarize_unknown, waiting
 
-    clock = Clock(time.monotonic, time.sleep)
     try:
         with waiting(terminal=sys.stderr.isatty()) as tell:
-            return wait(find, application, timeout=seconds, clock=clock, tell=tell)
+            return wait(find, application, timeout=seconds, now=time.monotonic, sleep=time.sleep, tell=tell)
     except OrbitReleaseError as error:
         summarize_unknown(error, os.environ.get("GITHUB_STEP_SUMMARY"))
         raise

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.documents import Document, at, each, images, pod_place, read_documents
+from orbit_release.manifests.nodes import Node, child, items, keys, text
+from orbit_release.manifests.objects import objects_of
+from orbit_release.manifests.workloads import images_of, pod_of
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute")
 _NFS_DRIVER = "nfs.csi.k8s.io"
@@ -33,131 +34,133 @@ class Needs:
 
 
 def needs(manifests: Iterable[tuple[str, bytes]]) -> Needs:
-    """Read the manifests, each a path and its bytes."""
-    found: list[Document] = []
+    """Read what is needed from manifests, each a path and its bytes."""
+    objects: list[Node] = []
     unread: list[str] = []
     for path, data in manifests:
-        read = read_documents(data)
-        found += read or ()
-        unread += [path] if read is None else []
+        try:
+            objects += objects_of(data, path)
+        except InvalidError:
+            unread.append(path)
+    hosts = list(_hosts(objects))
     return Needs(
-        _keys(found),
-        tuple(dict.fromkeys(host for host, _ in _hosts(found))),
-        tuple(dict.fromkeys(host for host, secured in _hosts(found) if secured)),
-        _images(found),
-        _directories(found),
+        _keys(objects),
+        tuple(dict.fromkeys(host for host, _ in hosts)),
+        tuple(dict.fromkeys(host for host, is_secured in hosts if is_secured)),
+        _images(objects),
+        _directories(objects),
         tuple(unread),
     )
 
 
-def _texts(values: Iterable[Any]) -> list[str]:
-    return [value for value in values if isinstance(value, str) and value]
+def _texts(nodes: Iterable[Node], *path: str) -> list[str]:
+    return [value for node in nodes if (value := text(node, *path))]
 
 
-def _keys(documents: Sequence[Document]) -> dict[str, tuple[str, ...]]:
+def _of_kind(objects: Iterable[Node], *kinds: str) -> list[Node]:
+    return [root for root in objects if text(root, "kind") in kinds]
+
+
+def _name(root: Node) -> str:
+    return text(root, "metadata", "name")
+
+
+def _keys(objects: Sequence[Node]) -> dict[str, tuple[str, ...]]:
     """Return the keys of each store, those stores left out that the manifests show to be none of Doppler's."""
-    kinds = ("SecretStore", "ClusterSecretStore")
-    stores = [one for one in documents if one.get("kind") in kinds]
-    others = {at(one, "metadata", "name") for one in stores if "doppler" not in (at(one, "spec", "provider") or {})}
-    found: dict[str, dict[str, None]] = {}
-    for one in documents:
-        if one.get("kind") in ("ExternalSecret", "ClusterExternalSecret"):
-            spec = at(one, "spec", "externalSecretSpec") or one.get("spec")
-            store = str(at(spec, "secretStoreRef", "name") or "")
-            keys = _texts(at(entry, "remoteRef", "key") for entry in each(spec, "data"))
-            if store not in others and keys:
-                found.setdefault(store, {}).update(dict.fromkeys(keys))
-    return {store: tuple(keys) for store, keys in found.items()}
+    stores = _of_kind(objects, "SecretStore", "ClusterSecretStore")
+    others = {_name(store) for store in stores if "doppler" not in keys(store, "spec", "provider")}
+    by_store: dict[str, dict[str, None]] = {}
+    for secret in _of_kind(objects, "ExternalSecret", "ClusterExternalSecret"):
+        spec = child(secret, "spec", "externalSecretSpec") or child(secret, "spec")
+        store, names = text(spec, "secretStoreRef", "name"), _texts(items(spec, "data"), "remoteRef", "key")
+        if store not in others and names:
+            by_store.setdefault(store, {}).update(dict.fromkeys(names))
+    return {store: tuple(names) for store, names in by_store.items()}
 
 
-def _hosts(documents: Sequence[Document]) -> Iterator[tuple[str, bool]]:
+def _hosts(objects: Sequence[Node]) -> Iterator[tuple[str, bool]]:
     """Yield host names, and whether they are spoken to by TLS; a wildcard is no name that can be looked up."""
-    for one in documents:
-        secured: list[str] = []
-        if one.get("kind") in _ROUTES:
-            names = secured = _texts(each(one, "spec", "hostnames"))
-        elif one.get("kind") == "Ingress":
-            names = _texts(at(rule, "host") for rule in each(one, "spec", "rules"))
-            secured = [host for entry in each(one, "spec", "tls") for host in _texts(each(entry, "hosts"))]
+    for root in _of_kind(objects, *_ROUTES, "Ingress"):
+        if text(root, "kind") == "Ingress":
+            names = _texts(items(root, "spec", "rules"), "host")
+            secured = [host for entry in items(root, "spec", "tls") for host in _texts(items(entry, "hosts"))]
         else:
-            names = []
+            names = secured = _texts(items(root, "spec", "hostnames"))
         yield from ((name, name in secured) for name in names if "*" not in name)
 
 
-def _pods(documents: Sequence[Document]) -> list[Any]:
-    """Return the specifications of pods, wherever a workload keeps them."""
-    return [at(one, *place) for one in documents if (place := pod_place(one))]
+def _pods(objects: Iterable[Node]) -> list[Node]:
+    return [pod for root in objects if (pod := pod_of(root))]
 
 
-def _images(documents: Sequence[Document]) -> dict[ImageReference, tuple[str, ...]]:
-    accounts = {at(one, "metadata", "name"): one for one in documents if one.get("kind") == "ServiceAccount"}
-    overrides = [entry for one in documents for entry in each(one, "images") if isinstance(entry, dict)]
-    found: dict[ImageReference, tuple[str, ...]] = {}
-    for pod in _pods(documents):
-        account = accounts.get(pod.get("serviceAccountName") or "default")
-        listed = each(pod, "imagePullSecrets") or each(account, "imagePullSecrets")
-        secrets = tuple(_texts(at(entry, "name") for entry in listed))
-        for name in filter(None, images(pod)):
-            for image in _deployed(name, overrides):
-                found[image] = tuple(dict.fromkeys((*found.get(image, ()), *secrets)))
-    return found
+def _images(objects: Sequence[Node]) -> dict[ImageReference, tuple[str, ...]]:
+    accounts = {_name(account): account for account in _of_kind(objects, "ServiceAccount")}
+    overrides = [entry for root in objects for entry in items(root, "images")]
+    secrets_of: dict[ImageReference, tuple[str, ...]] = {}
+    for pod in _pods(objects):
+        account = accounts.get(text(pod, "serviceAccountName") or "default")
+        secrets = _texts(items(pod, "imagePullSecrets") or items(account, "imagePullSecrets"), "name")
+        for written in filter(None, images_of(pod)):
+            for image in _deployed(written, overrides):
+                secrets_of[image] = tuple(dict.fromkeys((*secrets_of.get(image, ()), *secrets)))
+    return secrets_of
 
 
-def _deployed(name: str, overrides: list[Document]) -> Iterator[ImageReference]:
+def _deployed(written: str, overrides: list[Node]) -> Iterator[ImageReference]:
     """Yield what an image's name becomes by each `images:` of a kustomization that is about it, else as it is."""
     try:
-        written = ImageReference.parse(name)
-        own = [one for one in overrides if one.get("name") == str(written.repository)]
-        yield from (_overridden(written, one) for one in own)
+        image = ImageReference.parse(written)
+        own = [entry for entry in overrides if text(entry, "name") == str(image.repository)]
+        yield from (_overridden(image, entry) for entry in own)
     except InvalidError:  # a placeholder; `check` tells of it
         return
     if not own:
-        yield written
+        yield image
 
 
-def _overridden(image: ImageReference, entry: Document) -> ImageReference:
-    repository = Repository(str(entry.get("newName") or image.repository))
-    tag, digest = entry.get("newTag"), entry.get("digest")
-    if tag is None and digest is None:
+def _overridden(image: ImageReference, entry: Node) -> ImageReference:
+    repository = Repository(text(entry, "newName") or str(image.repository))
+    tag, digest = text(entry, "newTag"), text(entry, "digest")
+    if not tag and not digest:
         return ImageReference(repository, image.tag, image.digest)
-    return ImageReference(repository, Tag(str(tag)) if tag else None, Digest(str(digest)) if digest else None)
+    return ImageReference(repository, Tag(tag) if tag else None, Digest(digest) if digest else None)
 
 
-def _directories(documents: Sequence[Document]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, dict[str, None]] = {}
-    for server, path in _mounts(documents):
-        if isinstance(server, str) and isinstance(path, str):
-            found.setdefault(server, {})[path] = None
-    return {server: tuple(paths) for server, paths in found.items()}
+def _directories(objects: Sequence[Node]) -> dict[str, tuple[str, ...]]:
+    by_server: dict[str, dict[str, None]] = {}
+    for server, path in _mounts(objects):
+        if server and path:
+            by_server.setdefault(server, {})[path] = None
+    return {server: tuple(paths) for server, paths in by_server.items()}
 
 
-def _mounts(documents: Sequence[Document]) -> Iterator[tuple[Any, Any]]:
+def _mounts(objects: Sequence[Node]) -> Iterator[tuple[str, str]]:
     """Yield server and path of what volumes mount; of a storage class, a directory for each claim."""
-    for one in documents:
-        volume = at(one, "spec", "csi")
-        if one.get("kind") == "PersistentVolume" and at(volume, "driver") == _NFS_DRIVER:
-            yield _share(at(volume, "volumeAttributes"), {})
-        elif one.get("kind") == "PersistentVolume":
-            yield at(one, "spec", "nfs", "server"), at(one, "spec", "nfs", "path")
-        elif one.get("kind") == "StorageClass" and one.get("provisioner") == _NFS_DRIVER:
-            claims = [name for name, storage in _claims(documents) if storage == at(one, "metadata", "name")]
-            yield from (_share(one.get("parameters"), {"pvc.metadata.name": name}) for name in claims)
-    for pod in _pods(documents):
-        yield from ((at(one, "nfs", "server"), at(one, "nfs", "path")) for one in each(pod, "volumes"))
+    for volume in _of_kind(objects, "PersistentVolume"):
+        if text(volume, "spec", "csi", "driver") == _NFS_DRIVER:
+            yield _share(child(volume, "spec", "csi", "volumeAttributes"), {})
+        else:
+            yield text(volume, "spec", "nfs", "server"), text(volume, "spec", "nfs", "path")
+    for storage in _of_kind(objects, "StorageClass"):
+        if text(storage, "provisioner") == _NFS_DRIVER:
+            claims = [name for name, wanted in _claims(objects) if wanted == _name(storage)]
+            yield from (_share(child(storage, "parameters"), {"pvc.metadata.name": name}) for name in claims)
+    for pod in _pods(objects):
+        yield from ((text(volume, "nfs", "server"), text(volume, "nfs", "path")) for volume in items(pod, "volumes"))
 
 
-def _claims(documents: Sequence[Document]) -> Iterator[tuple[str, Any]]:
-    for one in documents:
-        if one.get("kind") == "PersistentVolumeClaim":
-            yield str(at(one, "metadata", "name")), at(one, "spec", "storageClassName")
-        for claim in each(one, "spec", "volumeClaimTemplates"):
-            name = f"{at(claim, 'metadata', 'name')}-{at(one, 'metadata', 'name')}-0"  # of its first pod
-            yield name, at(claim, "spec", "storageClassName")
+def _claims(objects: Sequence[Node]) -> Iterator[tuple[str, str]]:
+    """Yield the names of claims, and the storage classes that they want."""
+    for root in objects:
+        if text(root, "kind") == "PersistentVolumeClaim":
+            yield _name(root), text(root, "spec", "storageClassName")
+        for claim in items(root, "spec", "volumeClaimTemplates"):
+            yield f"{_name(claim)}-{_name(root)}-0", text(claim, "spec", "storageClassName")  # of its first pod
 
 
-def _share(parameters: Any, values: Mapping[str, str]) -> tuple[Any, Any]:
+def _share(parameters: Node | None, values: Mapping[str, str]) -> tuple[str, str]:
     """Return server and directory; what only the cluster knows ends the path before it."""
-    share, below = (at(parameters, key) or "" for key in ("share", "subDir"))
-    below = _VARIABLE.sub(lambda variable: values.get(variable[1], variable[0]), str(below))
+    share, below = text(parameters, "share"), text(parameters, "subDir")
+    below = _VARIABLE.sub(lambda variable: values.get(variable[1], variable[0]), below)
     known = below if "${" not in below else below.partition("${")[0].rpartition("/")[0]
-    return at(parameters, "server"), f"{str(share).rstrip('/')}/{known}".rstrip("/") or "/"
+    return text(parameters, "server"), f"{share.rstrip('/')}/{known}".rstrip("/") or "/"

@@ -62,7 +62,7 @@ class AwaitedRelease:
         """
         source.git.deepen()  # in a shallow clone no question about ancestors has an answer
         tip = source.git.tip(source.config.branch, fetch=True)
-        commit = _named(source, revision) if revision else _newest(source, tip.commit)
+        commit = _commit(source, tip, revision)
         awaited = cls(source, services, tip, commit)
         references = awaited.deployed(commit).references
         absent = [service for service in services if not references[service.name]]
@@ -72,7 +72,6 @@ class AwaitedRelease:
         return awaited
 
     def look(self, observation: Observation) -> Look:
-        """Tell how an observation stands to the awaited revision."""
         # Where manifests cannot be read, Argo CD names none, or the branch that it follows.
         is_named = not observation.errors or _COMMIT.fullmatch(observation.revision)
         compared = self._relation(observation.revision if is_named else "")
@@ -118,14 +117,11 @@ class AwaitedRelease:
             commit = self._known(revision)
             if commit is None:  # it may be there the next time
                 return Relation.UNRELATED
-            self._relations[revision] = self._relation_of(commit)
+            history = self.source.git.history([commit, self.revision])
+            is_ours, is_older = history.is_ancestor(self.revision, commit), history.is_ancestor(commit, self.revision)
+            relation = Relation.OURS if is_ours else Relation.OLDER if is_older else Relation.UNRELATED
+            self._relations[revision] = relation
         return self._relations[revision]
-
-    def _relation_of(self, commit: str) -> Relation:
-        history = self.source.git.history([commit, self.revision])
-        if history.is_ancestor(self.revision, commit):
-            return Relation.OURS
-        return Relation.OLDER if history.is_ancestor(commit, self.revision) else Relation.UNRELATED
 
     def _known(self, revision: str) -> str | None:
         git = self.source.git
@@ -161,15 +157,14 @@ class AwaitedRelease:
         return frozenset(replace(image, digest=None) if image.tag else image for image in images)
 
 
-def _named(source: Source, revision: str) -> str:
-    commit = source.git.commit(revision) or source.git.fetch_commit(revision)
-    if commit is None:
-        raise NotFoundError(f"{revision} is no commit of this repository", "orbit-release history names the releases.")
-    return commit
-
-
-def _newest(source: Source, commit: str) -> str:
-    with source.git.log(commit, [source.config.manifests]) as log:
+def _commit(source: Source, tip: Tip, revision: str | None) -> str:
+    if revision:
+        commit = source.git.commit(revision) or source.git.fetch_commit(revision)
+        if commit is None:
+            hint = "orbit-release history names the releases."
+            raise NotFoundError(f"{revision} is no commit of this repository", hint)
+        return commit
+    with source.git.log(tip.commit, [source.config.manifests]) as log:
         newest = next(log, None)
     if newest is None:
         raise NotFoundError(f"there are no manifests under {source.config.manifests}", "check `manifests:`.")

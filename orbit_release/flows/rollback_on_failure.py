@@ -32,40 +32,28 @@ def see_through(
         if commit:
             say(f"{commit[:7]} is published all the same: orbit-release wait --revision {commit[:7]}")
         raise
-    fault = fault_of(result)
-    return result, fault, _take_back(result, published, fault, roll_back, say) if fault and roll_back else None
-
-
-def _take_back(
-    result: WaitResult,
-    published: Published | None,
-    fault: OrbitReleaseError,
-    roll_back: Rollback,
-    say: Callable[[str], None],
-) -> RollbackOutcome | None:
-    failed, look = result.verdict, result.look
-    if not (isinstance(failed, Failed) and look):
-        return None
+    fault, failed, look = fault_of(result), result.verdict, result.look
+    if not (fault and roll_back and look and isinstance(failed, Failed)):
+        return result, fault, None
     say(f"{printable(fault.message)}: looking for what to roll back")
     try:
         rolled = roll_back(failed, look, published)
     except OrbitReleaseError as error:
         fault.hint = f"the rollback failed, {error.message}; {result.rollback or error.hint}"
-        return None
+        return result, fault, None
     except KeyboardInterrupt:
         say("a rollback was on its way: orbit-release history tells whether it arrived")
         raise
     fault.hint = _next_step(rolled, result)
-    return rolled
+    return result, fault, rolled
 
 
 def _next_step(rolled: RollbackOutcome, result: WaitResult) -> str:
-    if rolled.published is None and rolled.left:
-        why = ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
-        return f"nothing is rolled back ({why}); look at it first: orbit-release history"
     if rolled.published is None:
-        why = rolled.instead or "it had the same tag before"
-        return f"nothing is rolled back ({why}); {result.rollback or f'argocd app get {result.application}'}"
+        left = ", ".join(f"{name} {reason}" for name, reason in rolled.left.items())
+        why = left or rolled.instead or "it had the same tag before"
+        by_hand = result.rollback or f"argocd app get {result.application}"
+        return f"nothing is rolled back ({why}); {'look at it first: orbit-release history' if left else by_hand}"
     names = " ".join(step.service for step in rolled.published.notes.steps)
     told = f"{rolled.published.landed.commit[:7]} took {names} back; "
     if result.look and result.look.observation.is_running:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from orbit_release.argocd.live_service import LiveService, live_service
-from orbit_release.argocd.observation import Observation, owners_of
+from orbit_release.argocd.observation import WELL, Observation, Resource, owners_of
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.awaited import DeployedImages
 from orbit_release.flows.history import history
@@ -15,7 +14,7 @@ from orbit_release.flows.plan import plan, plan_unheld
 from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.image import Digest, ImageReference, Repository, Tag
+from orbit_release.image import Digest, ImageReference, Repository, Tag, not_among
 from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.releases.timeline import Deployed
 from orbit_release.service import Service
@@ -24,7 +23,48 @@ if TYPE_CHECKING:
     from orbit_release.github.pull_request import PullRequest
     from orbit_release.registry.client import Registry
 
+# From good to bad, as Argo CD finds the worst: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
+_HEALTHS = ("Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
+_SYNCS = ("Synced", "OutOfSync", "Unknown")
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveService:
+    """What Argo CD tells of a service; "" where it does not.
+
+    `images` are the references that pods run; `missing` those that should run and do not, `other` those that run
+    although no manifest names them. `sync`, `health` and `message` are those of the worst of its workloads, and the
+    application's own where no workload of it is known.
+    """
+
+    images: tuple[ImageReference, ...]
+    missing: tuple[ImageReference, ...]
+    other: tuple[ImageReference, ...]
+    sync: str
+    health: str
+    message: str
+
+    @classmethod
+    def read(cls, service: Service, deployed: DeployedImages, seen: Observation) -> LiveService:
+        images = sorted((image for image in seen.images if image.repository == service.repository), key=str)
+        missing = not_among(deployed.running[service.name], images)
+        other = not_among(images, deployed.references[service.name])
+        own = [resource for resource in seen.resources if service.name in owners_of(resource, deployed.owners)]
+        own = own or [Resource("", "", health=seen.health, message=seen.health_message, sync=seen.sync)]
+        sync = max((resource.sync for resource in own), key=lambda sync: _rank(sync, _SYNCS))
+        worst = max(own, key=lambda resource: _rank(resource.health, _HEALTHS))
+        return cls(tuple(images), tuple(missing), tuple(other), sync, worst.health, worst.message)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs what is deployed, and is not known to be ill."""
+        return not self.missing and self.sync == "Synced" and self.health in ("", *WELL)
+
+
+def _rank(word: str, order: Sequence[str]) -> int:
+    return order.index(word) if word in order else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +128,23 @@ def status(
     if registry:
         statuses = side_by_side(lambda status: _with_image(registry, status, reasons), statuses)
     if pull_requests:
-        urls = _answer("open pull requests", lambda: _proposals(source, tip, pull_requests()), reasons) or {}
-        statuses = [replace(status, pull_request=urls.get(status.service.repository, "")) for status in statuses]
+        proposed = _answer("open pull requests", lambda: _proposed(source, tip, pull_requests()), reasons) or {}
+        statuses = [replace(status, pull_request=proposed.get(status.service.repository, "")) for status in statuses]
     seen = _answer("Argo CD", application, reasons) if application else None
     if seen:
-        statuses = _with_live(source, tip, statuses, seen)
+        deployed = DeployedImages.read(source, tip)
+        statuses = [replace(status, live=LiveService.read(status.service, deployed, seen)) for status in statuses]
     return Statuses(tuple(statuses), histories, tuple(reasons), seen)
 
 
 def _statuses(
     source: Source, tip: Tip, plans: Sequence[ServicePlan], histories: Mapping[str, Sequence[Deployed]]
 ) -> list[Status]:
-    held = [service_plan.service for service_plan in plans if service_plan.action is Action.HELD]
+    held = [planned.service for planned in plans if planned.action is Action.HELD]
     unheld = plan_unheld(source, held, tip).services if held else ()
-    due = {service_plan.service.name: service_plan for service_plan in (*plans, *unheld)}
-    return [
-        _status(source.git, service_plan, due[service_plan.service.name], histories[service_plan.service.name])
-        for service_plan in plans
-    ]
+    due = {planned.service.name: planned for planned in (*plans, *unheld)}
+    git = source.git
+    return [_status(git, planned, due[planned.service.name], histories[planned.service.name]) for planned in plans]
 
 
 def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Deployed]) -> Status:
@@ -130,40 +169,26 @@ def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) ->
     name = (reference.digest or reference.tag) if reference else None
     if reference is None or name is None:
         return status
-    try:
+
+    def with_image() -> Status:
         image = registry.image(reference.repository, name)
-    except OrbitReleaseError as error:
-        unasked[f"{reference.repository.host or 'the registry'}: {error.message}"] = None
-        return status
-    return replace(status, digest=image.digest if image else None, missing=image is None)
+        return replace(status, digest=image.digest if image else None, missing=image is None)
+
+    return _answer(reference.repository.host or "the registry", with_image, unasked) or status
 
 
-def _proposals(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) -> dict[Repository, str]:
+def _proposed(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) -> dict[Repository, str]:
     """Return the address of the pull request that would change the image of a repository."""
-    return {repository: pull.url for pull in pull_requests for repository in _proposed(source, tip, pull.head)}
-
-
-def _proposed(source: Source, tip: Tip, head: str) -> set[Repository]:
-    """Return what a pull request's head changes; nothing where the commit cannot be had."""
-    commit = source.git.fetch_commit(head)
-    base = source.git.merge_base(commit, tip.commit) if commit else None
-    if not (commit and base):
-        return set()
-    before, after = _references(source, base), _references(source, commit)
-    return {repository for repository, references in after.items() if references != before[repository]}
+    addresses: dict[Repository, str] = {}
+    for pull in pull_requests:
+        commit = source.git.fetch_commit(pull.head)
+        base = source.git.merge_base(commit, tip.commit) if commit else None
+        if commit and base:
+            before, after = _references(source, base), _references(source, commit)
+            addresses |= {name: pull.url for name, references in after.items() if references != before[name]}
+    return addresses
 
 
 def _references(source: Source, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
     images = source.deployed(Tip("", commit, None))
     return {repository: frozenset(image.reference for image in own) for repository, own in images.items()}
-
-
-def _with_live(source: Source, tip: Tip, statuses: Sequence[Status], seen: Observation) -> list[Status]:
-    images = DeployedImages.read(source, tip)
-
-    def with_live(status: Status) -> Status:
-        name, repository = status.service.name, status.service.repository
-        own = [resource for resource in seen.resources if name in owners_of(resource, images.owners)]
-        return replace(status, live=live_service(repository, images.references[name], images.running[name], own, seen))
-
-    return [with_live(status) for status in statuses]

@@ -11,8 +11,8 @@ from orbit_release.flows.put_back import restored_image, why_left
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, not_among
-from orbit_release.manifests.documents import same_but_for_images
 from orbit_release.manifests.names import is_kustomization, is_manifest
+from orbit_release.manifests.proof import same_but_for_images
 from orbit_release.manifests.rewrite import Edit, NewImage
 from orbit_release.manifests.workloads import is_of
 from orbit_release.releases.release import Release
@@ -34,12 +34,13 @@ class Undo:
     @property
     def services(self) -> Mapping[str, Service]:
         """The services that it released, by name."""
-        repositories = {edit.after.repository for edit in self.release.edits}
-        return {service.name: service for service in self.source.config.services if service.repository in repositories}
+        return {service.name: service for service in self.source.config.services if self._edits(service)}
 
     def before(self, service: Service, running: Iterable[ImageReference], registry: Registry | None) -> NewImage | str:
         """Return what a service goes back to, or why it does not; `running` are the images in the cluster."""
-        edits = self._deciding(service)
+        edits = self._edits(service)
+        # A kustomization's reference stands in the place of what the containers say.
+        edits = [edit for edit in edits if is_kustomization(edit.path)] or edits
         if not_among((edit.after for edit in edits), running):
             return f"does not run {edits[0].after.version} yet"
         before = list(dict.fromkeys(edit.before for edit in edits))
@@ -65,11 +66,6 @@ class Undo:
     def _edits(self, service: Service) -> list[Edit]:
         return [edit for edit in self.release.edits if edit.after.repository == service.repository]
 
-    def _deciding(self, service: Service) -> list[Edit]:
-        """Return the edits that count: a kustomization's reference stands in the place of what the containers say."""
-        edits = self._edits(service)
-        return [edit for edit in edits if is_kustomization(edit.path)] or edits
-
     def changed_besides(self, older: str, seen: str) -> str:
         """Return a path that changed between two commits by more than the services' images, "" for none.
 
@@ -86,8 +82,6 @@ class Undo:
         return ""
 
     def _same_but_for_images(self, path: str, base: str | None, seen: str) -> bool:
-        git = self.source.git
-        return same_but_for_images(git.file(base, path) if base else None, git.file(seen, path), self._is_ours)
-
-    def _is_ours(self, image: str) -> bool:
-        return any(is_of(image, service.repository) for service in self.source.config.services)
+        git, ours = self.source.git, [service.repository for service in self.source.config.services]
+        before = git.file(base, path) if base else None
+        return same_but_for_images(before, git.file(seen, path), lambda image: any(is_of(image, name) for name in ours))

@@ -4,33 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait as wait_for_future
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
+from orbit_release import errors
+from orbit_release.argocd.application import Application, ApplicationSource, only_application
 from orbit_release.argocd.blame import outage, rollback_command
+from orbit_release.argocd.observation import Observation
 from orbit_release.argocd.verdict import ERRORS_LAST, Failed, Look, PastLooks, Relation, Verdict, Waiting, verdict_on
 from orbit_release.background import started
-from orbit_release.errors import OrbitReleaseError, TimedOutError, UnavailableError, UnhealthyError, UnusableError
-from orbit_release.flows.application import ObservedApplication
+from orbit_release.config import ArgoCDNames
+from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.awaited import AwaitedRelease
 from orbit_release.image import ImageReference
+
+if TYPE_CHECKING:
+    from orbit_release.argocd.client import ArgoCD
 
 _PACE = 2.0  # seconds between two looks
 _LONGEST_PAUSE = 30.0  # when Argo CD does not answer
 _DOUBLINGS = 4  # of the pace, before that
-_LEAST = 1.0  # no two requests in less
+_LEAST = 1.0  # seconds between two requests
 _REFRESHES = 2  # how often a first look with a refresh is tried
 _BELIEVED = 3  # refusals without an answer between, once there was one
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """How time passes, in seconds."""
+@dataclass
+class ObservedApplication:
+    """The application that the configuration names, else the only one that syncs `ours`."""
 
-    now: Callable[[], float]
+    server: ArgoCD
+    ours: ApplicationSource
+    names: ArgoCDNames
     sleep: Callable[[float], None]
+
+    def observe(self, *, refresh: bool = False) -> Observation:
+        """Ask how it is now; with `refresh`, after Argo CD has compared it with git again."""
+        if not self.names.application:
+            self.names = self._only()
+            self.sleep(_LEAST)
+        where = {"project": self.names.project, "namespace": self.names.namespace}
+        return self.server.observe(self.names.application, self.ours, refresh=refresh, **where)
+
+    def _only(self) -> ArgoCDNames:
+        seen = self.server.applications(project=self.names.project, namespace=self.names.namespace)
+        only = only_application(seen, self.ours)
+        if isinstance(only, Application):
+            return replace(self.names, application=only.name, namespace=only.namespace)
+        which = ", ".join(only) or "none that this token sees"
+        hint = "set `argocd.application` in orbit-release.yaml."
+        raise errors.ConfigurationError(f"which application syncs {self.ours.path}: {which}", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +80,8 @@ def wait(
     application: ObservedApplication,
     *,
     timeout: float,
-    clock: Clock,
+    now: Callable[[], float],
+    sleep: Callable[[float], None],
     tell: Callable[[str, str], None],
 ) -> WaitResult:
     """Find the release, and look at the application until the verdict is more than Waiting.
@@ -63,29 +89,31 @@ def wait(
     That takes `timeout` seconds at most; TimedOutError where git takes them all. `tell` is called with the
     application's name and what it waits for, once per change. An answer that asking again does not mend is raised.
     """
-    begun, told = clock.now(), ""
+    begun, told = now(), ""
     awaited = _within(timeout, find)
     if awaited is None:
-        raise TimedOutError(f"timed out after {timeout:.0f} s: git still fetches", "check the network and the remote.")
+        hint = "check the network and the remote."
+        raise errors.TimedOutError(f"timed out after {timeout:.0f} s: git still fetches", hint)
     watch = _Watch(awaited, application)
     while True:
-        seen = _within(begun + timeout - clock.now(), watch.look)
+        seen = _within(begun + timeout - now(), watch.look)
         if seen:
             watch.learn(seen)
         if not seen or not isinstance(watch.verdict, Waiting):
-            return watch.result(clock.now() - begun)
+            return watch.result(now() - begun)
         if watch.verdict.reason != told:
             told = watch.verdict.reason
             tell(watch.name, told)
-        left = begun + timeout - clock.now()
-        pause = _pause(watch.pause, left)
-        clock.sleep(pause)
+        left = begun + timeout - now()
+        pause = _pause(watch.faults, left)
+        sleep(pause)
         if pause == max(left, 0):
-            return watch.result(clock.now() - begun)
+            return watch.result(now() - begun)
 
 
-def _pause(wanted: float, left: float) -> float:
+def _pause(faults: int, left: float) -> float:
     """Return how long to sleep before the next look; all the time that is left where no other look fits in."""
+    wanted: float = min(_LONGEST_PAUSE, _PACE * 2 ** min(faults, _DOUBLINGS))
     if wanted < left:
         return wanted
     return left - _LEAST if left >= 2 * _LEAST else max(left, 0)
@@ -112,11 +140,6 @@ class _Watch:
     refusals: int = 0
     refreshes: int = 0
 
-    @property
-    def pause(self) -> float:
-        """Seconds until the next look."""
-        return float(min(_LONGEST_PAUSE, _PACE * 2 ** min(self.faults, _DOUBLINGS)))
-
     def look(self) -> Look | OrbitReleaseError:
         # Where the comparison failed, only the next one tells whether it was for a moment.
         errs_on = self.past.erred > 0 and self.past.erred % ERRORS_LAST == 0
@@ -137,7 +160,7 @@ class _Watch:
             return
         self.faults += 1
         # Argo CD denies access also where it fails to find out, and a proxy may show a page of its own for a moment.
-        self.refusals += not isinstance(seen, UnavailableError) or isinstance(seen, UnusableError)
+        self.refusals += not isinstance(seen, errors.UnavailableError) or isinstance(seen, errors.UnusableError)
         if self.refusals >= (_BELIEVED if self.last else 1):
             raise seen
         self.verdict = Waiting(f"an answer: {seen.message}")
@@ -154,10 +177,10 @@ def fault_of(result: WaitResult) -> OrbitReleaseError | None:
     verdict, application = result.verdict, result.application
     if isinstance(verdict, Failed):
         what = f"{application} does not run {result.revision[:7]}: {verdict.resource or 'Argo CD'}: {verdict.message}"
-        return UnhealthyError(what, _rollback_hint(result))
+        return errors.UnhealthyError(what, _rollback_hint(result))
     if isinstance(verdict, Waiting):
         message = f"timed out after {result.seconds:.0f} s: {application} still waits for {verdict.reason}"
-        return TimedOutError(message, _late_hint(result))
+        return errors.TimedOutError(message, _late_hint(result))
     return None
 
 

@@ -9,10 +9,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import yaml
-
 from orbit_release.check.tree import path_bytes
 from orbit_release.init.proposed_configuration import ProposedConfiguration, ProposedService
+from orbit_release.manifests.nodes import is_ambiguous
 from orbit_release.text import printable
 
 SCHEMA = "https://raw.githubusercontent.com/drewpayment/orbit/main/orbit_release/configuration.schema.json"
@@ -73,5 +72,5 @@ def _printable_glob(glob: str) -> str:
 
 def _scalar(text: str) -> str:
     """Return text as YAML that every reader takes for text."""
-    is_text = _PLAIN.fullmatch(text) and isinstance(yaml.safe_load(text), str)
+    is_text = _PLAIN.fullmatch(text) and not is_ambiguous(text)
     return text if is_text else json.dumps(text, ensure_ascii=False)

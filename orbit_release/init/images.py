@@ -14,7 +14,7 @@ from orbit_release.init.dockerfiles import is_aside
 from orbit_release.manifests.image_fields import KustomizeImage, Placeholder
 from orbit_release.manifests.manifest import Manifest, read_manifest
 from orbit_release.manifests.names import ENDINGS
-from orbit_release.manifests.splice import value_of
+from orbit_release.manifests.nodes import value_of
 
 _MENTION = re.compile(rb"""\b(image|newName|name)["']?[ \t]*:[ \t]*(?:&\S+[ \t]+)?["']?([^\s"'#,}]+)""")
 _KUSTOMIZED = re.compile(rb"\b(?:newTag|digest|newName)\b")
@@ -31,12 +31,10 @@ class DeployedImage:
 
     @property
     def prefix(self) -> str:
-        """What is before the last slash."""
         return self.repository.name.rpartition("/")[0]
 
     @property
     def name(self) -> str:
-        """What is behind the last slash."""
         return self.repository.name.rpartition("/")[2]
 
 
@@ -52,8 +50,8 @@ def deployed_images(tree: Tree) -> list[DeployedImage]:
                 unwritable[spot.repository].append(manifest.where(spot))
             if isinstance(spot, KustomizeImage):
                 renamed |= {value_of(name) for name in spot.names} - {spot.repository.name}
-    found = sorted(files.keys(), key=str)
-    return [_image(one, files[one], unwritable[one]) for one in found if one.name not in renamed]
+    deployed = sorted((repository for repository in files if repository.name not in renamed), key=str)
+    return [_image(repository, files[repository], unwritable[repository]) for repository in deployed]
 
 
 def _image(repository: Repository, files: Iterable[str], unwritable: Iterable[str]) -> DeployedImage:

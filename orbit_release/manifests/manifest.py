@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.image_fields import Spot, find_spots
-from orbit_release.manifests.splice import line_of, parse, span, start_of
+from orbit_release.manifests.nodes import decoded, line_of, parse, start_of
+from orbit_release.manifests.splice import span
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from orbit_release.image import Repository
-
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +22,13 @@ class Manifest:
     """A manifest's text and the places in it, in order, that deploy one of the repositories it was read for."""
 
     path: str
+    text: str = ""
     bom: bytes = b""
     encoding: str = "utf-8"
-    text: str = ""
     spots: tuple[Spot, ...] = ()
 
     def line(self, spot: Spot) -> int:
-        """Return the 1-based line of a spot's value."""
+        """Return the line, from 1, that a spot's value starts on."""
         return line_of(self.text, span(self.text, spot.scalars[0])[0])
 
     def where(self, spot: Spot) -> str:
@@ -38,7 +36,6 @@ class Manifest:
         return f"{self.path}:{self.line(spot)}"
 
     def encoded(self, text: str) -> bytes:
-        """Return another text as this manifest's bytes."""
         return self.bom + text.encode(self.encoding)
 
 
@@ -49,7 +46,8 @@ def read_manifest(data: bytes, path: str, repositories: Collection[Repository]) 
     if not any(name.encode() in ascii_ for name in names) and b"\\" not in data:
         return Manifest(path)
     try:
-        manifest = _parsed(data, path, names)
+        text, bom, encoding = decoded(data, path)
+        manifest = Manifest(path, text, bom, encoding, tuple(spots_in(text, path, names)))
     except InvalidError:
         if any(_named(name).search(ascii_) for name in names):
             raise
@@ -58,24 +56,10 @@ def read_manifest(data: bytes, path: str, repositories: Collection[Repository]) 
     return manifest
 
 
-def _may_name(text: str, names: Iterable[str]) -> bool:
-    return "\\" in text or any(name in text for name in names)
-
-
 def _named(name: str) -> re.Pattern[bytes]:
     """Match a whole repository: `…/build` is not named where `…/build-service` stands."""
     whole = rf"(?<![a-zA-Z0-9._/-]){re.escape(name)}(?![a-z0-9/]|[._-]+[a-z0-9])"
     return re.compile(whole.encode())
-
-
-def _parsed(data: bytes, path: str, names: dict[str, Repository]) -> Manifest:
-    bom, encoding = next((one for one in _BOMS if data.startswith(one[0])), (b"", "utf-8"))
-    try:
-        text = data[len(bom) :].decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: len(bom) + error.start].count(b"\n") + 1
-        raise InvalidError(f"{path}:{line}: not {encoding.upper()}", "Save the file as UTF-8.") from error
-    return Manifest(path, bom, encoding, text, tuple(spots_in(text, path, names)))
 
 
 def _refuse_repeated(manifest: Manifest) -> None:
@@ -86,12 +70,13 @@ def _refuse_repeated(manifest: Manifest) -> None:
 
 
 def spots_in(text: str, path: str, names: dict[str, Repository]) -> list[Spot]:
-    """List what deploys one of the repositories (given by name), in the order of the text."""
-    documents = [one for one in parse(text, path) if _may_name(text[one.start : one.end], names)]
-    return _once(spot for document in documents for spot in find_spots(document, names))
-
-
-def _once(spots: Iterable[Spot]) -> list[Spot]:
-    """Keep one of the spots that share their scalars through aliases, in the order of the text."""
+    """Return what deploys one of the repositories (given by name), in the order of the text."""
+    documents = [document for document in parse(text, path) if _may_name(text[document.start : document.end], names)]
+    spots = [spot for document in documents for spot in find_spots(document.root, names)]
+    # Aliases lead to the same scalars: such spots are one.
     unique = {(*map(start_of, spot.scalars), spot.repository.name): spot for spot in spots}
     return sorted(unique.values(), key=lambda spot: start_of(spot.scalars[0]))
+
+
+def _may_name(text: str, names: Iterable[str]) -> bool:
+    return "\\" in text or any(name in text for name in names)

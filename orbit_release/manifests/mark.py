@@ -6,20 +6,21 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orbit_release.errors import InvalidError
 from orbit_release.manifests.image_fields import Container, KustomizeImage
-from orbit_release.manifests.splice import BREAKS, aliases_of, end_of, scalars_of, start_of
+from orbit_release.manifests.nodes import BREAKS, Scalar, aliases_of, end_of, rest_of_line, scalars_of, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from yaml.events import ScalarEvent
 
 BLANKS = " \t"
 BLOCKS = ("|", ">")  # the styles of scalars that end on another line than their comment stands on
 
 _HELD = re.compile(rf"(?<=[{BLANKS}])#[{BLANKS}]*held:(?=([^{BREAKS}]*))", re.IGNORECASE)
 _MAY_HOLD = re.compile(r"held:", re.IGNORECASE)
-_LINE_REST = re.compile(rf"[^{BREAKS}]*")
+# The marks that let go of what moved back; a reason of these words would be one of them.
+_LETS_GO = re.compile(r"no(?:, after [0-9a-f]{7,64})?", re.IGNORECASE)
+_HINT = "Say in one line why automation should leave the service alone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,26 @@ class Mark:
     start: int
     end: int
     reason: str
+
+
+def is_hold(mark: str | None) -> bool:
+    """Whether a mark keeps automation away: it says something else than `no`."""
+    return mark is not None and not _LETS_GO.fullmatch(mark)
+
+
+def valid_reason(text: str) -> str:
+    """Return the reason of a hold without the blanks around it; InvalidError unless it is one printable line."""
+    reason = text.strip()
+    require_line(reason)
+    if not is_hold(reason):
+        raise InvalidError(f"{text!r} is no reason: the mark `# held: no` lets go of a service", _HINT)
+    return reason
+
+
+def require_line(text: str) -> None:
+    """Raise InvalidError unless a text can be a mark's."""
+    if not text or text != text.strip() or not text.isprintable():
+        raise InvalidError(f"{text!r} is not one line of printable text", _HINT)
 
 
 def mark_of(text: str, image: Container | KustomizeImage) -> str | None:
@@ -45,13 +66,7 @@ def marks_of(text: str, image: Container | KustomizeImage) -> Iterator[Mark]:
             yield from _marks_beside(text, end)
 
 
-def rest_of_line(text: str, position: int) -> str:
-    """Return what follows a position on its line."""
-    rest = _LINE_REST.match(text, position)
-    return rest[0] if rest else ""
-
-
-def _ends(text: str, scalar: ScalarEvent) -> Iterator[int]:
+def _ends(text: str, scalar: Scalar) -> Iterator[int]:
     """Look beside a value, beside the header of a block, and beside the aliases that stand for it."""
     yield start_of(scalar) if scalar.style in BLOCKS else end_of(scalar)
     if scalar.anchor and _MAY_HOLD.search(text):  # looking for aliases parses the whole text
@@ -60,16 +75,16 @@ def _ends(text: str, scalar: ScalarEvent) -> Iterator[int]:
 
 def _marks_beside(text: str, value_end: int) -> Iterator[Mark]:
     """Yield the first mark on the rest of the line; what follows it there is what it says."""
-    comments = _HELD.finditer(text, value_end, value_end + len(rest_of_line(text, value_end)))
-    for found in (one for one in comments if not _is_quoted(text, value_end, one.start())):
-        blanks = value_end + len(text[value_end : found.start()].rstrip(BLANKS))
-        end = found.start() + len(text[found.start() : found.end(1)].rstrip(BLANKS))
-        yield Mark(blanks, found.start(), end, found[1].strip())
-        return
+    for match in _HELD.finditer(text, value_end, value_end + len(rest_of_line(text, value_end))):
+        if not _is_quoted(text, value_end, match.start()):
+            blanks = value_end + len(text[value_end : match.start()].rstrip(BLANKS))
+            end = match.start() + len(text[match.start() : match.end(1)].rstrip(BLANKS))
+            yield Mark(blanks, match.start(), end, match[1].strip())
+            return
 
 
 def _is_quoted(text: str, value_end: int, position: int) -> bool:
     """Whether a `#` behind a value belongs to the next value of a flow mapping; only quotes can hide one."""
     if not any(quote in text[value_end:position] for quote in "'\""):
         return False
-    return any(start_of(one) <= position < end_of(one) for one in scalars_of(text))
+    return any(start_of(scalar) <= position < end_of(scalar) for scalar in scalars_of(text))

@@ -13,24 +13,23 @@ from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder
 from orbit_release.manifests.manifest import Manifest, read_manifest, spots_in
-from orbit_release.manifests.mark import BLANKS, BLOCKS, mark_of, marks_of, rest_of_line
+from orbit_release.manifests.mark import BLANKS, BLOCKS, is_hold, mark_of, marks_of, require_line
+from orbit_release.manifests.nodes import end_of, line_of, rest_of_line, scalars_of, value_of
 from orbit_release.manifests.proof import prove_comments, unproven
-from orbit_release.manifests.rewrite import is_hold
-from orbit_release.manifests.splice import end_of, line_of, scalars_of, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 _ROOM = re.compile(rf"[{BLANKS}]*(?:#.*)?", re.DOTALL)
-_HINT = "Say in one line why automation should leave the service alone."
 
 _Image: TypeAlias = Container | KustomizeImage
 _Marks: TypeAlias = "Mapping[Repository, str | None]"
+_Splice: TypeAlias = tuple[int, int, str]  # text[start:end] becomes the new one
 
 
 @dataclass(frozen=True, slots=True)
 class MarkEdit:
-    """What the mark beside an image says before and after (None: it has none); `line` is the image's, 1-based."""
+    """What the mark beside an image says before and after (None: it has none); `line` is the image's, from 1."""
 
     path: str
     line: int
@@ -61,86 +60,58 @@ class Marked:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """text[start:end] becomes `new`."""
-
-    start: int
-    end: int
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """An image, and what the mark that counts for it says before and after."""
-
-    image: _Image
-    before: str | None
-    after: str | None
-
-
-def valid_reason(text: str) -> str:
-    """Return the reason of a hold without the blanks around it; InvalidError unless it is one printable line."""
-    reason = text.strip()
-    _require_line(reason)
-    if not is_hold(reason):
-        raise InvalidError(f"{text!r} is no reason: the mark `# held: no` lets go of a service", _HINT)
-    return reason
-
-
 def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Marked:
     """Make the marks beside all images of the repositories say a text, or remove them (None).
 
     The same bytes when there is nothing to do.
     """
-    for what in marks.values():
-        if what is not None:
-            _require_line(what)
+    for wanted in marks.values():
+        if wanted is not None:
+            require_line(wanted)
     manifest = read_manifest(data, path, marks.keys())
     if not manifest.spots:
         return Marked(data)
     text = _text_after(manifest, marks)
-    readings = _readings(manifest, text, marks)
+    # Entries that share a tag are told of once.
+    effects = dict.fromkeys(_effects(manifest, text, marks))
     return Marked(
         manifest.encoded(text) if text != manifest.text else data,
-        tuple(dict.fromkeys(_edits(manifest, readings, marks))),  # entries that share a tag are told of once
-        tuple(dict.fromkeys(_unplaced(manifest, readings, marks))),
-        tuple(dict.fromkeys(_warnings(manifest, readings, marks))),
+        tuple(effect for effect in effects if isinstance(effect, MarkEdit)),
+        tuple(effect for effect in effects if isinstance(effect, Unplaced)),
+        tuple(effect for effect in effects if isinstance(effect, str)),
     )
 
 
-def _require_line(text: str) -> None:
-    if not text or text != text.strip() or not text.isprintable():
-        raise InvalidError(f"{text!r} is not one line of printable text", _HINT)
-
-
 def _text_after(manifest: Manifest, marks: _Marks) -> str:
-    changes: dict[int, _Change] = {}
+    splices: dict[int, _Splice] = {}
     for spot in manifest.spots:
         if not isinstance(spot, Placeholder):
-            for change in _changes(manifest.text, spot, marks[spot.repository]):
-                if changes.setdefault(change.start, change) != change:
+            for splice in _splices(manifest.text, spot, marks[spot.repository]):
+                if splices.setdefault(splice[0], splice) != splice:
                     raise _contradiction(manifest.where(spot))
-    if not changes:
+    if not splices:
         return manifest.text
-    text = _spliced(manifest.text, changes.values())
-    prove_comments(manifest.text, text, manifest.path, line_of(manifest.text, min(changes)))
+    text = manifest.text
+    for start, end, new in sorted(splices.values(), reverse=True):
+        text = text[:start] + new + text[end:]
+    prove_comments(manifest.text, text, manifest.path, line_of(manifest.text, min(splices)))
     return text
 
 
-def _changes(text: str, image: _Image, wanted: str | None) -> list[_Change]:
+def _splices(text: str, image: _Image, wanted: str | None) -> list[_Splice]:
     """Remove all marks that may count; set the one that counts, or a new one where there is room for it."""
     marks = list(marks_of(text, image))
     if wanted is None:
-        return [_Change(one.blanks, one.end, "") for one in marks]
+        return [(mark.blanks, mark.end, "") for mark in marks]
     if marks:
         first = marks[0]
         blanks = text[first.blanks : first.start]
-        return [_Change(first.blanks, first.end, f"{blanks}# held: {wanted}")] if first.reason != wanted else []
+        return [(first.blanks, first.end, f"{blanks}# held: {wanted}")] if first.reason != wanted else []
     if _obstacle(text, image):
         return []
-    end = _end_of_line(text, image)
-    return [_Change(end, end, f" # held: {wanted}")]
+    end = end_of(image.scalars[0])
+    end += len(rest_of_line(text, end).rstrip(BLANKS))  # behind a comment, before the blanks that end the line
+    return [(end, end, f" # held: {wanted}")]
 
 
 def _obstacle(text: str, image: _Image) -> str:
@@ -151,68 +122,45 @@ def _obstacle(text: str, image: _Image) -> str:
     return "" if _ROOM.fullmatch(rest_of_line(text, end_of(scalar))) else "more follows on its line"
 
 
-def _end_of_line(text: str, image: _Image) -> int:
-    """Return where a mark belongs: behind the value and a comment, before the blanks that end the line."""
-    end = end_of(image.scalars[0])
-    return end + len(rest_of_line(text, end).rstrip(BLANKS))
-
-
-def _spliced(text: str, changes: Iterable[_Change]) -> str:
-    for change in sorted(changes, key=lambda one: one.start, reverse=True):
-        text = text[: change.start] + change.new + text[change.end :]
-    return text
-
-
-def _readings(manifest: Manifest, text: str, marks: _Marks) -> list[_Reading]:
-    """Read the marks of all images of the file, before and after: those of the others may have changed as well."""
+def _readings(manifest: Manifest, text: str, marks: _Marks) -> Iterator[tuple[_Image, str | None, str | None]]:
+    """Yield all images of the file and what their marks say before and after: any of them may have changed."""
     names = _names(manifest.text) | {repository.name: repository for repository in marks}
-    images, images_after = (_images(one, manifest.path, names) for one in (manifest.text, text))
-    if [one.reference for one in images] != [one.reference for one in images_after]:
+    before, after = (_images(written, manifest.path, names) for written in (manifest.text, text))
+    if [image.reference for image in before] != [image.reference for image in after]:
         raise unproven(manifest.where(manifest.spots[0]), "comments")
-    pairs = zip(images, images_after, strict=True)
-    return [_Reading(one, mark_of(manifest.text, one), mark_of(text, after)) for one, after in pairs]
+    for old, new in zip(before, after, strict=True):
+        yield old, mark_of(manifest.text, old), mark_of(text, new)
 
 
 def _names(text: str) -> dict[str, Repository]:
     """Take every value that can be an image for one: whether it stands in the right field is asked later."""
-    found = {}
+    names = {}
     for value in {value_of(scalar) for scalar in scalars_of(text)}:
         try:
             repository = ImageReference.parse(value).repository
         except InvalidError:
             continue
-        found[repository.name] = repository
-    return found
+        names[repository.name] = repository
+    return names
 
 
 def _images(text: str, path: str, names: dict[str, Repository]) -> list[_Image]:
     return [spot for spot in spots_in(text, path, names) if not isinstance(spot, Placeholder)]
 
 
-def _edits(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[MarkEdit]:
-    for one in readings:
-        if one.before != one.after and one.image.repository in marks:
-            yield MarkEdit(manifest.path, manifest.line(one.image), one.image.repository, one.before, one.after)
-
-
-def _unplaced(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[Unplaced]:
-    for one in readings:
-        wanted = marks.get(one.image.repository, one.after)
-        if one.after != wanted:
-            where, obstacle = manifest.where(one.image), _obstacle(manifest.text, one.image)
-            if wanted is None or not obstacle:
+def _effects(manifest: Manifest, text: str, marks: _Marks) -> Iterator[MarkEdit | Unplaced | str]:
+    """Yield what the marks did, what they could not do, and the warnings."""
+    for image, before, after in _readings(manifest, text, marks):
+        repository, where = image.repository, manifest.where(image)
+        if before != after and repository not in marks:
+            yield f"{where}: this {'holds' if is_hold(after) else 'lets go of'} {repository} as well"
+        elif before != after:
+            yield MarkEdit(manifest.path, manifest.line(image), repository, before, after)
+        if after != marks.get(repository, after):
+            obstacle = _obstacle(manifest.text, image)
+            if marks[repository] is None or not obstacle:
                 raise _contradiction(where)
-            yield Unplaced(
-                one.image.repository, f"{where}: no comment can stand beside {one.image.reference}: {obstacle}"
-            )
-
-
-def _warnings(manifest: Manifest, readings: Iterable[_Reading], marks: _Marks) -> Iterator[str]:
-    for one in readings:
-        if one.before != one.after and one.image.repository not in marks:
-            holds = is_hold(one.after)
-            verb = "holds" if holds else "lets go of"
-            yield f"{manifest.where(one.image)}: this {verb} {one.image.repository} as well"
+            yield Unplaced(repository, f"{where}: no comment can stand beside {image.reference}: {obstacle}")
 
 
 def _contradiction(where: str) -> InvalidError:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from yaml.events import ScalarEvent
-
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.mark import rest_of_line
-from orbit_release.manifests.nodes import items, line, scalars, text
-from orbit_release.manifests.splice import Mapping, Node, end_of, parse
+from orbit_release.manifests import nodes
+from orbit_release.manifests.nodes import MappingNode, Node, Scalar
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DOCUMENT = re.compile(r"^(?=---(?:\s|\Z))", re.MULTILINE)
 _KINDS = re.compile(rb"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
 _DEFINITION = "CustomResourceDefinition"  # a thousand lines of schema each, and nothing that refers to anything
@@ -46,37 +41,36 @@ class Object:
 
     @property
     def line(self) -> int:
-        """The 1-based line that it starts on."""
-        return line(self.root)
+        return nodes.line(self.root)
 
     def place(self, node: Node | None) -> tuple[str, int]:
         """Return the file and the line that a node of this object is written in, as well as that is known."""
         if not self.is_rendered:
-            return self.path, line(node) if node is not None else self.line
+            return self.path, nodes.line(node) if node is not None else self.line
         if self.origin is None:
             return self.path, 1
         same = self._written(node)
-        return self.origin.path, line(same) if same is not None else self.origin.line
+        return self.origin.path, nodes.line(same) if same is not None else self.origin.line
 
-    def comment(self, node: ScalarEvent) -> str:
+    def comment(self, node: Scalar) -> str:
         """Return what stands behind a scalar on its line, where it is written."""
         if not self.is_rendered:
-            return rest_of_line(self.text, end_of(node))
+            return nodes.rest_of_line(self.text, nodes.end_of(node))
         same = self._written(node)
-        return rest_of_line(self.origin.text, end_of(same)) if self.origin and same else ""
+        return nodes.rest_of_line(self.origin.text, nodes.end_of(same)) if self.origin and same else ""
 
-    def _written(self, node: Node | None) -> ScalarEvent | None:
+    def _written(self, node: Node | None) -> Scalar | None:
         """Find the scalar that a rendered one comes from: at its place, or else the first with its key and value."""
-        if self.origin is None or not isinstance(node, ScalarEvent):
+        if self.origin is None or not isinstance(node, Scalar):
             return None
-        path = next((path for path, one in scalars(self.root) if one is node), ())
-        there = [(other, one) for other, one in scalars(self.origin.root) if one.value == node.value]
-        exact = (one for other, one in there if other == path)
-        return next(exact, next((one for other, one in there if other[-1:] == path[-1:]), None))
+        path = next((path for path, value in nodes.scalars(self.root) if value is node), ())
+        same = [(place, value) for place, value in nodes.scalars(self.origin.root) if value.value == node.value]
+        exact = (value for place, value in same if place == path)
+        return next(exact, next((value for place, value in same if place[-1:] == path[-1:]), None))
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ObjectFile:
     """A file's objects; `fault` is `path:line: why` where it is not YAML, `roots` are its documents."""
 
     path: str
@@ -85,19 +79,45 @@ class Source:
     fault: InvalidError | None = None
 
 
-def read(data: bytes, path: str) -> Source:
-    """Parse a file; one that is not YAML is a source with a fault."""
-    bom, encoding = next((one for one in _BOMS if data.startswith(one[0])), (b"", "utf-8"))
+def read(data: bytes, path: str) -> ObjectFile:
+    """Parse a file; one that is not YAML has a fault."""
     try:
-        content = _without_definitions(data[len(bom) :].decode(encoding))
-        roots = tuple(document.root for document in parse(content, path))
-    except UnicodeDecodeError as error:
-        line_number = data[: len(bom) + error.start].count(b"\n") + 1
-        fault = InvalidError(f"{path}:{line_number}: not {encoding.upper()}", "Save the file as UTF-8.")
-        return Source(path, fault=fault)
+        content = _without_definitions(nodes.decoded(data, path)[0])
+        roots = tuple(document.root for document in nodes.parse(content, path))
     except InvalidError as error:
-        return Source(path, fault=error)
-    return Source(path, roots, tuple(one for root in roots for one in _objects(root, path, content)))
+        return ObjectFile(path, fault=error)
+    objects = (_object(node, path, content) for root in roots for node in objects_in(root))
+    return ObjectFile(path, roots, tuple(filter(None, objects)))
+
+
+def objects_of(data: bytes, path: str) -> list[MappingNode]:
+    """Return the objects of a file, whatever they are; InvalidError where it is not YAML, or not for Kubernetes.
+
+    There keys are text. `{{ if .Values }}`, a line of a template, is a mapping whose key is a mapping.
+    """
+    roots = nodes.read(data, path)
+    if any(None in keys for root in roots for keys, _ in nodes.scalars(root)):
+        raise InvalidError(f"{path}: a key is not text", "Templates cannot be read before they are filled in.")
+    return [node for root in roots for node in objects_in(root)]
+
+
+def objects_in(root: Node) -> Iterator[MappingNode]:
+    """Yield the objects of a document: those in a list, or else the document itself."""
+    seen: set[int] = set()
+    open_ = [root]
+    while open_:
+        node = open_.pop()
+        if isinstance(node, MappingNode) and id(node) not in seen:
+            seen.add(id(node))
+            listed = nodes.items(node, "items") if is_list(nodes.text(node, "kind")) else []
+            open_.extend(reversed(listed))
+            if not listed:
+                yield node
+
+
+def is_list(kind: str) -> bool:
+    """Whether an object of a kind may be a list of others, as kustomize sees it."""
+    return kind.endswith("List")
 
 
 def _without_definitions(content: str) -> str:
@@ -105,7 +125,7 @@ def _without_definitions(content: str) -> str:
     if f"kind: {_DEFINITION}" not in content:
         return content
     documents = _DOCUMENT.split(content)
-    return "".join(_blank(one) if _IS_DEFINITION.search(one) else one for one in documents)
+    return "".join(_blank(document) if _IS_DEFINITION.search(document) else document for document in documents)
 
 
 def _blank(document: str) -> str:
@@ -121,14 +141,10 @@ def may_hold_objects(data: bytes) -> bool:
     return set(_KINDS.findall(data)) != {_DEFINITION.encode()}
 
 
-def _objects(root: Node, path: str, content: str) -> Iterator[Object]:
-    kind = text(root, "kind")
-    if not kind or not isinstance(root, Mapping) or not text(root, "apiVersion"):
-        return
-    if kind.endswith("List") and (inner := items(root, "items")):
-        for one in inner:
-            yield from _objects(one, path, content) if not text(one, "kind").endswith("List") else ()
-        return
-    group, slash, _ = text(root, "apiVersion").partition("/")
-    name, namespace = (text(root, "metadata", key) for key in ("name", "namespace"))
-    yield Object(group if slash else "", kind, name, namespace, path, root, content)
+def _object(root: MappingNode, path: str, content: str) -> Object | None:
+    version, kind = nodes.text(root, "apiVersion"), nodes.text(root, "kind")
+    if not version or not kind:
+        return None
+    group, slash, _ = version.partition("/")
+    name, namespace = nodes.text(root, "metadata", "name"), nodes.text(root, "metadata", "namespace")
+    return Object(group if slash else "", kind, name, namespace, path, root, content)

@@ -1,4 +1,4 @@
-"""Proof, by parsing again, that a splice changed certain scalars or comments of a YAML text and nothing else."""
+"""Proof, by parsing again, that certain scalars or comments of a YAML text changed and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import yaml
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.splice import Replacement, end_of, events, line_of, parse, scalars_of, span, start_of
+from orbit_release.manifests import nodes
+from orbit_release.manifests.nodes import Node, Scalar, SequenceNode
+from orbit_release.manifests.objects import objects_of
+from orbit_release.manifests.splice import Replacement, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,9 +23,9 @@ _FIELDS = ("anchor", "tag", "value")
 
 def prove(before: str, after: str, replacements: Iterable[Replacement], path: str) -> None:
     """Raise InvalidError unless two parsers see the replacements, and nothing else, in `after`."""
-    expected = sorted(replacements, key=lambda one: start_of(one.scalar))
-    where = f"{path}:{line_of(before, start_of(expected[0].scalar))}"
-    values = [(one.scalar.value, one.value) for one in expected]
+    expected = sorted(replacements, key=lambda change: nodes.start_of(change.scalar))
+    where = f"{path}:{nodes.line_of(before, nodes.start_of(expected[0].scalar))}"
+    values = [(change.scalar.value, change.value) for change in expected]
     if not _is_proven(before, after, values, path):
         raise unproven(where, "image references")
 
@@ -41,7 +44,7 @@ def unproven(where: str, what: str) -> InvalidError:
 
 def _is_proven(before: str, after: str, values: list[tuple[str, str]], path: str) -> bool:
     try:
-        changed = _changes(_reading(events(before)), _reading(events(after)))
+        changed = _changes(_reading(nodes.events(before)), _reading(nodes.events(after)))
         return _confirmed(before, after, path) and changed == values
     except (yaml.YAMLError, ValueError, InvalidError):
         return False
@@ -61,7 +64,7 @@ def _changes(before: _Reading, after: _Reading) -> list[tuple[str, str]]:
 
 def _confirmed(before: str, after: str, path: str) -> bool:
     """Whether a second parser that reads the changed documents as the first does still does so afterwards."""
-    documents = zip(parse(before, path), parse(after, path), strict=True)
+    documents = zip(nodes.parse(before, path), nodes.parse(after, path), strict=True)
     texts = ((before[old.start : old.end], after[new.start : new.end]) for old, new in documents)
     changed = ((_without_tabs(old), _without_tabs(new)) for old, new in texts if old != new)
     return all(_agrees(_second_reader(old), new) for old, new in changed)
@@ -74,7 +77,7 @@ def _second_reader(text: str) -> Callable[[str], _Reading]:
 
 def _agrees(reader: Callable[[str], _Reading], text: str) -> bool:
     try:
-        return reader(text) == _reading(events(text))
+        return reader(text) == _reading(nodes.events(text))
     except Exception:  # noqa: BLE001 - whatever a reader stumbles over, it confirms nothing
         return False
 
@@ -93,8 +96,30 @@ def _without_tabs(text: str) -> str:
     """Return the text with a space for every tab between scalars: ruamel.yaml refuses these legal tabs."""
     if "\t" not in text:
         return text
-    values = ((span(text, scalar)[0], end_of(scalar)) for scalar in scalars_of(text))
+    values = ((span(text, scalar)[0], nodes.end_of(scalar)) for scalar in nodes.scalars_of(text))
     edges = [0, *chain.from_iterable(values), len(text)]
     pieces = [text[start:end] for start, end in pairwise(edges)]
     pieces[::2] = [piece.replace("\t", " ") for piece in pieces[::2]]
     return "".join(pieces)
+
+
+def same_but_for_images(before: bytes | None, after: bytes | None, is_ours: Callable[[str], bool]) -> bool:
+    """Whether two states of a manifest (None: there is none) differ in certain images and in comments only."""
+    if before is None or after is None:
+        return before == after
+    try:
+        old, new = ([_said(root, is_ours) for root in objects_of(data, "")] for data in (before, after))
+    except (InvalidError, RecursionError):  # RecursionError: an anchor that holds itself
+        return False
+    return old == new
+
+
+def _said(node: Node, is_ours: Callable[[str], bool]) -> Any:
+    """Return what a node says, without the images, as values that can be compared."""
+    if isinstance(node, Scalar):
+        return None if nodes.is_null(node) else (node.value, node.tag, nodes.is_text(node))
+    if isinstance(node, SequenceNode):
+        return [_said(item, is_ours) for item in node]
+    named, image = nodes.text(node, "newName") or nodes.text(node, "name"), nodes.text(node, "image")
+    left_out = {*(("image",) if is_ours(image) else ()), *(("newTag", "digest") if is_ours(named) else ())}
+    return {key.value: _said(value, is_ours) for key, value in nodes.pairs(node) if key.value not in left_out}

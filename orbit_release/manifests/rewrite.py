@@ -6,7 +6,6 @@ that starts with `path:line`; `path` is only ever text in messages and results.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,20 +13,18 @@ from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder
 from orbit_release.manifests.manifest import Manifest, read_manifest
-from orbit_release.manifests.mark import mark_of
+from orbit_release.manifests.mark import is_hold, mark_of
+from orbit_release.manifests.nodes import start_of, value_of
 from orbit_release.manifests.proof import prove
-from orbit_release.manifests.splice import Replacement, splice, start_of, value_of
+from orbit_release.manifests.splice import Replacement, splice
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-# The marks that let go of what moved back; a reason of these words would be one of them.
-_LETS_GO = re.compile(r"no(?:, after [0-9a-f]{7,64})?", re.IGNORECASE)
-
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """One reference in a manifest; `line` is 1-based; `mark` is the text of a `# held: …` comment beside it."""
+    """One reference in a manifest; `line` is from 1; `mark` is the text of a `# held: …` comment beside it."""
 
     reference: ImageReference
     path: str
@@ -36,13 +33,7 @@ class FoundImage:
 
     @property
     def hold(self) -> str | None:
-        """The reason of a hold, or None."""
         return self.mark if is_hold(self.mark) else None
-
-
-def is_hold(mark: str | None) -> bool:
-    """Whether a mark keeps automation away: it says something else than `no`."""
-    return mark is not None and not _LETS_GO.fullmatch(mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +51,6 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One changed reference."""
-
     path: str
     line: int
     before: ImageReference

@@ -1,22 +1,43 @@
-"""The workloads of a manifest, and which of their images run all the time."""
+"""What makes pods: where each kind keeps them, and which of their images run all the time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.documents import CRON_JOB_POD, Document, at, each, images, pod_place, read_documents
 from orbit_release.manifests.names import is_kustomization
+from orbit_release.manifests.nodes import Node, SequenceNode, child, is_text, items, scalar, text
+from orbit_release.manifests.objects import objects_of
 
 if TYPE_CHECKING:
     from orbit_release.manifests.rewrite import FoundImage
     from orbit_release.service import Service
 
+_TEMPLATE = ("spec", "template")
+_CRON_TEMPLATE = ("spec", "jobTemplate", *_TEMPLATE)
+# Where each kind of workload keeps what its pods are made from: their metadata, and their `spec`.
+POD_TEMPLATES: dict[str, tuple[str, ...]] = {
+    "Pod": (),
+    "CronJob": _CRON_TEMPLATE,
+    "DaemonSet": _TEMPLATE,
+    "Deployment": _TEMPLATE,
+    "Job": _TEMPLATE,
+    "ReplicaSet": _TEMPLATE,
+    "ReplicationController": _TEMPLATE,
+    "Rollout": _TEMPLATE,
+    "StatefulSet": _TEMPLATE,
+}
+# Where an object of another kind may keep it. Such an object counts as running, and no release edits it.
+_OTHER_TEMPLATES = (_CRON_TEMPLATE, _TEMPLATE, ())
+CONTAINERS = ("initContainers", "containers")  # in the order in which they run
+
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class AppliedWorkload:
     """A workload as it is applied; `is_idle`: it may be right without any pod; `namespace` is "" where it names none.
 
     So it is with zero replicas, with a CronJob between two runs, and with a Job, whose pods go when they are done.
@@ -33,33 +54,60 @@ class Workload:
 Owners: TypeAlias = Mapping[tuple[str, str, str], tuple[str, ...]]
 
 
-def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[Workload]:
+def pod_template(root: Node) -> Node | None:
+    """Return what the pods of a known kind of workload are made from."""
+    path = POD_TEMPLATES.get(text(root, "kind"))
+    return None if path is None else child(root, *path)
+
+
+def pod_of(root: Node) -> Node | None:
+    """Return the specification of an object's pods; None where it has no containers.
+
+    Objects of unknown kinds may make pods as well. They do where they have containers in a place of a known kind.
+    """
+    known = POD_TEMPLATES.get(text(root, "kind"))
+    places = _OTHER_TEMPLATES if known is None else (known,)
+    pods = (child(root, *place, "spec") for place in places)
+    return next((pod for pod in pods if isinstance(child(pod, "containers"), SequenceNode)), None)
+
+
+def images_of(pod: Node) -> list[str]:
+    """Return the images of a pod's containers, as they are written."""
+    images = (scalar(container, "image") for kind in CONTAINERS for container in items(pod, kind))
+    return [text(image) for image in images if image and is_text(image)]
+
+
+def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkload]:
     """Yield the workloads of manifests, each a path and its bytes; what is no YAML has none.
 
     The names and images that a kustomization gives are those of one workload more, wherever it is; the replicas count
     for the workloads in its folder, and below.
     """
-    documents = [(path, one) for path, data in manifests for one in read_documents(data) or ()]
-    kustomizations = [_Kustomization.read(*pair) for pair in documents if is_kustomization(pair[0])]
-    for path, document in documents:
-        if place := pod_place(document):
-            found = _workload(document, place)
-            if any(one.puts_to_sleep(path, found) for one in kustomizations):
-                found = replace(found, is_idle=True)
-            yield found
-            yield from (changed for one in kustomizations if (changed := one.changed(found)) != found)
+    written: list[tuple[str, AppliedWorkload]] = []
+    changes: list[_KustomizeChanges] = []
+    for path, data in manifests:
+        with suppress(InvalidError):
+            for root in objects_of(data, path):
+                if pod := pod_of(root):
+                    written.append((path, _workload(root, pod)))
+                if is_kustomization(path):
+                    changes.append(_KustomizeChanges.read(path, root))
+    for path, workload in written:
+        is_asleep = any(change.puts_to_sleep(path, workload) for change in changes)
+        applied = replace(workload, is_idle=workload.is_idle or is_asleep)
+        yield applied
+        yield from (changed for change in changes if (changed := change.changed(applied)) != applied)
 
 
-def _workload(document: Document, place: tuple[str, ...]) -> Workload:
-    kind, name, namespace = (
-        str(at(document, *keys) or "") for keys in (("kind",), ("metadata", "name"), ("metadata", "namespace"))
-    )
-    idle = place == CRON_JOB_POD or kind == "Job" or at(document, "spec", "replicas") == 0
-    return Workload(kind, name, tuple(images(at(document, *place))), is_idle=idle, namespace=namespace)
+def _workload(root: Node, pod: Node) -> AppliedWorkload:
+    kind, name, namespace = text(root, "kind"), text(root, "metadata", "name"), text(root, "metadata", "namespace")
+    is_run_by_time = child(root, "spec", "jobTemplate") is not None
+    is_idle = is_run_by_time or kind == "Job" or text(root, "spec", "replicas") == "0"
+    return AppliedWorkload(kind, name, tuple(images_of(pod)), is_idle, namespace)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kustomization:
+class _KustomizeChanges:
     """What a kustomization changes of workloads: names, the repositories of images, those without replicas."""
 
     folder: str
@@ -70,51 +118,51 @@ class _Kustomization:
     asleep: frozenset[str]
 
     @classmethod
-    def read(cls, path: str, document: Document) -> _Kustomization:
-        named = {str(at(one, "name")): at(one, "newName") for one in each(document, "images")}
-        asleep = frozenset(str(at(one, "name")) for one in each(document, "replicas") if at(one, "count") == 0)
-        namespace, prefix, suffix = (str(document.get(key) or "") for key in ("namespace", "namePrefix", "nameSuffix"))
-        repositories = {name: str(new) for name, new in named.items() if new}
+    def read(cls, path: str, root: Node) -> _KustomizeChanges:
+        images, replicas = items(root, "images"), items(root, "replicas")
+        repositories = {text(image, "name"): new for image in images if (new := text(image, "newName"))}
+        asleep = frozenset(text(entry, "name") for entry in replicas if text(entry, "count") == "0")
+        namespace, prefix, suffix = (text(root, key) for key in ("namespace", "namePrefix", "nameSuffix"))
         return cls(path[: path.rfind("/") + 1], namespace, prefix, suffix, repositories, asleep)
 
-    def puts_to_sleep(self, path: str, workload: Workload) -> bool:
+    def puts_to_sleep(self, path: str, workload: AppliedWorkload) -> bool:
         return workload.name in self.asleep and path.startswith(self.folder)
 
-    def changed(self, workload: Workload) -> Workload:
+    def changed(self, workload: AppliedWorkload) -> AppliedWorkload:
         name = f"{self.prefix}{workload.name}{self.suffix}"
-        images_then = tuple(map(self._renamed, workload.images))
-        return replace(workload, name=name, images=images_then, namespace=self.namespace or workload.namespace)
+        images = tuple(map(self._renamed, workload.images))
+        return replace(workload, name=name, images=images, namespace=self.namespace or workload.namespace)
 
     def _renamed(self, image: str) -> str:
-        name = next((one for one in self.repositories if is_of(image, one)), None)
+        name = next((name for name in self.repositories if is_of(image, name)), None)
         return self.repositories[name] + image.removeprefix(name) if name else image
 
 
-def running_images(found: Sequence[FoundImage], among: Sequence[Workload]) -> tuple[ImageReference, ...]:
-    """Return the references of one repository that pods must run; `found` are those in the manifests.
+def running_images(written: Sequence[FoundImage], among: Sequence[AppliedWorkload]) -> tuple[ImageReference, ...]:
+    """Return the references of one repository that pods must run, of those that are `written` in the manifests.
 
     A kustomization's `images` stand in the place of what the containers say. What is not known to be idle runs.
     """
     busy = {image for workload in among if not workload.is_idle for image in workload.images}
     idle = {image for workload in among if workload.is_idle for image in workload.images} - busy
-    kustomized = [image.reference for image in found if is_kustomization(image.path)]
+    kustomized = [image.reference for image in written if is_kustomization(image.path)]
     if kustomized:
         name = kustomized[0].repository
         is_asleep = any(is_of(image, name) for image in idle) and not any(is_of(image, name) for image in busy)
         return () if is_asleep else tuple(dict.fromkeys(kustomized))
     asleep = {ImageReference.read(image) for image in idle}
-    return tuple(dict.fromkeys(image.reference for image in found if image.reference not in asleep))
+    return tuple(dict.fromkeys(image.reference for image in written if image.reference not in asleep))
 
 
-def owners(among: Iterable[Workload], services: Sequence[Service]) -> Owners:
+def owners(among: Iterable[AppliedWorkload], services: Sequence[Service]) -> Owners:
     """Return the services that workloads run images of; a patch may name a workload once more."""
-    names: dict[tuple[str, str, str], dict[str, None]] = {}
+    owned: dict[tuple[str, str, str], dict[str, None]] = {}
     for workload in among:
-        runs = [
+        names = [
             service.name for service in services if any(is_of(image, service.repository) for image in workload.images)
         ]
-        names.setdefault((workload.kind, workload.namespace, workload.name), {}).update(dict.fromkeys(runs))
-    return {key: tuple(own) for key, own in names.items()}
+        owned.setdefault((workload.kind, workload.namespace, workload.name), {}).update(dict.fromkeys(names))
+    return {key: tuple(names) for key, names in owned.items()}
 
 
 def is_of(image: str, name: Repository | str) -> bool:

@@ -15,9 +15,8 @@ from orbit_release.planning.actions import Action
 from orbit_release.text import age, printable
 
 if TYPE_CHECKING:
-    from orbit_release.argocd.live_service import LiveService
     from orbit_release.argocd.observation import Observation
-    from orbit_release.flows.status import Status, Statuses
+    from orbit_release.flows.status import LiveService, Status, Statuses
     from orbit_release.image import ImageReference
 
 _DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{DIGITS}}})[0-9a-f]+")

@@ -65,12 +65,11 @@ def show_wait(result: WaitResult, fault: OrbitReleaseError | None, shape: str, f
 
 def _summarize(result: WaitResult, hint: str, file: str | None) -> None:
     _, title = _OUTCOMES[type(result.verdict)]
-    heading = f"### {title}: {code(result.application)} at {code(result.revision[:7])}"
     rows = [(code(name), code(tag), state) for name, tag, state in _rows(result)]
     table = markdown_table(("Service", "Image", "In the cluster"), rows)
-    output.summarize(
-        file, "\n\n".join(filter(None, (heading, code(_message(result.verdict)), code(hint), table))) + "\n"
-    )
+    heading = f"### {title}: {code(result.application)} at {code(result.revision[:7])}"
+    parts = (heading, code(_message(result.verdict)), code(hint), table)
+    output.summarize(file, "\n\n".join(filter(None, parts)) + "\n")
 
 
 def summarize_unknown(error: OrbitReleaseError, file: str | None) -> None:

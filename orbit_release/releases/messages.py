@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from orbit_release.git.graph import Commit
 from orbit_release.image import Repository
-from orbit_release.manifests.rewrite import Edit, is_hold
+from orbit_release.manifests.mark import is_hold
+from orbit_release.manifests.rewrite import Edit
 from orbit_release.text import code, markdown_table
 
 

@@ -57,6 +57,7 @@ def opened(browser: Browser, report: Path) -> Iterator[Open]:
 
     def opened(path: Path = report, **options: object) -> Opened:
         context = browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(600_000)  # a busy machine takes its time
         contexts.append(context)
         found = Opened(context.new_page())
         found.page.on("request", lambda request: found.requests.append(request.url))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import yaml
@@ -91,6 +92,13 @@ class Pod:
         return f"{kind} {self.ports.get(port, port)} {detail}".rstrip()
 
 
+@cache
+def _renderer() -> list[str]:
+    """Return the command that scripts/render would run."""
+    command: list[str] = run_path(str(ROOT / "scripts/render"))["renderer"]()
+    return command
+
+
 @dataclass(frozen=True)
 class Cluster:
     """Everything that a folder renders to."""
@@ -99,8 +107,7 @@ class Cluster:
 
     @classmethod
     def render(cls, folder: Path) -> Cluster:
-        command = [sys.executable, str(ROOT / "scripts/render"), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run([*_renderer(), str(folder)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return cls(tuple(yaml.safe_load_all(done.stdout)))
 

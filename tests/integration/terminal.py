@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import os
 import pty
-import subprocess
-import sys
 
 from tests.integration.monorepo import Monorepo, Ran, environment
+from tests.integration.warm import start
 
 
 def terminal(repo: Monorepo, *arguments: str, answers: str = "", **extra: str) -> Ran:
     """Run orbit-release with a terminal on every side, on which a person types ahead."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "orbit_release", *arguments],
-        cwd=repo.clone,
-        env=environment(TERM="xterm", **extra),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
+    command = start([*arguments], environment(TERM="xterm", **extra), repo.clone, (theirs,) * 3, new_session=True)
     os.write(ours, answers.encode())
     os.close(theirs)
     shown = b""
@@ -31,4 +22,4 @@ def terminal(repo: Monorepo, *arguments: str, answers: str = "", **extra: str) -
     except OSError:  # how Linux says that the other side is closed
         pass
     os.close(ours)
-    return Ran(process.wait(60), shown.decode(), "")
+    return Ran(command.wait(), shown.decode(), "")

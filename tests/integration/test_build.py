@@ -349,9 +349,9 @@ def test_an_interrupted_run_leaves_whole_images_and_no_folders(monorepo: Monorep
     with subprocess.Popen(
         command, cwd=monorepo.clone, env=environment(TMPDIR=str(tmp_path / "tmp")), stderr=subprocess.PIPE
     ) as process:
-        assert gate.asked.wait(60)
+        assert gate.asked.wait(600)
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=60)[1].decode()
+        told = process.communicate(timeout=600)[1].decode()
     assert process.returncode == 130, told
     assert (told.splitlines()[-1], "Traceback" in told) == ("interrupted", False)
     assert [tags(repository(monorepo, name)) for name in ("api", "worker")] == [[], []]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import pytest
 import requests
 import yaml
 
+from tests.integration import warm
 from tests.integration.monorepo import Ran, environment, git
 from tests.manual import DOCS, README, Shown, Step, sessions, steps
 
@@ -56,7 +58,8 @@ class Sandbox:
 
 
 def run(*arguments: str, wrap: tuple[str, ...] = (), surroundings: Mapping[str, str] = {}) -> Ran:
-    command = [*wrap, sys.executable, "-m", "orbit_release", "demo", *arguments]
+    program = (sys.executable, "-m", "orbit_release") if wrap else warm.program()  # a limit holds for what it starts
+    command = [*wrap, *program, "demo", *arguments]
     result = subprocess.run(
         command,
         env={**environment(), **surroundings},
@@ -88,7 +91,7 @@ def test_every_deployed_tag_is_in_the_registry(sandbox: Sandbox) -> None:
         repository, tag = image.rsplit(":", 1)
         assert repository == f"{sandbox.registry}/orbit/{name}"
         url = f"http://{repository.replace('/', '/v2/', 1)}/manifests"
-        answers = [requests.get(f"{url}/{one}", headers={"Accept": MANIFESTS}, timeout=10) for one in (tag, "latest")]
+        answers = [requests.get(f"{url}/{one}", headers={"Accept": MANIFESTS}, timeout=600) for one in (tag, "latest")]
         assert [answer.status_code for answer in answers] == [200, 200], image
         assert len({answer.headers["Docker-Content-Digest"] for answer in answers}) == 1
 
@@ -184,7 +187,7 @@ def test_the_failed_build_is_told(sandbox: Sandbox) -> None:
 
 def test_the_three_things_to_try_do_what_they_say(sandbox: Sandbox, tmp_path: Path) -> None:
     program = tmp_path / "orbit-release"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m orbit_release "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(warm.program())} "$@"\n')
     program.chmod(0o755)
     assert f"The sandbox stays in {sandbox.folder}" in sandbox.ran.out
     surroundings = environment(PATH=f"{tmp_path}:{os.environ['PATH']}")

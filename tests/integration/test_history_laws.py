@@ -123,7 +123,7 @@ def test_the_history_ends_in_what_the_origin_has_and_only_image_lines_change(ste
             assert (str(last.reference.tag), last.until) == (tag.split()[0], None)
 
 
-@WITH_GIT
+@settings(WITH_GIT, max_examples=8)
 @given(st.lists(STEPS, max_size=3), st.sampled_from(SERVICES[1:]))
 def test_a_rollback_inverts_a_release_and_unhold_a_hold(steps: list[tuple[str, str]], name: str) -> None:
     with world() as made:

@@ -431,9 +431,9 @@ def test_who_interrupts_the_wait_learns_that_it_is_published(tmp_path: Path, num
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            assert asked.wait(30)
+            assert asked.wait(600)
             process.send_signal(number)
-            out, err = process.communicate(timeout=10)
+            out, err = process.communicate(timeout=600)
     commit = git(world.repo.origin, "rev-parse", "main")
     ran = Ran(process.returncode, out, err)
     assert (ran.code, document(ran, "bump")["commit"]) == (130, commit)
@@ -467,7 +467,7 @@ def test_who_interrupts_the_rollback_learns_that_it_may_have_arrived(tmp_path: P
         hanging = int(fifo.read_text())
         process.send_signal(signal.SIGINT)
         os.kill(hanging, signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=600)
     assert (process.returncode, "orbit-release history tells whether it arrived" in err) == (130, True), err
     assert "rolled_back" not in document(Ran(130, out, err), "bump")
 

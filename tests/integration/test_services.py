@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERVICES = Path(__file__).parents[2] / "scripts" / "services"
-SECONDS = 60
+SECONDS = 900  # a guard against what never ends, not a limit that a busy machine may reach
 # Tells its environment, waits for its exit status on standard input. Ctrl-C ends it by the system's own rule: Python's
 # handler would wait for the read to return if the signal came between the print and the read.
 COMMAND = (

@@ -13,7 +13,7 @@ from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.wiring.rendered_groups import rendered_groups
 from orbit_release.check.wiring.wiring_rules import RULES, check_wiring
 from orbit_release.errors import NotFoundError, OrbitReleaseError
-from orbit_release.manifests.objects import Source, read
+from orbit_release.manifests.objects import ObjectFile, read
 from tests.shop import CONFIG, SHOP, WEB, changed, extended, line_of, tree
 
 Found = tuple[str, str, str]
@@ -330,7 +330,7 @@ parsed_once = cache(read)  # all but one of the shop's files stay the same
 class Remembering(ManifestFolder):
     """A folder of manifests whose files are parsed once for all tests."""
 
-    def source(self, path: str) -> Source:
+    def source(self, path: str) -> ObjectFile:
         return parsed_once(self.data(path), path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -51,6 +52,7 @@ def commit_of(reference: ImageReference) -> str | None:
     return reference.tag.commit_prefix if reference.tag else None
 
 
+@cache
 def images(data: bytes, path: str) -> tuple[FoundImage, ...] | None:
     try:
         return find_images(data, path, [API, WEB])
@@ -239,7 +241,7 @@ def assert_only_image_lines(before: dict[str, list[str]], files: dict[str, bytes
         assert all("image: " in old or "newTag: " in old for old, new in pairs if old != new)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(NUMBERS, min_size=1, max_size=5, unique=True), st.sampled_from([API, WEB]), REASONS)
 def test_a_rollback_inverts_a_bump_and_unhold_a_hold(numbers: list[int], repository: Repository, reason: str) -> None:
     made = deploy(*sorted(numbers))

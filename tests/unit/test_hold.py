@@ -8,7 +8,8 @@ import pytest
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Repository
-from orbit_release.manifests.mark_edit import Marked, MarkEdit, Unplaced, mark, valid_reason
+from orbit_release.manifests.mark import valid_reason
+from orbit_release.manifests.mark_edit import Marked, MarkEdit, Unplaced, mark
 from orbit_release.manifests.proof import prove_comments
 from orbit_release.manifests.rewrite import find_images
 

@@ -72,7 +72,7 @@ ONLY_IN = {
     "docker": {"builders.engine"},
     "requests": {"http", "builders.engine", "github.client"},
     "urllib3": {"http", "builders.engine"},
-    "yaml": {"config", "manifests", "argocd.saved_logins", "check", "init"},
+    "yaml": {"manifests"},
     "ruamel": {"manifests.proof"},
 }
 # Modules of Python that look at the world or change it. Who decides needs none of them.

@@ -7,8 +7,8 @@ import pytest
 from orbit_release.argocd.observation import Resource, owners_of
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
-from orbit_release.manifests.documents import same_but_for_images
-from orbit_release.manifests.workloads import Workload, is_of, owners, workloads
+from orbit_release.manifests.proof import same_but_for_images
+from orbit_release.manifests.workloads import AppliedWorkload, is_of, owners, workloads
 from orbit_release.service import BuildSettings, Service
 
 API = Service("api", Repository("example.com/api"), Globs(("api/**",)), BuildSettings(".", "Dockerfile"))
@@ -19,7 +19,7 @@ def manifest(name: str, image: str, more: str = "") -> bytes:
     return f"kind: Deployment\nmetadata: {{name: {name}{more}}}\n{containers}\n".encode()
 
 
-def read(**files: bytes) -> list[Workload]:
+def read(**files: bytes) -> list[AppliedWorkload]:
     return list(workloads([(f"{name.replace('_', '/')}.yaml", data) for name, data in files.items()]))
 
 
@@ -27,6 +27,16 @@ def test_a_patch_that_names_a_workload_again_takes_nothing_away() -> None:
     patch = b"kind: Deployment\nmetadata: {name: api}\nspec: {template: {spec: {containers: [{name: api}]}}}\n"
     found = owners(read(base=manifest("api", "example.com/api:1"), patch=patch), [API])
     assert owners_of(Resource("Deployment", "api", namespace="orbit"), found) == ("api",)
+
+
+def test_an_object_of_an_unknown_kind_makes_pods_where_it_has_containers() -> None:
+    there = manifest("api", "example.com/api:1").replace(b"Deployment", b"CloneSet")
+    assert [workload.images for workload in read(api=there)] == [("example.com/api:1",)]
+    assert read(api=b"kind: Deployment\nspec: {containers: [{image: 'example.com/api:1'}]}\n") == []
+
+
+def test_a_template_that_is_not_filled_in_has_no_workloads() -> None:
+    assert read(api=manifest("api", "example.com/api:1") + b"---\n{{ .Values.more }}\n") == []
 
 
 def test_a_namespace_tells_workloads_of_one_name_apart() -> None:

@@ -23,6 +23,7 @@ import docker.errors
 import requests
 
 from orbit_release.image import ImageReference
+from tests.integration import warm
 from tests.integration.monorepo import git
 from tests.workflows.machine import Machine, StepFailedError
 
@@ -217,7 +218,7 @@ def _attest(machine: Machine, given: Given) -> Outputs:
         raise StepFailedError(f"Error: subject-digest {digest!r} is no digest")
     host, _, path = name.partition("/")
     address = f"http://{host}/v2/{path}/manifests/{digest}"
-    with requests.head(address, headers={"Accept": _MANIFEST}, timeout=10) as answer:
+    with requests.head(address, headers={"Accept": _MANIFEST}, timeout=600) as answer:
         assert answer.status_code == requests.codes.ok, f"{name} has no {digest}"
     if name in machine.site.broken_attestations:
         machine.site.broken_attestations.remove(name)
@@ -230,7 +231,7 @@ def _attest(machine: Machine, given: Given) -> Outputs:
 
 
 def _install(machine: Machine, _: Given) -> Outputs:
-    machine.install("orbit-release")
+    machine.install("orbit-release", warm.program())
     return {}
 
 

@@ -15,10 +15,9 @@ from orbit_release.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
 from orbit_release.manifests.manifest import read_manifest
 from orbit_release.manifests.mark import mark_of
-from orbit_release.manifests.nodes import line, scalars
-from orbit_release.manifests.objects import Source
+from orbit_release.manifests.nodes import is_plain, line, scalars, value_of
+from orbit_release.manifests.objects import ObjectFile
 from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
-from orbit_release.manifests.splice import is_plain, value_of
 from orbit_release.service import Service
 
 UNDEPLOYED_SERVICE = Group.MANIFESTS.rule(
@@ -146,7 +145,7 @@ class _ReferenceReader:
             message = f"{service.name} is at {tag}, which is neither `latest` nor a `sha-…` tag"
             yield Finding(PINNED_TAG, path, at, message, "say why, with `# held: why` behind it, or write `latest`.")
 
-    def _check_others(self, source: Source, known: set[int]) -> Iterator[Finding]:
+    def _check_others(self, source: ObjectFile, known: set[int]) -> Iterator[Finding]:
         """Yield the images of services in kinds of objects that are not read; `known` lines are told of already."""
         for obj in (each for each in source.objects if pod_maker(each) is None):
             for image in (value for path, value in scalars(obj.root) if path[-1:] == ("image",)):

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding, Group
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.nodes import items, line, scalar
-from orbit_release.manifests.objects import Source
-from orbit_release.manifests.splice import value_of
+from orbit_release.manifests.nodes import Scalar, items, line, scalar, value_of
+from orbit_release.manifests.objects import ObjectFile
 
 UNKNOWN_IMAGE = Group.MANIFESTS.rule("unknown-image", "No release ever changes the tag of an image of no service.")
 
@@ -48,7 +45,7 @@ def repository_of(text: str) -> Repository | None:
         return None
 
 
-def _image_names(source: Source) -> Iterator[ScalarEvent]:
+def _image_names(source: ObjectFile) -> Iterator[Scalar]:
     """Yield what containers run, and what a kustomization gives a tag to."""
     makers = filter(None, map(pod_maker, source.objects))
     images = [scalar(container, "image") for maker in makers for container in maker.containers]

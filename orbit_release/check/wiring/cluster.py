@@ -8,15 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from yaml.events import ScalarEvent
-
-from orbit_release.manifests.image_fields import POD_TEMPLATES
-from orbit_release.manifests.nodes import child, items, pairs, scalars
+from orbit_release.manifests.nodes import Node, Scalar, child, items, pairs, scalars, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import Node, value_of
+from orbit_release.manifests.workloads import CONTAINERS, pod_template
 
 _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
-_CONTAINERS = ("containers", "initContainers")
 _OWN_GROUPS = re.compile(r"(?:[a-z]+\.k8s\.io|apps|batch|autoscaling|policy|extensions|)\Z")
 _READ_GROUPS = {"gateway.networking.k8s.io", "bitnami.com"}
 _READ_KINDS = {("external-secrets.io", "ExternalSecret"), ("argoproj.io", "Rollout")}
@@ -40,10 +36,10 @@ class PodMaker:
 
 
 def pod_maker(obj: Object) -> PodMaker | None:
-    path = POD_TEMPLATES.get(obj.kind)
-    if path is None or obj.group not in _POD_GROUPS or (spec := child(obj.root, *path, "spec")) is None:
+    spec = child(pod_template(obj.root), "spec")
+    if obj.group not in _POD_GROUPS or spec is None:
         return None
-    return PodMaker(obj, spec, tuple(container for key in _CONTAINERS for container in items(spec, key)))
+    return PodMaker(obj, spec, tuple(container for key in CONTAINERS for container in items(spec, key)))
 
 
 class Cluster:
@@ -90,14 +86,14 @@ class Cluster:
         """The words of command lines, and of scripts that talk to Kubernetes."""
         containers = (container for maker in self.pod_makers for container in maker.containers)
         data = (value for obj in self.of_kind("", "ConfigMap") for _, value in pairs(obj.root, "data"))
-        scripts = (value_of(value) for value in data if isinstance(value, ScalarEvent) and "kubectl" in value.value)
+        scripts = (value_of(value) for value in data if isinstance(value, Scalar) and "kubectl" in value.value)
         texts = (*(argument for container in containers for argument in _command_line(container)), *scripts)
         return {word for text in texts for word in _WORD.findall(text)}
 
 
 def _command_line(container: Node) -> Iterator[str]:
     for key in ("command", "args"):
-        yield from (value_of(item) for item in items(container, key) if isinstance(item, ScalarEvent))
+        yield from (value_of(item) for item in items(container, key) if isinstance(item, Scalar))
 
 
 def may_be_same(namespace: str, other: str) -> bool:

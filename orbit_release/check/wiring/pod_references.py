@@ -6,13 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.finding import Finding, Group
 from orbit_release.check.wiring.cluster import Cluster, PodMaker, may_be_same
-from orbit_release.manifests.nodes import child, items, keys, scalar, text
+from orbit_release.manifests.nodes import Node, Scalar, child, items, keys, scalar, text, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import Node, value_of
 
 MISSING_SECRET = Group.WIRING.rule("missing-secret", "A pod waits, without an end, for a Secret that nothing makes.")
 MISSING_SECRET_KEY = Group.WIRING.rule(
@@ -50,8 +47,8 @@ class PodReference:
 
     owner: PodMaker
     kind: str
-    name: ScalarEvent
-    key: ScalarEvent | None
+    name: Scalar
+    key: Scalar | None
     is_optional: bool
 
 
@@ -143,7 +140,7 @@ def _named(owner: PodMaker, kind: str, node: Node | None, field: str) -> Iterato
     if (name := scalar(node, field)) is None:
         return
     named = filter(None, [scalar(node, "key"), *(scalar(item, "key") for item in items(node, "items"))])
-    keys_or_all: Sequence[ScalarEvent | None] = list(named) or [None]
+    keys_or_all: Sequence[Scalar | None] = list(named) or [None]
     for key in keys_or_all:
         yield PodReference(owner, kind, name, key, text(node, "optional") == "true")
 
@@ -191,7 +188,7 @@ def _missing(reference: PodReference, name: str) -> Finding:
     return Finding(_RULES[reference.kind][0], *reference.owner.object.place(reference.name), message, fix)
 
 
-def _check_key(reference: PodReference, key: ScalarEvent, providers: list[Provider]) -> Iterator[Finding]:
+def _check_key(reference: PodReference, key: Scalar, providers: list[Provider]) -> Iterator[Finding]:
     known = [provider.keys for provider in providers if provider.keys is not None]
     if len(known) < len(providers) or any(value_of(key) in own for own in known):
         return

@@ -17,8 +17,7 @@ from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.tree import folders_above
 from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
 from orbit_release.errors import InvalidError, OrbitReleaseError
-from orbit_release.manifests import splice as yaml
-from orbit_release.manifests.nodes import keys, text
+from orbit_release.manifests.nodes import MappingNode, keys, text
 from orbit_release.manifests.objects import Object, read
 from orbit_release.text import listed
 
@@ -110,7 +109,7 @@ class _KustomizationReader:
         if folder not in self._known:
             path = self.folder.kustomization(folder)
             root = next(iter(self.folder.source(path).roots), None) if path else None
-            is_own = isinstance(root, yaml.Mapping) and not text(root, "apiVersion").startswith(_FLUX)
+            is_own = isinstance(root, MappingNode) and not text(root, "apiVersion").startswith(_FLUX)
             self._known[folder] = Kustomization(path, root) if path and root is not None and is_own else None
         return self._known[folder]
 

@@ -6,8 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from yaml.events import ScalarEvent
-
 from orbit_release.check.finding import Finding, Group
 from orbit_release.check.wiring.cluster import Cluster, may_be_same
 from orbit_release.check.wiring.pod_references import (
@@ -17,9 +15,8 @@ from orbit_release.check.wiring.pod_references import (
     replaces_data,
     written_keys,
 )
-from orbit_release.manifests.nodes import items, pairs, scalar, scalars
+from orbit_release.manifests.nodes import Scalar, items, pairs, scalar, scalars, value_of
 from orbit_release.manifests.objects import Object
-from orbit_release.manifests.splice import value_of
 
 UNUSED_SECRET_KEY = Group.WIRING.rule(
     "unused-secret-key", "A key that is missing in the store keeps the whole Secret back, even one that nobody reads."
@@ -57,9 +54,9 @@ def _is_named(cluster: Cluster, name: str) -> bool:
     return cluster.may_make(name) or any(value.value == name for obj in others for _, value in scalars(obj.root))
 
 
-def _unused(secret: Object, used: set[str]) -> Iterator[ScalarEvent]:
+def _unused(secret: Object, used: set[str]) -> Iterator[Scalar]:
     templates = pairs(secret.root, "spec", "target", "template", "data")
-    texts = [value_of(value) for _, value in templates if isinstance(value, ScalarEvent)]
+    texts = [value_of(value) for _, value in templates if isinstance(value, Scalar)]
     if any(map(_TAKES_ALL.search, texts)) or items(secret.root, "spec", "target", "template", "templateFrom"):
         return
     templated = {word for text in texts for word in _NAMES.findall(text)}
@@ -70,7 +67,7 @@ def _unused(secret: Object, used: set[str]) -> Iterator[ScalarEvent]:
     yield from (key for key, _ in templates if value_of(key) not in used)
 
 
-def _finding(secret: Object, name: str, key: ScalarEvent) -> Finding:
+def _finding(secret: Object, name: str, key: Scalar) -> Finding:
     message = f"nobody uses the key {value_of(key)} of Secret {name}"
     fix = "remove it, or say `# reserved: why` behind it."
     return Finding(UNUSED_SECRET_KEY, *secret.place(key), message, fix)
