@@ -14,6 +14,7 @@ from orbit_release.argocd.application import Application, ApplicationSource, pos
 from orbit_release.argocd.connection import Connection
 from orbit_release.argocd.observation import Observation
 from orbit_release.errors import (
+    MANUAL,
     AccessError,
     InvalidError,
     NotFoundError,
@@ -27,7 +28,9 @@ from orbit_release.text import SHORTEST_SECRET
 TOKEN_HINT = "ARGOCD_AUTH_TOKEN=$(argocd account generate-token --account NAME), or that of `argocd login`."  # noqa: S105  (says how to get one)
 _MOST_BYTES = 64 * 1024 * 1024  # an application lists all of its resources, and a list all applications
 _FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.annotations,items.spec"
-_RETRY_HINT = 'check ARGOCD_SERVER and the network; see "An Argo CD that is not public" in README.md.'
+_NOT_PUBLIC = f"{MANUAL}/argo-cd.md#an-argo-cd-that-is-not-public"
+_RETRY_HINT = f"check ARGOCD_SERVER and the network; if it is not public, see {_NOT_PUBLIC}"
+_Query = dict[str, str | None]  # without what is None
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure")
 _PROJECT_HINT = "check `argocd.application` and `argocd.project` in orbit-release.yaml, and the token's role."
 _LOGIN_HINT = "an access proxy is in front of it: give its headers by ARGOCD_OPTS=\"--header 'NAME: VALUE'\"."
@@ -59,7 +62,7 @@ class ArgoCD:
 
         Where one application has several sources, its revision is that of ours.
         """
-        document = self._document(name, project, namespace, **({"refresh": "normal"} if refresh else {}))
+        document = self._document(name, project, namespace, "normal" if refresh else None)
         try:
             return Observation.read(document, position(self._application(document), ours))
         except InvalidError as error:
@@ -67,15 +70,15 @@ class ArgoCD:
 
     def applications(self, *, project: str = "", namespace: str = "") -> list[Application]:
         """Return those that the token may see."""
-        query = {key: value for key, value in (("projects", project), ("appNamespace", namespace)) if value}
-        items = self._get("applications", {**query, "fields": _FIELDS}).get("items") or []
+        query = {"projects": project or None, "appNamespace": namespace or None, "fields": _FIELDS}
+        items = self._get("applications", query).get("items") or []
         if not isinstance(items, list):
             raise self._odd("answers with something that is no list of applications")
         return [application for application in map(Application.read, items) if application]
 
-    def _document(self, name: str, project: str, namespace: str, **more: str) -> dict[str, Any]:
-        query = {key: value for key, value in (("project", project), ("appNamespace", namespace)) if value}
-        return self._get(f"applications/{quote(name, safe='')}", {**query, **more})
+    def _document(self, name: str, project: str, namespace: str, refresh: str | None = None) -> dict[str, Any]:
+        query = {"project": project or None, "appNamespace": namespace or None, "refresh": refresh}
+        return self._get(f"applications/{quote(name, safe='')}", query)
 
     def _application(self, document: dict[str, Any]) -> Application:
         application = Application.read(document)
@@ -83,7 +86,7 @@ class ArgoCD:
             raise self._odd("answers with something that is no application")
         return application
 
-    def _get(self, what: str, query: dict[str, str]) -> dict[str, Any]:
+    def _get(self, what: str, query: _Query) -> dict[str, Any]:
         answer = self._send(f"{self._connection.url}/api/v1/{what}", query)
         if answer.is_redirect:
             raise self._redirected(answer)
@@ -94,12 +97,12 @@ class ArgoCD:
             raise self._odd("answers with something that is not JSON")
         return body
 
-    def _send(self, url: str, query: dict[str, str]) -> http.Response:
+    def _send(self, url: str, query: _Query) -> http.Response:
         connection = self._connection
         headers = {**dict(connection.headers), "User-Agent": "orbit-release", "Authorization": f"Bearer {self._token}"}
         verify = connection.server_certificate or connection.verify
         try:
-            with http.Session(_MOST_BYTES) as session:
+            with http.HttpSession(_MOST_BYTES) as session:
                 return session.request("GET", url, params=query, headers=headers, verify=verify, timeout=self._seconds)
         except http.TooLargeError as error:
             raise self._odd(f"answers with {error}") from error
@@ -123,7 +126,7 @@ class ArgoCD:
             return UnusableError(f"{self.host} wants https", "leave out --plaintext.")
         return AccessError(f"{self.host} redirects to a login page at {target.hostname or 'no address'}", _LOGIN_HINT)
 
-    def _refusal(self, status: int, body: Any, query: dict[str, str]) -> OrbitReleaseError:
+    def _refusal(self, status: int, body: Any, query: _Query) -> OrbitReleaseError:
         said = body.get("message") if isinstance(body, dict) else None
         # A proxy may quote what it got.
         secrets = (self._token, *(value for _, value in self._connection.headers if len(value) >= SHORTEST_SECRET))
@@ -131,7 +134,7 @@ class ArgoCD:
         if status == 401:  # noqa: PLR2004
             return AccessError(f"{self.host} does not accept ARGOCD_AUTH_TOKEN: {what}", TOKEN_HINT)
         if status == 403:  # noqa: PLR2004  (also for an application that is not there, where no project is given)
-            more = "" if "project" in query else "; it says so too where there is no such application"
+            more = "" if query.get("project") else "; it says so too where there is no such application"
             return AccessError(f"{self.host} denies access: {what}{more}", _PROJECT_HINT)
         if status == 404 and said:  # noqa: PLR2004  (without a word it is a proxy that sees no server behind it)
             return NotFoundError(f"{self.host}: {what}", _PROJECT_HINT)

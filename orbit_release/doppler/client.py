@@ -32,11 +32,12 @@ class Doppler:
             raise AccessError("DOPPLER_TOKEN is no token", TOKEN_HINT)
         self._url = f"{api.rstrip('/')}/v3/configs/config/secrets/names"
         self._token, self._seconds = token, seconds
-        self._config = {name: value for name, value in (("project", project), ("config", config)) if value}
+        # Asking for dynamic secrets issues leases. What is None is left out.
+        self._query = {"project": project or None, "config": config or None, "include_dynamic_secrets": "false"}
 
     def names(self) -> frozenset[str]:
         """Return the names of all secrets in the config."""
-        answer = self._get({**self._config, "include_dynamic_secrets": "false"})  # asking for those issues leases
+        answer = self._get()
         document = http.parse_json(answer.content)
         if not answer.ok:
             raise self._refusal(answer.status_code, document)
@@ -45,11 +46,11 @@ class Doppler:
                 return frozenset(names)
         raise UnavailableError("Doppler answers with something that is no list of names", _RETRY_HINT)
 
-    def _get(self, query: dict[str, str]) -> http.Response:
+    def _get(self) -> http.Response:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            with http.Session(_MOST_BYTES) as session:
-                return session.request("GET", self._url, params=query, headers=headers, timeout=self._seconds)
+            with http.HttpSession(_MOST_BYTES) as session:
+                return session.request("GET", self._url, params=self._query, headers=headers, timeout=self._seconds)
         except http.TooLargeError as error:
             raise UnavailableError(f"Doppler answers with {error}", _RETRY_HINT) from error
         except http.FAULTS as error:  # its text may quote what was sent

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait as wait_for_future
+from concurrent.futures import wait as wait_for_future
 from dataclasses import dataclass, field, replace
-from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from orbit_release import errors
@@ -13,6 +12,7 @@ from orbit_release.argocd.application import Application, ApplicationSource, onl
 from orbit_release.argocd.blame import outage, rollback_command
 from orbit_release.argocd.observation import Observation
 from orbit_release.argocd.verdict import ERRORS_LAST, Failed, Look, PastLooks, Relation, Verdict, Waiting, verdict_on
+from orbit_release.background import started
 from orbit_release.config import ArgoCDNames
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.awaited import AwaitedRelease
@@ -121,15 +121,7 @@ def _pause(faults: int, left: float) -> float:
 
 def _within(seconds: float, action: Callable[[], T]) -> T | None:
     """Return what an action returns; None if it takes longer. Ctrl-C ends it at once, wherever it hangs."""
-    ended: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            ended.set_result(action())
-        except BaseException as error:  # noqa: BLE001  (it is raised where it is waited for)
-            ended.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
+    ended = started(action)
     ended_in_time, _ = wait_for_future([ended], timeout=max(seconds, 0))
     return ended.result() if ended_in_time else None
 

@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from github import GithubException
+from github import Auth, Github, GithubException
+from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 from requests import RequestException
 
 from orbit_release.errors import AccessError, UnavailableError, UsageError
@@ -23,16 +24,15 @@ from orbit_release.github.commits import File, commit_request, find_commit, stor
 from orbit_release.github.faults import Asked, Fault, explained
 from orbit_release.github.pull_request import PullRequest
 from orbit_release.github.push_rights import PushRights, push_rights
-from orbit_release.github.transport import connect
-from orbit_release.http import is_secure, is_token
+from orbit_release.http import HttpSession, is_secure, is_token
 
 T = TypeVar("T")
 
 TOKEN_HINT = "GITHUB_TOKEN=$(gh auth token), or a token with `contents: write` and `pull-requests: write`."  # noqa: S105  (says how to get one)
 
-_APP_TOKEN = "ghs_"  # noqa: S105  (what the token of an installation begins with, Actions' own included)
 _ATTEMPTS = 5
 _TIMEOUT = 30  # seconds for an answer
+_MOST_BYTES = 64 * 1024 * 1024
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _FAULTS = (GithubException, RequestException)
 
@@ -57,8 +57,9 @@ class GitHub:
         token = token.strip()  # a file or a secret may end with a line feed
         _check(api, repository, token)
         self.repository, self._sleep, self._host = repository, sleep, urlsplit(api).netloc
-        self._token, self._attempts, self._is_app = token, attempts, token.startswith(_APP_TOKEN)
-        self._client = connect(api, token, timeout)
+        self._token, self._attempts = token, attempts
+        self._is_app = token.startswith("ghs_")  # as the tokens of installations do, Actions' own included
+        self._client = _connect(api, token, timeout)
         self._remote = self._client.get_repo(repository)
 
     def commit(self, branch: str, parent: str, files: Sequence[File], message: str) -> str | None:
@@ -122,7 +123,6 @@ class GitHub:
         self._call(lambda: pulls.close_pull(self._remote, pull, branch, comment), branch)
 
     def push_rights(self, branch: str) -> PushRights:
-        """Return what this token may do on a branch, as far as GitHub tells."""
         return self._call(lambda: push_rights(self._client, self._remote, branch, is_app=self._is_app), branch)
 
     def _require_name(self) -> None:
@@ -167,3 +167,34 @@ def _check(api: str, repository: str, token: str) -> None:
         raise UsageError(f"{api} is not https", "set GITHUB_API_URL to the https address of GitHub's API.")
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{repository!r} is no repository of GitHub", "set GITHUB_REPOSITORY to owner/name.")
+
+
+class _Http(HTTPRequestsConnectionClass):
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.session = HttpSession(_MOST_BYTES)
+
+
+class _Https(HTTPSRequestsConnectionClass):
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.session = HttpSession(_MOST_BYTES)
+
+
+def _connect(api: str, token: str, timeout: int) -> Github:
+    """Return a client that neither repeats anything nor waits by itself; `timeout`: seconds for an answer."""
+    Requester.injectConnectionClasses(_Http, _Https)  # a client takes them when it is made
+    try:
+        return Github(
+            base_url=api,
+            auth=Auth.Token(token),
+            timeout=timeout,
+            user_agent="orbit-release",
+            per_page=100,
+            retry=None,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+            lazy=True,
+        )
+    finally:
+        Requester.resetConnectionClasses()

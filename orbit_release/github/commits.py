@@ -6,10 +6,10 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from github.Repository import Repository
+from github import InputGitTreeElement
+from github.Repository import Repository
 
 _LOOKED_AT = 100  # commits of a branch, for ours
 
@@ -24,7 +24,6 @@ class File:
 
     @property
     def base64(self) -> str:
-        """The bytes as the API takes them."""
         return b64encode(self.data).decode()
 
 
@@ -53,8 +52,6 @@ def find_commit(remote: Repository, branch: str, parent: str, mark: str) -> str 
 
 
 def store_commit(remote: Repository, parent: str, files: Sequence[File], message: str) -> str:
-    from github import InputGitTreeElement  # noqa: PLC0415
-
     above = remote.get_git_commit(parent)
     blobs = {file: remote.create_git_blob(file.base64, "base64").sha for file in files}
     entries = [InputGitTreeElement(file.path, file.mode, "blob", sha=blob) for file, blob in blobs.items()]

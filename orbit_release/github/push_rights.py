@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from orbit_release.errors import NotFoundError
+from github import Github, GithubException
+from github.Repository import Repository
 
-if TYPE_CHECKING:
-    from github import Github
-    from github.Repository import Repository
+from orbit_release.errors import NotFoundError
 
 # Rules that a commit put straight on the branch breaks; what else rules ask for, GitHub's own commits meet.
 # https://docs.github.com/rest/repos/rules#get-rules-for-a-branch
@@ -63,7 +62,7 @@ class PushRights:
     rules: tuple[BranchRule, ...]
 
 
-def required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
+def _required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
     """Return the status checks that a classic rule requires of a token's commits, out of GitHub's answer."""
     match branch:
         case {"protection": {"required_status_checks": {"enforcement_level": str(level), "contexts": [*names]}}}:
@@ -74,8 +73,6 @@ def required_checks(branch: Any, *, is_admin: bool) -> tuple[str, ...]:
 
 def push_rights(client: Github, remote: Repository, branch: str, *, is_app: bool) -> PushRights:
     """Ask GitHub; `is_app`: the token is an App's."""
-    from github import GithubException  # noqa: PLC0415
-
     permissions = remote.permissions
     is_admin, can_push = (bool(permissions and getattr(permissions, name)) for name in ("admin", "push"))
     try:
@@ -92,7 +89,7 @@ def push_rights(client: Github, remote: Repository, branch: str, *, is_app: bool
         bool(remote.private),
         tuple(scopes) if scopes is not None else None,
         bool(answer["protection"].get("enabled")),  # `protected` is true of rulesets as well
-        required_checks(answer, is_admin=is_admin),
+        _required_checks(answer, is_admin=is_admin),
         _rules(client, f"/repos/{remote.full_name}", branch),
     )
 
@@ -107,8 +104,6 @@ def _rules(client: Github, repository: str, branch: str) -> tuple[BranchRule, ..
 
 
 def _bypass(client: Github, repository: str, ruleset: int | None) -> str | None:
-    from github import GithubException  # noqa: PLC0415
-
     if ruleset is None:
         return None
     try:

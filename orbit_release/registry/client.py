@@ -14,9 +14,8 @@ from orbit_release.errors import ConflictError, NotFoundError, OrbitReleaseError
 from orbit_release.http import Response, WebOrigin
 from orbit_release.image import Digest, Repository, Tag
 from orbit_release.registry import distribution
-from orbit_release.registry.call import Call
+from orbit_release.registry.call import Call, Request, Retries, odd
 from orbit_release.registry.login import Login
-from orbit_release.registry.retries import Request, Retries, odd
 
 _MOST_REDIRECTS = 5
 _TAGS_SHOWN = 5
@@ -58,11 +57,15 @@ class Registry:
     def image(self, repository: Repository, name: Tag | Digest) -> RemoteImage | None:
         """Return what a tag or digest names; None when there is no such image."""
         call = self._call(repository)
-        manifest = self._ask(call, "GET", f"manifests/{name}")
-        if manifest is None:
+        if (manifest := self._ask(call, "GET", f"manifests/{name}")) is None:
             return None
-        digest = _verified(manifest, name if isinstance(name, Digest) else _digest(manifest))
-        return RemoteImage(digest, self._revision(call, manifest.content))
+        digest = _verified(manifest, name if isinstance(name, Digest) else None)
+        content = manifest.content
+        if platform := distribution.first_platform(content):
+            content = self._part(call, "manifests", platform)
+        config = distribution.config_of(content)
+        revision = distribution.revision_of(self._part(call, "blobs", config)) if config else None
+        return RemoteImage(digest, revision)
 
     def has(self, repository: Repository, name: Tag | Digest) -> bool:
         """Whether there is an image under a tag or digest; asked without taking it, which registries count."""
@@ -71,8 +74,7 @@ class Registry:
     def copy_tag(self, repository: Repository, source: Digest, tag: Tag) -> None:
         """Point a tag at an image that is in the repository already; the digest stays."""
         call = self._call(repository, pushes=True)
-        manifest = self._ask(call, "GET", f"manifests/{source}")
-        if manifest is None:
+        if (manifest := self._ask(call, "GET", f"manifests/{source}")) is None:
             raise NotFoundError(f"{repository} has no image {source}", _PUSHED_HINT)
         _verified(manifest, source)
         if self._ask(call, "PUT", f"manifests/{tag}", manifest) is None:
@@ -81,10 +83,9 @@ class Registry:
     def require(self, repository: Repository, tag: Tag, digest: Digest | None = None) -> Digest:
         """Return the digest of a tag that must exist, and must name `digest` where one is given."""
         call = self._call(repository)
-        manifest = self._ask(call, "GET", f"manifests/{tag}")
-        if manifest is None:
+        if (manifest := self._ask(call, "GET", f"manifests/{tag}")) is None:
             raise NotFoundError(f"{repository} has no tag {tag}", self._tags_hint(call))
-        there = _verified(manifest, _digest(manifest))
+        there = _verified(manifest)
         if digest not in {None, there}:
             raise ConflictError(f"{repository}:{tag} is {there}, not {digest}", _MOVED_HINT)
         return there
@@ -93,15 +94,8 @@ class Registry:
         deadline = self._retries.clock() + self._budget
         return Call(repository, distribution.origin_of(repository), pushes, deadline)
 
-    def _revision(self, call: Call, manifest: bytes) -> str | None:
-        if platform := distribution.first_platform(manifest):
-            manifest = self._part(call, "manifests", platform)
-        config = distribution.config_of(manifest)
-        return distribution.revision_of(self._part(call, "blobs", config)) if config else None
-
     def _part(self, call: Call, kind: str, digest: Digest) -> bytes:
-        answer = self._ask(call, "GET", f"{kind}/{digest}")
-        if answer is None:
+        if (answer := self._ask(call, "GET", f"{kind}/{digest}")) is None:
             raise UnavailableError(f"{call.repository} has lost {digest}, a part of an image", _LOST_HINT)
         _verified(answer, digest)
         return answer.content
@@ -124,39 +118,36 @@ class Registry:
         headers = {"Accept": distribution.ACCEPT} if what.startswith("manifests/") else {}
         if put is not None:
             headers["Content-Type"] = put.headers.get("Content-Type", "")
-        request = Request(method, call.url(what), headers, None if put is None else put.content)
         sent = self._login.authorization(call, refused=None)
-        answer = self._follow(call, request, sent)
+        request = Request(method, call.url(what), sent, headers, None if put is None else put.content)
+        answer = self._follow(call, request)
         if answer.status_code == HTTPStatus.UNAUTHORIZED and WebOrigin.parse(answer.url) == call.origin:
             self._login.learn(call, answer.headers.get("WWW-Authenticate", ""))
             if (renewed := self._login.authorization(call, refused=sent)) != sent:
-                answer = self._follow(call, request, renewed)
+                answer = self._follow(call, replace(request, authorization=renewed))
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-            raise call.refusal(answer, self._login.secrets())
+            raise call.refusal(answer, self._login.secrets)
         return answer
 
-    def _follow(self, call: Call, request: Request, authorization: str | None) -> Response:
+    def _follow(self, call: Call, request: Request) -> Response:
         """Follow redirects, which blobs have; who is not the registry itself never sees the credentials."""
         for _ in range(_MOST_REDIRECTS):
-            answer = self._retries.send(request, authorization, call.deadline)
+            answer = self._retries.send(request, call.deadline)
             if not answer.is_redirect or request.body is not None:
                 return answer
-            request = replace(request, url=urljoin(request.url, answer.headers["Location"]))
-            target = WebOrigin.parse(request.url)
+            url = urljoin(request.url, answer.headers["Location"])
+            target = WebOrigin.parse(url)
             if not call.origin.allows(target):
                 raise odd(answer.url, "redirects to an address that is not https")
-            authorization = authorization if target == call.origin else None
+            request = replace(request, url=url, authorization=request.authorization if target == call.origin else None)
         raise odd(str(call.origin), f"redirects more than {_MOST_REDIRECTS} times")
 
 
-def _digest(answer: Response) -> Digest | None:
-    return distribution.parse_digest(answer.headers.get("Docker-Content-Digest"))
-
-
-def _verified(answer: Response, expected: Digest | None) -> Digest:
-    """Return the digest of a body, which must be the expected one where one is known."""
+def _verified(answer: Response, expected: Digest | None = None) -> Digest:
+    """Return the digest of a body, which must be the expected one, or that of the header, where there is one."""
+    expected = expected or distribution.parse_digest(answer.headers.get("Docker-Content-Digest"))
     digest = distribution.digest_of(answer.content, expected)
     if expected not in {None, digest}:
         raise odd(answer.url, f"sent bytes that are not those of {expected}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from orbit_release.errors import ConfigurationError
+from orbit_release.errors import AccessError, ConfigurationError
 from orbit_release.http import parse_json
 from orbit_release.registry.distribution import DOCKER_HUB
 
@@ -20,14 +22,13 @@ _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user name with a password, or an identity token, which only a token server takes."""
+    """A user name with a password, or an identity token (an OAuth refresh token), which only a token server takes."""
 
     username: str
     secret: str = field(repr=False)
 
     @property
     def is_identity_token(self) -> bool:
-        """Whether the secret is an identity token (an OAuth refresh token)."""
         return self.username == _IDENTITY_TOKEN
 
     @property
@@ -39,14 +40,6 @@ class Credentials:
 def server_name(host: str) -> str:
     """Return what credential helpers call a registry."""
     return "https://index.docker.io/v1/" if host in DOCKER_HUB else host
-
-
-def parse_helper_answer(text: bytes) -> Credentials | None:
-    """Read what `docker-credential-… get` prints; None when it is something else."""
-    match parse_json(text):
-        case {"Username": str(username), "Secret": str(secret)} if secret:
-            return Credentials(username, secret)
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +94,33 @@ def _entry(entry: Mapping[str, Any]) -> Credentials | None:
     if entry.get("username") and entry.get("password"):
         return Credentials(str(entry["username"]), str(entry["password"]))
     return None
+
+
+def read_config(folder: Path | None) -> DockerConfig:
+    try:
+        return DockerConfig.parse((folder / "config.json").read_bytes()) if folder else DockerConfig()
+    except (FileNotFoundError, NotADirectoryError):
+        return DockerConfig()
+    except OSError as error:
+        hint = "Make the file readable for the user who runs this."
+        raise ConfigurationError(f"cannot read {error.filename}: {error.strerror}", hint) from error
+
+
+def run_helper(program: str, host: str, seconds: float) -> Credentials | None:
+    """Ask a credential helper; what it prints is never shown, it may be a secret."""
+    asked = server_name(host)
+    try:
+        done = subprocess.run([program, "get"], input=asked.encode(), capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        fault = f"does not answer within {seconds:.0f} s"
+    except OSError as error:
+        fault = f"cannot be run: {error.strerror}"
+    else:
+        match parse_json(done.stdout):
+            case {"Username": str(username), "Secret": str(secret)} if secret and not done.returncode:
+                return Credentials(username, secret)
+        if done.returncode == 0 or b"credentials not found" in done.stdout:
+            return None
+        fault = f"failed with exit code {done.returncode}"
+    hint = f"Docker's config.json names it for {host}; try:  echo {asked} | {program} get"
+    raise AccessError(f"{program} {fault}", hint)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
 from orbit_release.errors import InvalidError
-from orbit_release.http import WebOrigin, parse_json, quoted
+from orbit_release.http import WebOrigin, is_loopback, parse_json, quoted
 from orbit_release.image import Digest, Repository, Tag
 
 # A registry that is not offered the type of a tag's OCI manifest answers 404, as if there were no such tag.
@@ -31,7 +31,7 @@ def origin_of(repository: Repository) -> WebOrigin:
     if (repository.host or "docker.io") in DOCKER_HUB:
         return WebOrigin("https", "registry-1.docker.io")
     plain = WebOrigin.parse(f"http://{repository.host}")
-    if plain and plain.is_loopback:
+    if plain and is_loopback(str(plain)):
         return plain
     return WebOrigin.parse(f"https://{repository.host}") or WebOrigin("https", repository.host)
 

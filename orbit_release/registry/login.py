@@ -1,31 +1,72 @@
-"""Who we are to a registry: the credentials of Docker and GitHub, and the tokens that they obtain."""
+"""Who we are to a registry: what it asks for, where that may travel, and the tokens that we obtain.
+
+https://distribution.github.io/distribution/spec/auth/
+"""
 
 from __future__ import annotations
 
-import subprocess
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlencode
 
-from orbit_release.errors import AccessError, ConfigurationError
-from orbit_release.http import WebOrigin
-from orbit_release.registry.call import Call
-from orbit_release.registry.challenge import Challenge, parse_token
-from orbit_release.registry.credentials import Credentials, DockerConfig, parse_helper_answer, server_name
+from orbit_release.errors import AccessError
+from orbit_release.http import WebOrigin, is_token, parse_json
+from orbit_release.registry.call import ODD_HINT, Call, Request, Retries, odd
+from orbit_release.registry.credentials import Credentials, read_config, run_helper
 from orbit_release.registry.distribution import GHCR
-from orbit_release.registry.retries import ODD_HINT, Request, Retries, odd
 
 _HELPER_SECONDS = 30.0
-_OWN_HINT = "Make the file readable for the user who runs this."
+_ITEM = re.compile(r'(?P<name>[\w-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,]+))|(?P<scheme>[\w-]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A registry wants credentials (Basic), or a token (Bearer) from the server at `realm`."""
+
+    bearer: bool
+    realm: str
+    service: str
+
+    @classmethod
+    def parse(cls, header: str) -> Challenge | None:
+        """Read `WWW-Authenticate`, which may hold several challenges; Bearer is preferred."""
+        offers: dict[str, dict[str, str]] = {}
+        values: dict[str, str] = {}
+        for item in _ITEM.finditer(header):
+            if item["scheme"]:
+                values = offers.setdefault(item["scheme"].lower(), {})
+            else:
+                values[item["name"].lower()] = item["plain"] or re.sub(r"\\(.)", r"\1", item["quoted"] or "")
+        for scheme in ("bearer", "basic"):
+            if (offer := offers.get(scheme)) is not None:
+                return cls(scheme == "bearer", offer.get("realm", ""), offer.get("service", ""))
+        return None
+
+    def is_trusted(self, registry: WebOrigin) -> bool:
+        """Whether the credentials of a registry may travel to the realm; those of ghcr.io never leave it."""
+        realm = WebOrigin.parse(self.realm)
+        return registry.allows(realm) and (registry != GHCR or realm == GHCR)
+
+    def token_request(self, scope: str, credentials: Credentials | None) -> Request:
+        """Return what obtains a token; an identity token is traded in by a form."""
+        wanted = {"service": self.service, "scope": scope}
+        if credentials and credentials.is_identity_token:
+            grant = {"grant_type": "refresh_token", "client_id": "orbit-release"}
+            return Request("POST", self.realm, body=wanted | grant | {"refresh_token": credentials.secret})
+        url = f"{self.realm}{'&' if '?' in self.realm else '?'}{urlencode(wanted)}"
+        return Request("GET", url, credentials.basic if credentials else None)
 
 
 @dataclass
 class Login:
     """What is known of us and of registries' challenges; threads may share it.
 
-    `seconds`: how long a credential helper may take; `on_secret`: as for `Registry`.
+    `seconds`: how long a credential helper may take; `on_secret`: as for `Registry`; `secrets`: all that an answer may
+    quote and nobody should read.
     """
 
     retries: Retries
@@ -33,6 +74,7 @@ class Login:
     docker_config: Path | None
     seconds: float
     on_secret: Callable[[str, str], None]
+    secrets: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, Credentials | None] = field(default_factory=dict)
     _challenges: dict[WebOrigin, Challenge] = field(default_factory=dict)
@@ -57,66 +99,37 @@ class Login:
             token = self._tokens[key] = self._obtain_token(call, challenge)
         return f"Bearer {token}"
 
-    def secrets(self) -> list[str]:
-        """Return all that an answer may quote and nobody should read."""
-        known = [credentials for credentials in list(self._known.values()) if credentials]
-        encoded = [credentials.basic.removeprefix("Basic ") for credentials in known]
-        return [*list(self._tokens.values()), *(credentials.secret for credentials in known), *encoded]
-
     def _obtain_token(self, call: Call, challenge: Challenge) -> str:
         if not challenge.is_trusted(call.origin):
             raise AccessError(f"{call.host} names a token server that it must not", ODD_HINT)
-        url, authorization, form = challenge.token_request(call.scope, self._credentials(call))
-        request = Request("POST" if form else "GET", url, body=form)
-        answer = self.retries.send(request, authorization, call.deadline)
+        request = challenge.token_request(call.scope, self._credentials(call))
+        answer = self.retries.send(request, call.deadline)
         if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-            raise call.refusal(answer, self.secrets())
-        token = parse_token(answer.content)
-        if token is None:
-            raise odd(url, "answers with something that is no token")
-        self.on_secret(token, "")
-        return token
+            raise call.refusal(answer, self.secrets)
+        match parse_json(answer.content):
+            case {"token": str(token)} | {"access_token": str(token)} if is_token(token):
+                self._hide(token)
+                return token
+        raise odd(request.url, "answers with something that is no token")
 
     def _credentials(self, call: Call) -> Credentials | None:
         with self._lock:
             if call.host not in self._known:
                 credentials = self._known[call.host] = self._look_up(call)
                 if credentials:
-                    self.on_secret(credentials.secret, credentials.username)
-                    self.on_secret(credentials.basic.removeprefix("Basic "), "")
+                    self._hide(credentials.secret, credentials.username)
+                    self._hide(credentials.basic.removeprefix("Basic "))
             return self._known[call.host]
 
+    def _hide(self, secret: str, username: str = "") -> None:
+        self.secrets.append(secret)
+        self.on_secret(secret, username)
+
     def _look_up(self, call: Call) -> Credentials | None:
-        config = _read_config(self.docker_config)
+        config = read_config(self.docker_config)
         helper = config.helper(call.host)
-        credentials = _run_helper(helper, call.host, min(_HELPER_SECONDS, self.seconds)) if helper else None
+        credentials = run_helper(helper, call.host, min(_HELPER_SECONDS, self.seconds)) if helper else None
         credentials = credentials or config.credentials(call.host)
         if credentials is None and call.origin == GHCR and self.github_token:
             return Credentials("x-access-token", self.github_token)
         return credentials
-
-
-def _read_config(folder: Path | None) -> DockerConfig:
-    try:
-        return DockerConfig.parse((folder / "config.json").read_bytes()) if folder else DockerConfig()
-    except (FileNotFoundError, NotADirectoryError):
-        return DockerConfig()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {error.filename}: {error.strerror}", _OWN_HINT) from error
-
-
-def _run_helper(program: str, host: str, seconds: float) -> Credentials | None:
-    """Ask a credential helper; what it prints is never shown, it may be a secret."""
-    asked = server_name(host)
-    try:
-        done = subprocess.run([program, "get"], input=asked.encode(), capture_output=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        fault = f"does not answer within {seconds:.0f} s"
-    except OSError as error:
-        fault = f"cannot be run: {error.strerror}"
-    else:
-        if done.returncode == 0 or b"credentials not found" in done.stdout:
-            return parse_helper_answer(done.stdout)
-        fault = f"failed with exit code {done.returncode}"
-    hint = f"Docker's config.json names it for {host}; try:  echo {asked} | {program} get"
-    raise AccessError(f"{program} {fault}", hint)

@@ -166,6 +166,7 @@ def test_what_is_made_before_the_build_is_what_git_ignores(repo: Monorepo) -> No
     with Clone(str(repo.clone), environment()) as clone:
         assert ignored_by_git(clone, [*ignored, *kept]) == {*ignored}
         assert ignored_by_git(clone, kept) == set()
+        (repo.clone / ".git/info").mkdir(exist_ok=True)
         (repo.clone / ".git/info/exclude").write_text("known.txt\n")
         assert ignored_by_git(clone, ["web/known.txt"]) == {"web/known.txt"}  # although git knows it
 

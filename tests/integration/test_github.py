@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orbit_release.errors import (
+    MANUAL,
     AccessError,
     ConfigurationError,
     ConflictError,
@@ -383,6 +384,7 @@ def test_a_rule_names_the_branch_that_it_protects(site: Site, operation: str, br
     with pytest.raises(AccessError) as raised:
         site.client().merge_when_ready(site.propose(), MESSAGE)
     assert f"octo/orbit protects {branch}: Repository rule" in raised.value.message
+    assert f"({MANUAL}/publishing.md#branch-protection)" in raised.value.hint
     assert ("GitHub App" in raised.value.hint, "--pr" in raised.value.hint) == (True, False)
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from itertools import repeat
 from math import ceil
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -19,7 +20,7 @@ from orbit_release.argocd.connection import Connection
 from orbit_release.doppler.client import Doppler
 from orbit_release.errors import OrbitReleaseError, UnavailableError
 from orbit_release.github.client import GitHub
-from orbit_release.http import FAULTS, Session, is_loopback, is_secure, is_timeout, is_token
+from orbit_release.http import FAULTS, HttpSession, is_loopback, is_secure, is_timeout, is_token
 from orbit_release.image import Repository, Tag
 from orbit_release.registry.client import Registry
 from tests.servers.raw import Script, answering
@@ -139,6 +140,17 @@ def test_a_proxy_that_drips_is_left_in_time(name: str, monkeypatch: pytest.Monke
     assert all(head.startswith(b"CONNECT doppler.example.com:443") for head in server.heads)
 
 
+def test_a_look_up_that_hangs_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if over.wait() else None)
+    try:
+        with HttpSession(MIB) as session, pytest.raises(FAULTS) as caught:
+            session.request("GET", "http://localhost:9", timeout=SECONDS)
+        assert is_timeout(caught.value)
+    finally:
+        over.set()
+
+
 def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, answering(lambda _: iter([answer(b"{}")])) as well:
         waiting, serving = full.getsockname(), ("127.0.0.1", well.server_port)
@@ -147,11 +159,11 @@ def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch)
         with socket.socket() as first:
             first.connect(waiting)
             looked_up += [waiting] * 50
-            with Session(MIB) as session, pytest.raises(FAULTS) as caught:
+            with HttpSession(MIB) as session, pytest.raises(FAULTS) as caught:
                 session.request("GET", f"http://localhost:{waiting[1]}", timeout=SECONDS)
             assert is_timeout(caught.value)
         looked_up[:] = [("127.0.0.2", serving[1]), serving]  # where nobody listens, and then one who does
-        with Session(MIB) as session:
+        with HttpSession(MIB) as session:
             assert session.request("GET", f"http://localhost:{serving[1]}", timeout=LONG).content == b"{}"
 
 
@@ -221,7 +233,7 @@ def test_loopback_is_reached_without_proxy_and_no_password_is_looked_up(
 
 def test_cookies_are_not_kept() -> None:
     reply = answer(b"{}", "Set-Cookie: a=b")
-    with answering(lambda _: iter([reply])) as server, Session(MIB) as session:
+    with answering(lambda _: iter([reply])) as server, HttpSession(MIB) as session:
         for _ in range(2):
             session.request("GET", f"http://{server.host}/", timeout=LONG)
     assert len(server.heads) == 2

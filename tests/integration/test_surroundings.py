@@ -19,6 +19,7 @@ from orbit_release.argocd.connection import Connection
 from orbit_release.doctor.endpoint import fetch_certificate, look_up_addresses
 from orbit_release.doppler.client import Doppler
 from orbit_release.errors import (
+    MANUAL,
     AccessError,
     NotFoundError,
     OrbitReleaseError,
@@ -174,8 +175,9 @@ def test_a_server_that_hangs_and_one_that_is_not_there(server: ArgoCDServer) -> 
     with pytest.raises(UnavailableError, match="does not answer within 0 s"):
         argocd(server, seconds=AT_ONCE).applications()
     nobody = ArgoCD(Connection.parse("127.0.0.1:9", "--plaintext"), "token", seconds=SECONDS)
-    with pytest.raises(UnavailableError, match="cannot be reached: Connection refused"):
+    with pytest.raises(UnavailableError, match="cannot be reached: Connection refused") as refused:
         nobody.applications()
+    assert refused.value.hint.endswith(f"see {MANUAL}/argo-cd.md#an-argo-cd-that-is-not-public")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ PACKAGE = Path(orbit_release.__file__).parent
 WORDS = {"errors", "text", "image", "globs", "service", "remote"}
 DECISIONS = {"manifests", "planning", "releases"}
 SYSTEMS = {"git", "registry", "github", "argocd", "builders", "doppler"}  # none of them imports another
-ENGINE = {*WORDS, *DECISIONS, *SYSTEMS, "config", "flows", "http", "output"}
+ENGINE = {*WORDS, *DECISIONS, *SYSTEMS, "config", "flows", "http", "output", "background"}
 EXAMINERS = {"check", "doctor", "init", "report", "demo"}
 ROOMS = {
     "__init__": set[str](),
@@ -31,10 +31,11 @@ ROOMS = {
     "errors": set[str](),
     "text": set[str](),
     "remote": set[str](),
+    "background": set[str](),
     "image": {"errors"},
     "globs": {"errors"},
     "service": {"errors", "image", "globs"},
-    "http": {"errors", "text"},
+    "http": {"errors", "text", "background"},
     "manifests": WORDS,
     "config": {*WORDS, "manifests"},
     "git": WORDS,
@@ -45,7 +46,7 @@ ROOMS = {
     "argocd": {*WORDS, "http", "manifests"},
     "builders": WORDS,
     "doppler": {*WORDS, "http"},
-    "flows": {*WORDS, *DECISIONS, *SYSTEMS, "config"},
+    "flows": {*WORDS, *DECISIONS, *SYSTEMS, "config", "background"},
     "output": {*WORDS, *DECISIONS, "argocd"},
     "check": ENGINE,
     "doctor": ENGINE,
@@ -80,6 +81,7 @@ EFFECTS |= {"sys", "datetime", "secrets", "http", "asyncio", "signal", "glob", "
 # The modules that may have effects, and which; `cli` may have all.
 MAY = {
     "argocd.client": {"os"},
+    "background": {"concurrent", "threading"},
     "builders.buildx": {"os", "pathlib", "signal", "subprocess", "tempfile", "threading"},
     "builders.choose": {"random", "time"},
     "builders.context": {"io", "os", "pathlib"},
@@ -91,16 +93,16 @@ MAY = {
     "git.worktree": {"os", "pathlib", "tempfile"},
     "git.probe": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
-    "http": {"http", "io", "socket", "time"},
-    "registry.call": {"http"},  # for the names of its statuses
+    "http": {"io"},
+    "registry.call": {"http", "threading"},  # http: for the names of its statuses
     "registry.client": {"http", "pathlib", "random", "time"},
-    "registry.login": {"http", "pathlib", "subprocess", "threading"},
-    "registry.retries": {"threading"},
+    "registry.credentials": {"pathlib", "subprocess"},
+    "registry.login": {"http", "pathlib", "threading"},
     "flows.build": {"concurrent", "pathlib", "tempfile"},
     "flows.publish_until_landed": {"random", "time"},  # the pause between two attempts
     "flows.rollback": {"time"},  # to write a time in words
     "flows.side_by_side": {"concurrent"},
-    "flows.wait": {"concurrent", "threading"},
+    "flows.wait": {"concurrent"},
     "output.github_actions": {"secrets"},
     "output.builds": {"threading"},
     "output.history": {"time"},  # to write a time in words
