@@ -11,7 +11,7 @@ from orbit_release.manifests.rewrite import FoundImage, is_hold
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class Stretch:
     """A stretch of time in which a service was deployed with one reference.
 
     `since` is the commit of the release branch that deployed it, `until` the one that replaced it (None: it is
@@ -138,10 +138,10 @@ def _move(change: LoggedImages, before: Images, after: Images) -> Move | None:
     return Move(change.commit, gone, came, *marks) if gone and came else None
 
 
-def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Deployed, ...]]:
+def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Stretch, ...]]:
     """Return, by repository, what was deployed one after the other; the changes come oldest first."""
     standings: dict[Repository, _Standing] = {}
-    replayed: dict[Repository, list[Deployed]] = {}
+    replayed: dict[Repository, list[Stretch]] = {}
     for place, change in enumerate(changes):
         for repository in _touched(change):
             standing, side = standings.setdefault(repository, _Standing()), _images_of(change.after, repository)
@@ -153,7 +153,7 @@ def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Deployed, 
 
 
 def _append(
-    stretches: list[Deployed],
+    stretches: list[Stretch],
     new: Sequence[ImageReference],
     after: Sequence[ImageReference],
     commit: Commit,
@@ -169,7 +169,7 @@ def _append(
     if last:
         stretches[-1] = replace(last, until=commit)
     if now:
-        stretches.append(Deployed(now, commit, last.reference if last else None, place=place))
+        stretches.append(Stretch(now, commit, last.reference if last else None, place=place))
 
 
 def _is_same(before: ImageReference, after: ImageReference) -> bool:
@@ -179,14 +179,14 @@ def _is_same(before: ImageReference, after: ImageReference) -> bool:
 
 
 def explain(
-    stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], history: History
-) -> tuple[Deployed, ...]:
+    stretches: Sequence[Stretch], commits: Mapping[ImageReference, str | None], history: History
+) -> tuple[Stretch, ...]:
     """Tell for each what it brought, and whether it went back.
 
     `commits` are those that the references name, as far as they are known: all are heads of the history.
     """
-    explained: list[Deployed] = []
-    standing: list[Deployed] = []
+    explained: list[Stretch] = []
+    standing: list[Stretch] = []
     for stretch in stretches:
         base, head = commits.get(stretch.before) if stretch.before else None, commits.get(stretch.reference)
         if base and head:
@@ -199,7 +199,7 @@ def explain(
     return tuple(explained)
 
 
-def _stand(standing: list[Deployed], new: Deployed) -> None:
+def _stand(standing: list[Stretch], new: Stretch) -> None:
     """Put what was deployed upon what stood before; what it goes back over falls."""
     place = _place(standing, new)
     if new.is_rollback:
@@ -209,20 +209,20 @@ def _stand(standing: list[Deployed], new: Deployed) -> None:
     standing.append(new)
 
 
-def _place(standing: Sequence[Deployed], new: Deployed) -> int | None:
+def _place(standing: Sequence[Stretch], new: Stretch) -> int | None:
     places = (place for place, kept in enumerate(standing) if _is_same(kept.reference, new.reference))
     return next(places, None)
 
 
-def deployed_at(stretches: Sequence[Deployed], time: int) -> Deployed | None:
+def deployed_at(stretches: Sequence[Stretch], time: int) -> Stretch | None:
     """Return what was deployed at a time, in seconds since 1970."""
     last = next((stretch for stretch in reversed(stretches) if stretch.since.time <= time), None)
     return last if last and (last.until is None or last.until.time > time) else None
 
 
-def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
+def rollback_targets(stretches: Sequence[Stretch]) -> list[Stretch]:
     """Return what can be rolled back to, newest first: what ran before, without what was rolled back from since."""
-    standing: list[Deployed] = []
+    standing: list[Stretch] = []
     for stretch in stretches:
         _stand(standing, stretch)
     return [stretch for stretch in standing[-2::-1] if is_fixed(stretch.reference)]
@@ -233,7 +233,7 @@ def is_fixed(reference: ImageReference) -> bool:
     return reference.digest is not None or reference.tag not in (None, LATEST)
 
 
-def has_failed(release: Deployed, after: Deployed | None) -> bool:
+def has_failed(release: Stretch, after: Stretch | None) -> bool:
     """Whether a release was rolled back from; `after` is the stretch that follows it."""
     if release.is_rollback or after is None or not after.is_rollback:
         return False

@@ -249,7 +249,7 @@ def _file(module: str) -> Path:
         ("flows.publish", "from github import Github", "github belongs in github"),
         ("config", "from orbit_release.flows.plan import plan", "config may not import flows (flows.plan)"),
         ("report.rows", "from orbit_release.check.tree import Tree", "report may not import check (check.tree)"),
-        ("releases.figures", "import jinja2", "jinja2 belongs in report"),
+        ("releases.timeline", "import jinja2", "jinja2 belongs in report"),
         ("output", "from jinja2 import Environment", "jinja2 belongs in report"),
         ("output", "from orbit_release.flows.plan import plan", "output may not import flows (flows.plan)"),
         ("output", "import os\nos.environ.get('HOME')", "os.environ is for cli only"),
