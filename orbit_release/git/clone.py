@@ -15,20 +15,9 @@ from itertools import takewhile
 from typing import Self
 
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError
+from orbit_release.git import listings
 from orbit_release.git.graph import ChangedFile, Commit, History
-from orbit_release.git.listings import (
-    LOGGED,
-    RAW,
-    Blobs,
-    TreeFile,
-    changes_by_trees,
-    commits,
-    file_names,
-    logged,
-    remote_branch,
-    tokens,
-    tree_files,
-)
+from orbit_release.git.listings import LOGGED, RAW, Blobs, TreeFile
 from orbit_release.git.objects import OBJECT_NAME, GitObject, Objects
 from orbit_release.git.process import Process, remote_error
 from orbit_release.git.remotes import Remotes, tracking
@@ -72,7 +61,7 @@ class Clone:
     @property
     def is_shallow(self) -> bool:
         """Whether the history ends early, so that no question about ancestors can be answered."""
-        return self.process.shallow_file is not None and not self._deepened
+        return self.process.is_shallow and not self._deepened
 
     @property
     def top(self) -> str:
@@ -105,12 +94,13 @@ class Clone:
         """Whether a commit has a file at a path; its bytes need not be here, in a clone without blobs."""
         folder, _, name = path.rpartition("/")
         tree = self._objects.read(f"{commit}:{folder}")
-        return tree is not None and tree.kind == "tree" and name.encode() in file_names(tree.data, len(commit) // 2)
+        names = listings.file_names(tree.data, len(commit) // 2) if tree and tree.kind == "tree" else ()
+        return name.encode() in names
 
     def tree_files(self, commit: str, folder: str) -> tuple[TreeFile, ...]:
         """Return the files below a folder at a commit, submodules left out."""
         where = () if folder == "." else ("--", folder)
-        return tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
+        return listings.tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
 
     def blob(self, name: str) -> bytes:
         return self._require(name).data
@@ -128,7 +118,7 @@ class Clone:
         new = self._tree(head)
         old = {base: self._tree(base) if base else _EMPTY_TREES[len(head)] for base in bases}
         pairs = "".join(f"{tree} {new}\n" for tree in old.values())
-        changes = changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
+        changes = listings.changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
         return {base: changes.get((tree, new), ()) for base, tree in old.items()}
 
     # History
@@ -141,7 +131,7 @@ class Clone:
         common = self.process.run("merge-base", "--octopus", *names).stdout if len(names) < _MANY_HEADS else b""
         excluded = (f"^{commit}" for commit in common.decode().split()[:1])
         with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *names, *excluded, "--") as output:
-            return History(names, (commit for commit, _ in logged(output)))
+            return History(names, (commit for commit, _ in listings.logged(output)))
 
     @contextmanager
     def first_parents(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
@@ -151,14 +141,14 @@ class Clone:
         once, and stops when the context ends.
         """
         with self._reading("log", *_FIRST_PARENTS, *_NAMES, head, "--") as output:
-            boundary = self._shallow_commits()
-            yield takewhile(lambda change: change[0] not in boundary, commits(output))
+            boundary = self.process.shallow_commits() if self.is_shallow else ()
+            yield takewhile(lambda change: change[0] not in boundary, listings.commits(output))
 
     @contextmanager
     def all_commits(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
         """Give each commit that head can reach, with what it changed; a merge changed nothing of its own."""
         with self._reading("log", *RAW, *_NAMES, head, "--") as output:
-            yield commits(output)
+            yield listings.commits(output)
 
     @contextmanager
     def log(self, commit: str, paths: Iterable[str]) -> Iterator[Iterator[tuple[Commit, tuple[Blobs, ...]]]]:
@@ -168,12 +158,12 @@ class Clone:
         """
         places = (f":(top,literal){path}" for path in paths)
         with self._reading("log", *_FIRST_PARENTS, "--no-color", LOGGED, commit, "--", *places) as output:
-            yield logged(output)
+            yield listings.logged(output)
 
     def between(self, base: str, head: str, most: int) -> list[Commit]:
         """Return the newest commits that head has and base has not."""
         with self._reading("log", "-z", f"--max-count={most}", "--no-color", LOGGED, f"{base}..{head}", "--") as output:
-            return [commit for commit, _ in logged(output)]
+            return [commit for commit, _ in listings.logged(output)]
 
     def count(self, base: str, head: str) -> int:
         """Return how many commits head has that base has not."""
@@ -262,7 +252,7 @@ class Clone:
         return self.commit(name)
 
     def _fetch_branch(self, remote: str, branch: str) -> str:
-        commit = remote_branch(self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}"), branch)
+        commit = listings.remote_branch(self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}"), branch)
         if commit is None:
             hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
             raise NotFoundError(f"{remote} has no branch {branch}", hint)
@@ -286,12 +276,6 @@ class Clone:
             program.kill()
             program.communicate()
 
-    def _shallow_commits(self) -> frozenset[str]:
-        if not self.is_shallow or self.process.shallow_file is None:
-            return frozenset()
-        with open(self.process.shallow_file, encoding="ascii") as file:
-            return frozenset(file.read().split())
-
     def _tree(self, commit: str) -> str:
         return self._require(f"{commit}^{{commit}}").data.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
 
@@ -303,6 +287,6 @@ class Clone:
 
 
 def _all_tokens(program: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    yield from tokens(program.stdout)
+    yield from listings.tokens(program.stdout)
     if program.wait() and program.stderr:  # the end of what git could read is not the end of the history
         raise remote_error(program.stderr.read(), "the history")

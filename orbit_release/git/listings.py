@@ -51,13 +51,8 @@ class Blobs:
 def tree_files(listing: bytes) -> tuple[TreeFile, ...]:
     """Read what `ls-tree -r -z` prints; submodules are no files."""
     entries = (line.partition(b"\t") for line in listing.split(b"\0") if line)
-    files = (TreeFile(path, *_mode_and_blob(meta)) for meta, _, path in entries)
+    files = (TreeFile(path, *meta.decode().split(" ")[::2]) for meta, _, path in entries)
     return tuple(file for file in files if file.mode != _SUBMODULE)
-
-
-def _mode_and_blob(meta: bytes) -> tuple[str, str]:
-    mode, _, blob = meta.decode().split(" ")
-    return mode, blob
 
 
 def tokens(stream: IO[bytes] | None) -> Iterator[bytes]:
@@ -118,12 +113,9 @@ def logged(tokens: Iterator[bytes]) -> Iterator[tuple[Commit, tuple[Blobs, ...]]
 
 def _commit(record: bytes) -> Commit:
     name, parents, time, author, subject = record.decode("utf-8", "replace").rstrip("\n").split("\x1f", 4)
-    return Commit(name, tuple(parents.split()), _time(time), author, subject)
-
-
-def _time(text: str) -> int:
-    """Read a time; git keeps whatever somebody wrote into a commit, also what no calendar has."""
-    return min(int(text), _LATEST) if text.isdigit() else 0
+    # Git keeps whatever somebody wrote into a commit, also a time that no calendar has.
+    seconds = min(int(time), _LATEST) if time.isdigit() else 0
+    return Commit(name, tuple(parents.split()), seconds, author, subject)
 
 
 def _blob(change: re.Match[bytes], side: str) -> str | None:
