@@ -152,7 +152,6 @@ def _translated(error: Exception) -> BuildError | UnavailableError:
 
 
 def _build(client: docker.APIClient, request: BuildRequest, progress: Progress) -> str:
-    """Build; return the image's id."""
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
             dockerfile = pack(request, archive)

@@ -137,8 +137,7 @@ class Clone:
     def first_parents(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
         """Give each first-parent commit from head backwards, with what it changed against its first parent.
 
-        In a shallow clone the oldest commit is left out: what it changed cannot be known. Git starts to read at
-        once, and stops when the context ends.
+        In a shallow clone the oldest commit is left out: what it changed cannot be known.
         """
         with self._reading("log", *_FIRST_PARENTS, *_NAMES, head, "--") as output:
             boundary = self.process.shallow_commits() if self.is_shallow else ()
@@ -152,10 +151,7 @@ class Clone:
 
     @contextmanager
     def log(self, commit: str, paths: Iterable[str]) -> Iterator[Iterator[tuple[Commit, tuple[Blobs, ...]]]]:
-        """Give each first-parent commit that changed a file or a folder, newest first, with what it changed there.
-
-        Git starts to read at once, and stops when the context ends.
-        """
+        """Give each first-parent commit that changed a file or a folder, newest first, with what it changed there."""
         places = (f":(top,literal){path}" for path in paths)
         with self._reading("log", *_FIRST_PARENTS, "--no-color", LOGGED, commit, "--", *places) as output:
             yield listings.logged(output)
@@ -269,6 +265,7 @@ class Clone:
 
     @contextmanager
     def _reading(self, *arguments: str) -> Iterator[Iterator[bytes]]:
+        """Give what git prints between NULs, as it comes; git starts at once, and stops when the context ends."""
         program = self.process.start(*arguments)
         try:
             yield _all_tokens(program)

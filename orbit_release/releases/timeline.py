@@ -69,8 +69,10 @@ class Move:
 class _Standing:
     """The images of one repository, by manifest, at some point of the history."""
 
-    def __init__(self, files: Mapping[str, Images] | None = None) -> None:
-        self.files = dict(files or {})
+    def __init__(self, images: Images = ()) -> None:
+        self.files: dict[str, Images] = {}
+        for image in images:
+            self.files[image.path] = (*self.files.get(image.path, ()), image)
 
     def step(self, side: Mapping[str, Images]) -> bool:
         """Go to the other side of a change; False if that is the same."""
@@ -111,7 +113,7 @@ def newest_moves(changes: Iterable[LoggedImages], now: Mapping[Repository, Image
 
     What only adds a manifest, takes one away, or pins the digest of the same tag, is no move.
     """
-    left = {repository: _Standing(_by_path(images)) for repository, images in now.items()}
+    left = {repository: _Standing(images) for repository, images in now.items()}
     moves: dict[Repository, Move] = {}
     for change in changes if left else ():
         for repository in _touched(change) & left.keys():
@@ -123,11 +125,6 @@ def newest_moves(changes: Iterable[LoggedImages], now: Mapping[Repository, Image
         if not left:
             break
     return moves
-
-
-def _by_path(images: Images) -> dict[str, Images]:
-    paths = dict.fromkeys(image.path for image in images)
-    return {path: tuple(image for image in images if image.path == path) for path in paths}
 
 
 def _move(change: LoggedImages, before: Images, after: Images) -> Move | None:
@@ -147,8 +144,7 @@ def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Stretch, .
             standing, side = standings.setdefault(repository, _Standing()), _images_of(change.after, repository)
             new = standing.news(side)
             if standing.step(side):
-                stretches = replayed.setdefault(repository, [])
-                _append(stretches, new, standing.references, change.commit, place)
+                _append(replayed.setdefault(repository, []), new, standing.references, change.commit, place)
     return {repository: tuple(stretches) for repository, stretches in replayed.items()}
 
 
@@ -210,8 +206,7 @@ def _stand(standing: list[Stretch], new: Stretch) -> None:
 
 
 def _place(standing: Sequence[Stretch], new: Stretch) -> int | None:
-    places = (place for place, kept in enumerate(standing) if _is_same(kept.reference, new.reference))
-    return next(places, None)
+    return next((place for place, kept in enumerate(standing) if _is_same(kept.reference, new.reference)), None)
 
 
 def deployed_at(stretches: Sequence[Stretch], time: int) -> Stretch | None:

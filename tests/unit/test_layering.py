@@ -62,7 +62,7 @@ TYPE_CHECKING = "TYPE_CHECKING"
 
 # Outside packages that only these rooms and modules may import.
 ONLY_IN = {
-    "click": {"cli", "output", "check.show_findings", "doctor.show_checklist"},
+    "click": {"cli", "output", "check.show_findings", "demo.show_walk", "doctor.show_checklist"},
     "rich": {"output"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
