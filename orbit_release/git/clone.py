@@ -27,6 +27,7 @@ _NAMES = ("--no-color", "--format=%H")
 _ALONE = ("--no-recurse-submodules",)
 # No reference of the clone moves: several of us may work in it side by side.
 _FETCH = ("fetch", "--no-tags", "--no-write-fetch-head", *_ALONE)
+_BLOCK = 65536  # bytes
 _MANY_HEADS = 200  # to look for their common ancestor may take longer than to list all that they reach
 _UNSHALLOW = ("fetch", "--no-tags", "--unshallow", *_ALONE)
 # The tree without files, by the length of object names (SHA-1, SHA-256).
@@ -268,7 +269,7 @@ class Clone:
         """Give what git prints between NULs, as it comes; git starts at once, and stops when the context ends."""
         program = self.process.start(*arguments)
         try:
-            yield _all_tokens(program)
+            yield _tokens(program)
         finally:
             program.kill()
             program.communicate()
@@ -283,7 +284,10 @@ class Clone:
         return required
 
 
-def _all_tokens(program: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    yield from listings.tokens(program.stdout)
+def _tokens(program: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while program.stdout and (block := program.stdout.read(_BLOCK)):
+        *whole, rest = (rest + block).split(b"\0")
+        yield from whole
     if program.wait() and program.stderr:  # the end of what git could read is not the end of the history
         raise remote_error(program.stderr.read(), "the history")

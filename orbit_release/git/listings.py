@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
 
 from orbit_release.git.graph import ChangedFile, Commit
 
@@ -14,7 +13,6 @@ RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--i
 # Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
 LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
 _PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
-_BLOCK = 65536
 _NO_FILES = (b"40000", b"160000")  # folders and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
@@ -50,14 +48,6 @@ def tree_files(listing: bytes) -> tuple[TreeFile, ...]:
     entries = (line.partition(b"\t") for line in listing.split(b"\0") if line)
     files = (TreeFile(path, *meta.decode().split(" ")[::2]) for meta, _, path in entries)
     return tuple(file for file in files if file.mode != _SUBMODULE)
-
-
-def tokens(stream: IO[bytes] | None) -> Iterator[bytes]:
-    """Yield what stands between NULs, as it comes."""
-    rest = b""
-    while stream and (block := stream.read(_BLOCK)):
-        *whole, rest = (rest + block).split(b"\0")
-        yield from whole
 
 
 def _status(token: bytes) -> str:

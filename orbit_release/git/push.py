@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from orbit_release.errors import AccessError, ConfigurationError, ConflictError, OrbitReleaseError, UnavailableError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.listings import remote_branch
+from orbit_release.git.private_index import private_index
 from orbit_release.git.process import SETTINGS, Process, complaint, remote_error
-from orbit_release.git.worktree import private_index
 
 _LOST_RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old")
 _PUSHES = 3

@@ -87,8 +87,8 @@ MAY = {
     "builders.request": {"pathlib"},  # for `Path` as a type
     "git.clone": {"subprocess"},  # for `Popen` as a type
     "git.objects": {"subprocess"},  # likewise
+    "git.private_index": {"tempfile"},
     "git.process": {"os", "subprocess"},
-    "git.worktree": {"os", "pathlib", "tempfile"},
     "git.probe": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
     "http": {"http", "io", "socket", "time"},
@@ -105,6 +105,7 @@ MAY = {
     "output.builds": {"threading"},
     "output.history": {"time"},  # to write a time in words
     "check.kustomize": {"concurrent", "os", "shutil", "subprocess"},
+    "check.working_tree": {"os"},
     "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
     "doctor.endpoint": {"socket", "ssl", "time"},
     "doctor.run_checks": {"concurrent", "threading"},
