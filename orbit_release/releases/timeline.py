@@ -149,11 +149,7 @@ def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Stretch, .
 
 
 def _append(
-    stretches: list[Stretch],
-    new: Sequence[ImageReference],
-    after: Sequence[ImageReference],
-    commit: Commit,
-    place: int,
+    stretches: list[Stretch], new: Sequence[ImageReference], after: Sequence[ImageReference], commit: Commit, place: int
 ) -> None:
     """Go on with what is deployed after a change; where manifests differ, what came last counts."""
     last = stretches[-1] if stretches and stretches[-1].until is None else None

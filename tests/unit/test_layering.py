@@ -89,7 +89,6 @@ MAY = {
     "git.objects": {"subprocess"},  # likewise
     "git.private_index": {"tempfile"},
     "git.process": {"os", "subprocess"},
-    "git.probe": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
     "http": {"http", "io", "socket", "time"},
     "registry.call": {"http"},  # for the names of its statuses
@@ -108,6 +107,7 @@ MAY = {
     "check.working_tree": {"os"},
     "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
     "doctor.endpoint": {"socket", "ssl", "time"},
+    "doctor.git_remote": {"os", "signal", "subprocess"},
     "doctor.run_checks": {"concurrent", "threading"},
     "doctor.show_checklist": {"sys"},
     "init.new_files": {"os"},
