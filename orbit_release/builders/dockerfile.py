@@ -50,7 +50,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """What a Dockerfile says: its directives by lower-case name, what quotes in it, and its statements in order."""
+    """What a Dockerfile says: its directives by lower-case name, its escape character, and its statements."""
 
     directives: dict[str, str]
     escape: str
