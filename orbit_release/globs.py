@@ -87,11 +87,6 @@ def _regex(glob: str) -> bytes:
 
 @cache
 def _compile(glob: str) -> re.Pattern[bytes]:
-    _check(glob)
-    return re.compile(_regex(glob), re.DOTALL)
-
-
-def _check(glob: str) -> None:
     parts = glob.removesuffix("/").split("/")
     if not glob.strip():
         raise _invalid(glob, "It is empty.")
@@ -99,6 +94,7 @@ def _check(glob: str) -> None:
         raise _invalid(glob, "Globs are relative to the repository's root: leave out the leading slash.")
     if not set(parts).isdisjoint({"", "\\", ".", ".."}):
         raise _invalid(glob, "Git's paths have no '.', '..' or empty parts: write it without them.")
+    return re.compile(_regex(glob), re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,11 +152,7 @@ class ImageReference:
         rest, at, digest = text.partition("@")
         slash, colon = rest.rfind("/"), rest.rfind(":")
         name, tag = (rest[:colon], rest[colon + 1 :]) if colon > slash else (rest, None)
-        return cls(
-            Repository(name),
-            Tag(tag) if tag is not None else None,
-            Digest(digest) if at else None,
-        )
+        return cls(Repository(name), Tag(tag) if tag is not None else None, Digest(digest) if at else None)
 
 
 def not_among(wanted: Iterable[ImageReference], images: Iterable[ImageReference]) -> list[ImageReference]:

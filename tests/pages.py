@@ -13,8 +13,8 @@ from orbit_release.git.graph import Commit
 from orbit_release.globs import Globs
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action
-from orbit_release.releases.figures import figures
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
+from orbit_release.report.figures import figures
 from orbit_release.report.page import Page
 from orbit_release.service import BuildSettings, Service
 
@@ -53,7 +53,7 @@ def reference(tag: str, service: str = "bifrost") -> ImageReference:
     return ImageReference(Repository(f"ghcr.io/acme/{service}"), Tag(tag))
 
 
-def history(*steps: Deployed) -> tuple[Deployed, ...]:
+def history(*steps: Stretch) -> tuple[Stretch, ...]:
     """Return steps with what they replaced and what replaced them, as a replay would."""
     linked = []
     for place, step in enumerate(steps):
@@ -74,9 +74,7 @@ def status(name: str = "bifrost", action: Action = Action.CURRENT, reason: str =
     return replace(Status(service(name), action, reason), **more)
 
 
-def page(
-    statuses: Sequence[Status] = (), histories: dict[str, tuple[Deployed, ...]] | None = None, **more: Any
-) -> Page:
+def page(statuses: Sequence[Status] = (), histories: dict[str, tuple[Stretch, ...]] | None = None, **more: Any) -> Page:
     """Return a page with the four figures of its histories."""
     found = histories or {}
     made = Page(ADDRESS, "main", commit("tip").name, NOW, statuses, found, figures(found, NOW))
@@ -112,7 +110,7 @@ def orbit(hostile: str = "") -> Page:
     return page(statuses, histories)
 
 
-def _history(name: str, chance: random.Random) -> tuple[Deployed, ...]:
+def _history(name: str, chance: random.Random) -> tuple[Stretch, ...]:
     place = NAMES.index(name)
     times = sorted(NOW - chance.randrange(2 * HOUR, 82 * DAY) for _ in range(7 + place % 4))
     steps = [_step(name, number, time, chance) for number, time in enumerate([NOW - 90 * DAY, *times])]
@@ -123,17 +121,17 @@ def _history(name: str, chance: random.Random) -> tuple[Deployed, ...]:
     return history(*sorted(steps, key=lambda one: one.since.time))
 
 
-def _step(name: str, number: int, time: int, chance: random.Random) -> Deployed:
+def _step(name: str, number: int, time: int, chance: random.Random) -> Stretch:
     commits = tuple(
         commit(f"{name} {number} {one}", time - chance.randrange(HOUR, 40 * HOUR), chance.choice(_SUBJECTS))
         for one in range(chance.randrange(1, 6) if number else 0)
     )
     base, head = (commit(f"{name} {one}").name for one in (number - 1, number))
     release = commit(f"release {name} {number}", time, author=chance.choice(_AUTHORS))
-    return Deployed(reference(f"sha-{head[:7]}", name), release, base=base, head=head, commits=commits)
+    return Stretch(reference(f"sha-{head[:7]}", name), release, base=base, head=head, commits=commits)
 
 
-def _back(bad: Deployed, good: Deployed, seconds: int) -> Deployed:
+def _back(bad: Stretch, good: Stretch, seconds: int) -> Stretch:
     time = min(bad.since.time + seconds, NOW - 60)
     since = commit(f"rollback {bad.reference.version}", time)
-    return Deployed(good.reference, since, is_rollback=True, base=bad.head, head=bad.base, commits=bad.commits)
+    return Stretch(good.reference, since, is_rollback=True, base=bad.head, head=bad.base, commits=bad.commits)

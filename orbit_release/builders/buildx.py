@@ -14,16 +14,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from orbit_release.builders import failures
 from orbit_release.builders.context import resolved
-from orbit_release.builders.failures import (
-    START_DOCKER,
-    EngineError,
-    build_error,
-    interruption,
-    machine_error,
-    plain,
-    push_with_retries,
-)
+from orbit_release.builders.failures import EngineError, build_error, plain
 from orbit_release.builders.request import BuildRequest, Progress, Sleep
 from orbit_release.errors import BuildError, UnavailableError, UsageError
 from orbit_release.image import Digest
@@ -33,7 +26,7 @@ _KEPT_LINES = 50
 _REMOTE = "orbit-release"
 _BUILDER = re.compile(r"tcp://[\w.:\[\]-]+|[A-Za-z0-9][\w.-]*", re.ASCII)
 _PUSHING = re.compile(r"ERROR: .*failed to push| > pushing ")
-_ENGINE_HINT = f"See docker buildx ls. {START_DOCKER}"
+_ENGINE_HINT = f"See docker buildx ls. {failures.START_DOCKER}"
 
 
 def is_installed(environ: Mapping[str, str]) -> bool:
@@ -85,9 +78,8 @@ class BuildxBuilder:
 
     def __init__(self, builder: str | None, environ: Mapping[str, str], *, sleep: Sleep) -> None:
         if builder is not None and not _BUILDER.fullmatch(builder):
-            raise UsageError(
-                f"--builder {builder!r} is no builder", "Give a name of docker buildx ls, or tcp://HOST:PORT."
-            )
+            hint = "Give a name of docker buildx ls, or tcp://HOST:PORT."
+            raise UsageError(f"--builder {builder!r} is no builder", hint)
         self._builder, self._environ, self._sleep = builder or "", dict(environ), sleep
         self._lock, self._running, self._stopped = threading.Lock(), set[subprocess.Popen[str]](), False
         self._folder = ExitStack()
@@ -127,14 +119,14 @@ class BuildxBuilder:
         first = request.tags[0]
         try:
             if push:
-                return push_with_retries(first, lambda: self._push(request, progress), self._sleep)
+                return failures.push_with_retries(first, lambda: self._push(request, progress), self._sleep)
             # Engines hold one platform of an image: several are only tried out.
             output = "--output=type=cacheonly" if len(request.platforms) > 1 else "--load"
             self._build(request, [output, *(f"--tag={image}" for image in request.tags)], progress)
         except EngineError as error:  # a RUN step may sound like a push
             raise build_error(str(error)) from error
         except OSError as error:
-            raise machine_error(error) from error
+            raise failures.machine_error(error) from error
         return None
 
     def _push(self, request: BuildRequest, progress: Progress) -> Digest:
@@ -142,12 +134,18 @@ class BuildxBuilder:
             metadata = Path(folder, "metadata.json")
             output = ["--push", f"--tag={request.tags[0]}", f"--metadata-file={metadata}"]
             self._build(request, output, progress)
-            return _digest(metadata)
+            try:
+                return Digest(json.loads(metadata.read_bytes())["containerimage.digest"])
+            except (OSError, KeyError, TypeError, ValueError) as error:
+                message = "docker buildx pushed the image but names no digest"
+                raise BuildError(message, "Update docker buildx.") from error
 
     def _build(self, request: BuildRequest, output: list[str], progress: Progress) -> None:
         status, lines = self._run(["build", "--progress=plain", *output, *self._options(request)], progress)
+        if status and any(map(_PUSHING.match, lines)):  # a push may be tried again
+            raise EngineError(_complaint(lines))
         if status:
-            raise _failure(lines)
+            raise build_error(_complaint(lines))
 
     def _options(self, request: BuildRequest) -> Iterator[str]:
         """Yield `--name=value` options, so that no value is taken for one, and the context."""
@@ -173,14 +171,14 @@ class BuildxBuilder:
                 progress(line)
             status = process.wait()
         if self._stopped:
-            raise interruption()
+            raise failures.interruption()
         return status, lines
 
     @contextmanager
     def _program(self, command: list[str]) -> Iterator[subprocess.Popen[str]]:
         with self._lock:
             if self._stopped:
-                raise interruption()
+                raise failures.interruption()
             process = subprocess.Popen(
                 command,
                 env=self._environ,
@@ -200,17 +198,3 @@ class BuildxBuilder:
                     _stop(process)
                 with self._lock:
                     self._running.discard(process)
-
-
-def _digest(metadata: Path) -> Digest:
-    try:
-        return Digest(json.loads(metadata.read_bytes())["containerimage.digest"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise BuildError("docker buildx pushed the image but names no digest", "Update docker buildx.") from error
-
-
-def _failure(lines: list[str]) -> BuildError | EngineError:
-    """Tell a push that failed, which may be tried again, from a build that did."""
-    if any(_PUSHING.match(line) for line in lines):
-        return EngineError(_complaint(lines))
-    return build_error(_complaint(lines))

@@ -73,9 +73,7 @@ def _ignore_file(request: BuildRequest) -> str:
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
     # Who checked the files out is no reason for the engine's cache to miss.
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    return member
+    return member.replace(uid=0, gid=0, uname="", gname="", deep=False)
 
 
 def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:

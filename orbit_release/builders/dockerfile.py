@@ -50,14 +50,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """What a Dockerfile says: its directives by lower-case name, and its statements in order."""
+    """What a Dockerfile says: its directives by lower-case name, its escape character, and its statements."""
 
     directives: dict[str, str]
+    escape: str
     statements: tuple[Statement, ...]
-
-    @property
-    def escape(self) -> str:
-        return _escape(self.directives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,6 @@ class BuildKitNeed:
 
 
 def _directives(text: str) -> dict[str, str]:
-    """Return the directives above everything else, by lower-case name."""
     directives: dict[str, str] = {}
     for line in text.split("\n"):
         match = _DIRECTIVE.fullmatch(line.strip())
@@ -79,15 +75,12 @@ def _directives(text: str) -> dict[str, str]:
     return directives
 
 
-def _escape(directives: dict[str, str]) -> str:
-    return "`" if directives.get("escape") == "`" else "\\"
-
-
 def read_dockerfile(text: str) -> Dockerfile:
     """Read a Dockerfile; what is no statement is left as it is, for the build to complain about."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     directives = _directives(text)
-    return Dockerfile(directives, tuple(_statements(_COMMENT.sub("", text), _escape(directives))))
+    escape = "`" if directives.get("escape") == "`" else "\\"
+    return Dockerfile(directives, escape, tuple(_statements(_COMMENT.sub("", text), escape)))
 
 
 def _statements(text: str, escape: str) -> Iterator[Statement]:

@@ -16,17 +16,10 @@ import docker.errors
 import requests
 import urllib3
 
+from orbit_release.builders import failures
 from orbit_release.builders.context import context_and_dockerfile, pack
 from orbit_release.builders.dockerfile import buildkit_needs
-from orbit_release.builders.failures import (
-    START_DOCKER,
-    EngineError,
-    build_error,
-    interruption,
-    machine_error,
-    plain,
-    push_with_retries,
-)
+from orbit_release.builders.failures import START_DOCKER, EngineError, plain
 from orbit_release.builders.request import BuildRequest, Progress, Sleep
 from orbit_release.errors import BuildError, UnavailableError
 from orbit_release.image import Digest, ImageReference
@@ -86,7 +79,9 @@ class SdkBuilder:
             for image in request.tags:
                 client.tag(image_id, str(image.repository), str(image.tag))
             first = request.tags[0]
-            return push_with_retries(first, lambda: self._push(client, first, progress), self._sleep) if push else None
+            if not push:
+                return None
+            return failures.push_with_retries(first, lambda: self._push(client, first, progress), self._sleep)
 
     def _push(self, client: docker.APIClient, image: ImageReference, progress: Progress) -> Digest:
         auth = self._credentials(image.repository.host)
@@ -109,7 +104,7 @@ class SdkBuilder:
 
     def _require_running(self) -> None:
         if self._stopped:
-            raise interruption()
+            raise failures.interruption()
 
     @contextmanager
     def _engine(self) -> Iterator[docker.APIClient]:
@@ -150,14 +145,13 @@ def _no_engine(error: Exception) -> UnavailableError:
 
 def _translated(error: Exception) -> BuildError | UnavailableError:
     if isinstance(error, (EngineError, docker.errors.DockerException)):  # some of the latter are OSErrors as well
-        return build_error(_words(error))
+        return failures.build_error(_words(error))
     if isinstance(error, _BROKEN_OFF):
         return UnavailableError(f"the Docker Engine broke off: {_words(error)}", START_DOCKER)
-    return machine_error(error)
+    return failures.machine_error(error)
 
 
 def _build(client: docker.APIClient, request: BuildRequest, progress: Progress) -> str:
-    """Build; return the image's id."""
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
             dockerfile = pack(request, archive)

@@ -15,11 +15,11 @@ from orbit_release.check.manifests import manifest_rules
 from orbit_release.check.tree import Tree, path_bytes
 from orbit_release.check.wiring import wiring_rules
 from orbit_release.check.wiring.rendered_groups import Render, rendered_groups
+from orbit_release.check.working_tree import ignored, working_tree
 from orbit_release.config import FILE_NAME, lines, suggestion
 from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
-from orbit_release.git.worktree import ignored, work_file, work_files
 from orbit_release.manifests.rewrite import FoundImage
 from orbit_release.service import Service
 
@@ -40,7 +40,7 @@ def check(
     UsageError for a name that is none.
     """
     _require_known((*only, *ignore))
-    tree = Tree(work_files(source.git), partial(work_file, source.git))
+    tree = working_tree(source.git)
     file = ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
     everything = (each for group in _groups(source, tree, file, render) for each in group)
     chosen = [each for each in everything if _is_chosen(each.names, only, ignore)]

@@ -22,8 +22,8 @@ def demo_command(folder: str | None, registry: str | None) -> None:
 
     from orbit_release.builders.choose import choose_builder
     from orbit_release.demo.sandbox import Sandbox
+    from orbit_release.demo.show_walk import show_end, show_heading, show_line
     from orbit_release.demo.walk import demo
-    from orbit_release.output.demo import show_end, show_heading, show_line
 
     if registry is None:
         hint = "run scripts/demo, which starts one, or `docker run -d -p 127.0.0.1:5000:5000 registry:2` and name it."

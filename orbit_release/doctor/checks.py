@@ -23,13 +23,13 @@ from orbit_release.doctor.checklist import (
     ok_line,
     unchecked_line,
 )
+from orbit_release.doctor.git_remote import remote_tip, try_push
 from orbit_release.doctor.image_pulls import RegistryAnswer, images_line, pull_line
 from orbit_release.doctor.needs import Needs
 from orbit_release.doppler import client as doppler_api
 from orbit_release.errors import AccessError, OrbitReleaseError
 from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.probe import remote_tip, try_push
 from orbit_release.github import client as github_api
 from orbit_release.image import LATEST, ImageReference
 

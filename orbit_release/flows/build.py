@@ -17,7 +17,7 @@ from orbit_release.flows.latest import may_move
 from orbit_release.flows.plan import plan, plan_named
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
-from orbit_release.git.worktree import check_out
+from orbit_release.git.private_index import check_out
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.planning.matrix import labels
@@ -91,7 +91,7 @@ def _build_all(
         commits = {plan.target or "" for plan in plans}
         trees = {commit: Path(stack.enter_context(TemporaryDirectory(prefix="orbit-release-"))) for commit in commits}
         for commit, folder in trees.items():
-            check_out(building.source.git, commit, folder)
+            check_out(building.source.git.process, commit, str(folder))
         pool = stack.enter_context(ThreadPoolExecutor(building.jobs))
         engine = builder()
         stack.enter_context(engine)

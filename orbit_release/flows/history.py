@@ -14,13 +14,13 @@ from orbit_release.git.listings import Blobs
 from orbit_release.image import Repository
 from orbit_release.manifests.names import is_manifest
 from orbit_release.manifests.rewrite import find_images
-from orbit_release.releases.timeline import Deployed, Images, LoggedImages, explain, replay
+from orbit_release.releases.timeline import Images, LoggedImages, Stretch, explain, replay
 from orbit_release.service import Service
 
 _AT_ONCE = 64  # commits whose manifests are read, and in a clone without blobs fetched, together
 
 
-def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, tuple[Deployed, ...]]:
+def history(source: Source, services: Sequence[Service], tip: Tip) -> dict[str, tuple[Stretch, ...]]:
     """Return, by service, what was deployed one after the other, oldest first."""
     git = source.git
     git.deepen()

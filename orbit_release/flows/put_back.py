@@ -14,7 +14,7 @@ from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.manifests.rewrite import FoundImage, NewImage
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _is_at(now: ImageReference, wanted: NewImage) -> bool:
 
 
 def restored_image(
-    registry: Registry | None, service: Service, wanted: ImageReference, others: Iterable[Deployed]
+    registry: Registry | None, service: Service, wanted: ImageReference, others: Iterable[Stretch]
 ) -> NewImage:
     """Return the image to write, which the registry must have: by its digest, where it was deployed by that."""
     there = _digest(registry, wanted) if registry else None

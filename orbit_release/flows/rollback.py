@@ -19,13 +19,13 @@ from orbit_release.flows.undo import Undo
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, Tag
 from orbit_release.manifests.rewrite import NewImage
-from orbit_release.releases.timeline import Deployed, deployed_at, is_fixed, rollback_targets
+from orbit_release.releases.timeline import Stretch, deployed_at, is_fixed, rollback_targets
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
     from orbit_release.registry.client import Registry
 
-Histories = Mapping[str, Sequence[Deployed]]
+Histories = Mapping[str, Sequence[Stretch]]
 
 _SHOWN = 5  # tags in a hint
 
@@ -128,11 +128,11 @@ def rollback_failed(
     return publish_until_landed(source, publishing, attempt)
 
 
-def _current(stretches: Sequence[Deployed]) -> ImageReference | None:
+def _current(stretches: Sequence[Stretch]) -> ImageReference | None:
     return stretches[-1].reference if stretches and stretches[-1].until is None else None
 
 
-def _named(service: Service, stretches: Sequence[Deployed], tag: Tag) -> ImageReference:
+def _named(service: Service, stretches: Sequence[Stretch], tag: Tag) -> ImageReference:
     references = [stretch.reference for stretch in reversed(stretches)]
     named = next((reference for reference in references if reference.tag == tag), None)
     if named is None:
@@ -144,7 +144,7 @@ def _named(service: Service, stretches: Sequence[Deployed], tag: Tag) -> ImageRe
     return named
 
 
-def _previous(service: Service, stretches: Sequence[Deployed]) -> ImageReference:
+def _previous(service: Service, stretches: Sequence[Stretch]) -> ImageReference:
     targets = rollback_targets(stretches)
     if not targets:
         message = f"{service.name} has nothing to go back to from {stretches[-1].reference.version}"

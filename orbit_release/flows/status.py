@@ -16,7 +16,7 @@ from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import Digest, ImageReference, Repository, Tag, not_among
 from orbit_release.planning.actions import Action, ServicePlan
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Status:
     service: Service
     action: Action
     reason: str
-    deployed: Deployed | None = None
+    deployed: Stretch | None = None
     target: Tag | None = None
     behind: int | None = None
     hold: str | None = None
@@ -103,7 +103,7 @@ class Statuses:
     """
 
     services: tuple[Status, ...]
-    histories: Mapping[str, Sequence[Deployed]]
+    histories: Mapping[str, Sequence[Stretch]]
     unasked: tuple[str, ...]
     application: Observation | None = None
 
@@ -138,7 +138,7 @@ def status(
 
 
 def _statuses(
-    source: Source, tip: Tip, plans: Sequence[ServicePlan], histories: Mapping[str, Sequence[Deployed]]
+    source: Source, tip: Tip, plans: Sequence[ServicePlan], histories: Mapping[str, Sequence[Stretch]]
 ) -> list[Status]:
     held = [planned.service for planned in plans if planned.action is Action.HELD]
     unheld = plan_unheld(source, held, tip).services if held else ()
@@ -147,7 +147,7 @@ def _statuses(
     return [_status(git, planned, due[planned.service.name], histories[planned.service.name]) for planned in plans]
 
 
-def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Deployed]) -> Status:
+def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Stretch]) -> Status:
     last = stretches[-1] if stretches and stretches[-1].until is None else None
     hold = plan.reason.removeprefix("held: ") if plan.action is Action.HELD else None
     running = due.deployed.commit if due.deployed else None

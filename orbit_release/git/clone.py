@@ -15,20 +15,9 @@ from itertools import takewhile
 from typing import Self
 
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError
+from orbit_release.git import listings
 from orbit_release.git.graph import ChangedFile, Commit, History
-from orbit_release.git.listings import (
-    LOGGED,
-    RAW,
-    Blobs,
-    TreeFile,
-    changes_by_trees,
-    commits,
-    file_names,
-    logged,
-    remote_branch,
-    tokens,
-    tree_files,
-)
+from orbit_release.git.listings import LOGGED, RAW, Blobs, TreeFile
 from orbit_release.git.objects import OBJECT_NAME, GitObject, Objects
 from orbit_release.git.process import Process, remote_error
 from orbit_release.git.remotes import Remotes, tracking
@@ -38,6 +27,7 @@ _NAMES = ("--no-color", "--format=%H")
 _ALONE = ("--no-recurse-submodules",)
 # No reference of the clone moves: several of us may work in it side by side.
 _FETCH = ("fetch", "--no-tags", "--no-write-fetch-head", *_ALONE)
+_BLOCK = 65536  # bytes
 _MANY_HEADS = 200  # to look for their common ancestor may take longer than to list all that they reach
 _UNSHALLOW = ("fetch", "--no-tags", "--unshallow", *_ALONE)
 # The tree without files, by the length of object names (SHA-1, SHA-256).
@@ -72,7 +62,7 @@ class Clone:
     @property
     def is_shallow(self) -> bool:
         """Whether the history ends early, so that no question about ancestors can be answered."""
-        return self.process.shallow_file is not None and not self._deepened
+        return self.process.is_shallow and not self._deepened
 
     @property
     def top(self) -> str:
@@ -105,12 +95,13 @@ class Clone:
         """Whether a commit has a file at a path; its bytes need not be here, in a clone without blobs."""
         folder, _, name = path.rpartition("/")
         tree = self._objects.read(f"{commit}:{folder}")
-        return tree is not None and tree.kind == "tree" and name.encode() in file_names(tree.data, len(commit) // 2)
+        names = listings.file_names(tree.data, len(commit) // 2) if tree and tree.kind == "tree" else ()
+        return name.encode() in names
 
     def tree_files(self, commit: str, folder: str) -> tuple[TreeFile, ...]:
         """Return the files below a folder at a commit, submodules left out."""
         where = () if folder == "." else ("--", folder)
-        return tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
+        return listings.tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
 
     def blob(self, name: str) -> bytes:
         return self._require(name).data
@@ -128,7 +119,7 @@ class Clone:
         new = self._tree(head)
         old = {base: self._tree(base) if base else _EMPTY_TREES[len(head)] for base in bases}
         pairs = "".join(f"{tree} {new}\n" for tree in old.values())
-        changes = changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
+        changes = listings.changes_by_trees(self.process.out("diff-tree", "--stdin", *RAW, stdin=pairs.encode()))
         return {base: changes.get((tree, new), ()) for base, tree in old.items()}
 
     # History
@@ -141,39 +132,35 @@ class Clone:
         common = self.process.run("merge-base", "--octopus", *names).stdout if len(names) < _MANY_HEADS else b""
         excluded = (f"^{commit}" for commit in common.decode().split()[:1])
         with self._reading("log", "-z", "--topo-order", "--no-color", LOGGED, *names, *excluded, "--") as output:
-            return History(names, (commit for commit, _ in logged(output)))
+            return History(names, (commit for commit, _ in listings.logged(output)))
 
     @contextmanager
     def first_parents(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
         """Give each first-parent commit from head backwards, with what it changed against its first parent.
 
-        In a shallow clone the oldest commit is left out: what it changed cannot be known. Git starts to read at
-        once, and stops when the context ends.
+        In a shallow clone the oldest commit is left out: what it changed cannot be known.
         """
         with self._reading("log", *_FIRST_PARENTS, *_NAMES, head, "--") as output:
-            boundary = self._shallow_commits()
-            yield takewhile(lambda change: change[0] not in boundary, commits(output))
+            boundary = self.process.shallow_commits() if self.is_shallow else ()
+            yield takewhile(lambda change: change[0] not in boundary, listings.commits(output))
 
     @contextmanager
     def all_commits(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
         """Give each commit that head can reach, with what it changed; a merge changed nothing of its own."""
         with self._reading("log", *RAW, *_NAMES, head, "--") as output:
-            yield commits(output)
+            yield listings.commits(output)
 
     @contextmanager
     def log(self, commit: str, paths: Iterable[str]) -> Iterator[Iterator[tuple[Commit, tuple[Blobs, ...]]]]:
-        """Give each first-parent commit that changed a file or a folder, newest first, with what it changed there.
-
-        Git starts to read at once, and stops when the context ends.
-        """
+        """Give each first-parent commit that changed a file or a folder, newest first, with what it changed there."""
         places = (f":(top,literal){path}" for path in paths)
         with self._reading("log", *_FIRST_PARENTS, "--no-color", LOGGED, commit, "--", *places) as output:
-            yield logged(output)
+            yield listings.logged(output)
 
     def between(self, base: str, head: str, most: int) -> list[Commit]:
         """Return the newest commits that head has and base has not."""
         with self._reading("log", "-z", f"--max-count={most}", "--no-color", LOGGED, f"{base}..{head}", "--") as output:
-            return [commit for commit, _ in logged(output)]
+            return [commit for commit, _ in listings.logged(output)]
 
     def count(self, base: str, head: str) -> int:
         """Return how many commits head has that base has not."""
@@ -262,7 +249,7 @@ class Clone:
         return self.commit(name)
 
     def _fetch_branch(self, remote: str, branch: str) -> str:
-        commit = remote_branch(self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}"), branch)
+        commit = listings.remote_branch(self.process.talk(remote, "ls-remote", remote, f"refs/heads/{branch}"), branch)
         if commit is None:
             hint = f"create it with `git push {remote} HEAD:{branch}`, or set `branch:` in orbit-release.yaml."
             raise NotFoundError(f"{remote} has no branch {branch}", hint)
@@ -279,18 +266,13 @@ class Clone:
 
     @contextmanager
     def _reading(self, *arguments: str) -> Iterator[Iterator[bytes]]:
+        """Give what git prints between NULs, as it comes; git starts at once, and stops when the context ends."""
         program = self.process.start(*arguments)
         try:
-            yield _all_tokens(program)
+            yield _tokens(program)
         finally:
             program.kill()
             program.communicate()
-
-    def _shallow_commits(self) -> frozenset[str]:
-        if not self.is_shallow or self.process.shallow_file is None:
-            return frozenset()
-        with open(self.process.shallow_file, encoding="ascii") as file:
-            return frozenset(file.read().split())
 
     def _tree(self, commit: str) -> str:
         return self._require(f"{commit}^{{commit}}").data.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
@@ -302,7 +284,10 @@ class Clone:
         return required
 
 
-def _all_tokens(program: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    yield from tokens(program.stdout)
+def _tokens(program: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while program.stdout and (block := program.stdout.read(_BLOCK)):
+        *whole, rest = (rest + block).split(b"\0")
+        yield from whole
     if program.wait() and program.stderr:  # the end of what git could read is not the end of the history
         raise remote_error(program.stderr.read(), "the history")

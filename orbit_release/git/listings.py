@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
 
 from orbit_release.git.graph import ChangedFile, Commit
 
@@ -14,14 +13,10 @@ RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--i
 # Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
 LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
 _PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
-_CHANGE = re.compile(
-    rb":(?P<mode_before>[0-9]+) (?P<mode_after>[0-9]+) (?P<before>[0-9a-f]+) (?P<after>[0-9a-f]+) [A-Z]"
-)
-_BLOCK = 65536
 _NO_FILES = (b"40000", b"160000")  # folders and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
-_REGULAR = b"100"
+_REGULAR = "100"
 _LATEST = 253_402_300_799  # the end of the year 9999, in seconds since 1970
 
 
@@ -51,21 +46,8 @@ class Blobs:
 def tree_files(listing: bytes) -> tuple[TreeFile, ...]:
     """Read what `ls-tree -r -z` prints; submodules are no files."""
     entries = (line.partition(b"\t") for line in listing.split(b"\0") if line)
-    files = (TreeFile(path, *_mode_and_blob(meta)) for meta, _, path in entries)
+    files = (TreeFile(path, *meta.decode().split(" ")[::2]) for meta, _, path in entries)
     return tuple(file for file in files if file.mode != _SUBMODULE)
-
-
-def _mode_and_blob(meta: bytes) -> tuple[str, str]:
-    mode, _, blob = meta.decode().split(" ")
-    return mode, blob
-
-
-def tokens(stream: IO[bytes] | None) -> Iterator[bytes]:
-    """Yield what stands between NULs, as it comes."""
-    rest = b""
-    while stream and (block := stream.read(_BLOCK)):
-        *whole, rest = (rest + block).split(b"\0")
-        yield from whole
 
 
 def _status(token: bytes) -> str:
@@ -87,47 +69,44 @@ def changes_by_trees(output: bytes) -> dict[tuple[str, str], tuple[ChangedFile, 
     return {pair: tuple(files) for pair, files in changes.items()}
 
 
-def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
-    """Read what `git log -z --raw --format=%H` prints."""
-    commit, files = "", list[ChangedFile]()
+def _records(tokens: Iterator[bytes]) -> Iterator[tuple[bytes, list[tuple[bytes, bytes]]]]:
+    """Yield what `git log -z --raw` prints of each commit, and the line and the path of each file that it changed."""
+    record, files = b"", list[tuple[bytes, bytes]]()
     for token in tokens:
         text = token.strip(b"\n")
         if text.startswith(b":"):
-            files.append(ChangedFile(next(tokens), _status(text)))
+            files.append((text, next(tokens)))
         elif text:
-            if commit:
-                yield commit, tuple(files)
-            commit, files = text.decode(), []
-    if commit:
-        yield commit, tuple(files)
+            if record:
+                yield record, files
+            record, files = text, []
+    if record:
+        yield record, files
+
+
+def commits(tokens: Iterator[bytes]) -> Iterator[tuple[str, tuple[ChangedFile, ...]]]:
+    """Read what `git log -z --raw --format=%H` prints."""
+    for name, files in _records(tokens):
+        yield name.decode(), tuple(ChangedFile(path, _status(line)) for line, path in files)
 
 
 def logged(tokens: Iterator[bytes]) -> Iterator[tuple[Commit, tuple[Blobs, ...]]]:
     """Read what `git log -z` prints in the format LOGGED, with --raw also what each commit changed."""
-    commit, files = None, list[Blobs]()
-    for token in tokens:
-        if token.startswith(b"\x1e"):
-            if commit:
-                yield commit, tuple(files)
-            commit, files = _commit(token[1:]), []
-        elif change := _CHANGE.match(token.lstrip(b"\n")):
-            files.append(Blobs(next(tokens), _blob(change, "before"), _blob(change, "after")))
-    if commit:
-        yield commit, tuple(files)
+    for record, files in _records(tokens):
+        yield _commit(record), tuple(_blobs(line, path) for line, path in files)
 
 
 def _commit(record: bytes) -> Commit:
-    name, parents, time, author, subject = record.decode("utf-8", "replace").rstrip("\n").split("\x1f", 4)
-    return Commit(name, tuple(parents.split()), _time(time), author, subject)
+    name, parents, time, author, subject = record[1:].decode("utf-8", "replace").split("\x1f", 4)
+    # Git keeps whatever somebody wrote into a commit, also a time that no calendar has.
+    seconds = min(int(time), _LATEST) if time.isdigit() else 0
+    return Commit(name, tuple(parents.split()), seconds, author, subject)
 
 
-def _time(text: str) -> int:
-    """Read a time; git keeps whatever somebody wrote into a commit, also what no calendar has."""
-    return min(int(text), _LATEST) if text.isdigit() else 0
-
-
-def _blob(change: re.Match[bytes], side: str) -> str | None:
-    return change[side].decode() if change[f"mode_{side}"].startswith(_REGULAR) else None
+def _blobs(line: bytes, path: bytes) -> Blobs:
+    mode_before, mode_after, before, after, _ = line[1:].decode().split(" ")
+    is_before, is_after = mode_before.startswith(_REGULAR), mode_after.startswith(_REGULAR)
+    return Blobs(path, before if is_before else None, after if is_after else None)
 
 
 def file_names(tree: bytes, digest_size: int) -> set[bytes]:

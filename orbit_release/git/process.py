@@ -11,24 +11,14 @@ from functools import cached_property
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError, UsageError
 
 # What a person has configured must not change what we read or push, nor run a hook of theirs.
-PLUMBING = (
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "core.quotePath=false"),
-    *("-c", "diff.ignoreSubmodules=none"),
-    *("-c", "log.showRoot=true"),
-    *("-c", "log.showSignature=false"),
-    *("-c", "i18n.logOutputEncoding=UTF-8"),
-    *("-c", "i18n.commitEncoding=UTF-8"),
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "diff.relative=false"),
-    *("-c", "submodule.recurse=false"),
-    *("-c", "push.recurseSubmodules=no"),
-    *("-c", "push.followTags=false"),
-    *("-c", "http.lowSpeedLimit=1000"),
-    *("-c", "http.lowSpeedTime=60"),
+SETTINGS = (
+    *("core.hooksPath=/dev/null", "core.quotePath=false", "core.fsmonitor=false"),
+    *("diff.ignoreSubmodules=none", "diff.relative=false", "log.showRoot=true", "log.showSignature=false"),
+    *("i18n.logOutputEncoding=UTF-8", "i18n.commitEncoding=UTF-8", "gc.auto=0", "maintenance.auto=false"),
+    *("submodule.recurse=false", "push.recurseSubmodules=no", "push.followTags=false"),
+    *("http.lowSpeedLimit=1000", "http.lowSpeedTime=60"),
 )
+_GIT = ("git", *(word for setting in SETTINGS for word in ("-c", setting)))
 # Git asks nobody then, not for objects that a partial clone lacks either; before 2.44 only the second is known.
 OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 _QUESTIONS = ("--is-bare-repository", "--is-shallow-repository", "--git-common-dir", "--show-toplevel")
@@ -70,24 +60,31 @@ class Process:
         return self._answers[0]
 
     @property
-    def shallow_file(self) -> str | None:
-        """The file that lists the commits at which a shallow clone's history ends."""
-        return os.path.join(self._answers[2], "shallow") if self._answers[1] else None
+    def is_shallow(self) -> bool:
+        return self._answers[1]
+
+    def shallow_commits(self) -> frozenset[str]:
+        """Return the commits at which a shallow clone's history ends."""
+        with open(os.path.join(self._answers[2], "shallow"), encoding="ascii") as file:
+            return frozenset(file.read().split())
 
     @property
     def top(self) -> str:
         """The root of the working tree, or the repository itself if it is bare."""
         return self._answers[3]
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, own_session: bool = False
+    ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                ["git", *PLUMBING, *arguments],
+                [*_GIT, *arguments],
                 cwd=self._directory,
-                env=self.environment,
+                env={**self.environment, **(environment or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                start_new_session=own_session,
             )
         except OSError as error:
             raise self._start_error(error) from error
@@ -96,7 +93,7 @@ class Process:
         self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            ["git", *PLUMBING, *arguments],
+            [*_GIT, *arguments],
             cwd=self.top,
             env={**self.environment, **(environment or {})},
             input=stdin,
@@ -109,9 +106,8 @@ class Process:
             return UsageError(f"there is no folder {self._directory}", "check the path behind -C.")
         if isinstance(error, FileNotFoundError):
             return UnavailableError("git is not installed", "install git 2.34 or newer.")
-        return UnavailableError(
-            f"git cannot be started in {self._directory}: {error.strerror}", "check its permissions."
-        )
+        message = f"git cannot be started in {self._directory}: {error.strerror}"
+        return UnavailableError(message, "check its permissions.")
 
     def out(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
         """Return what git prints about this clone; UnavailableError if it fails."""
@@ -122,9 +118,9 @@ class Process:
             raise UnavailableError(message, "see what `git fsck` says of this clone.")
         return result.stdout
 
-    def talk(self, remote: str, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
+    def talk(self, remote: str, *arguments: str) -> bytes:
         """Return what git prints after talking to a remote; its failures say what the reader can do."""
-        result = self.run(*arguments, environment=environment)
+        result = self.run(*arguments)
         if result.returncode:
             raise remote_error(result.stderr, remote)
         return result.stdout

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from orbit_release.errors import AccessError, ConfigurationError, ConflictError, OrbitReleaseError, UnavailableError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.listings import remote_branch
-from orbit_release.git.process import PLUMBING, Process, complaint, remote_error
-from orbit_release.git.worktree import private_index
+from orbit_release.git.private_index import private_index
+from orbit_release.git.process import SETTINGS, Process, complaint, remote_error
 
 _LOST_RACE = re.compile(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old")
 _PUSHES = 3
@@ -95,7 +95,8 @@ def _push(process: Process, tip: Tip, remote: str, commit: str) -> bool:
     """
     for _ in range(_PUSHES):  # a lock that another writer holds is gone at the next one
         status, printed, stderr = _run_push(process, tip, remote, commit)
-        now = _branch_at(process, remote, tip.branch) if status else commit
+        listing = process.run("ls-remote", remote, f"refs/heads/{tip.branch}").stdout if status else b""
+        now = remote_branch(listing, tip.branch) if status else commit
         if now == commit:  # also where the answer to the push was lost on the way
             return True
         rejected = _REJECTED.search(printed)
@@ -115,17 +116,13 @@ def _run_push(process: Process, tip: Tip, remote: str, commit: str) -> tuple[int
     branch = f"refs/heads/{tip.branch}"
     with git.Repo(process.top) as repository:
         repository.git.update_environment(**process.environment)
-        repository.git.set_persistent_git_options(c=list(PLUMBING[1::2]))
+        repository.git.set_persistent_git_options(c=list(SETTINGS))
         done: tuple[int, str, str] = repository.git.push(
             *("--porcelain", "--no-verify", f"--force-with-lease={branch}:{tip.commit}", remote, f"{commit}:{branch}"),
             with_extended_output=True,
             with_exceptions=False,
         )
     return done
-
-
-def _branch_at(git: Process, remote: str, branch: str) -> str | None:
-    return remote_branch(git.run("ls-remote", remote, f"refs/heads/{branch}").stdout, branch)
 
 
 def _refusal(reason: str, stderr: str, tip: Tip) -> OrbitReleaseError:

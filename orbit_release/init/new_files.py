@@ -10,10 +10,9 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from orbit_release import config
-from orbit_release.check.tree import Tree
+from orbit_release.check.working_tree import ignored, working_tree
 from orbit_release.errors import ConflictError, UsageError
 from orbit_release.git.clone import Clone
-from orbit_release.git.worktree import ignored, work_file, work_files
 from orbit_release.init import adopted_workflow
 from orbit_release.init.configuration_text import CHOOSE, configuration_text
 from orbit_release.init.proposed_configuration import CloneNames, propose
@@ -41,8 +40,7 @@ def new_files(git: Clone, template: str) -> NewFiles:
     address = urlsplit(web_address(git.remote_address())).path.strip("/")
     branch = git.remote_head()
     names = CloneNames(address or os.path.basename(git.top), branch or _BRANCH, is_guess=branch is None)
-    tree = Tree(work_files(git), partial(work_file, git))
-    text = configuration_text(propose(tree, names, partial(ignored, git)))
+    text = configuration_text(propose(working_tree(git), names, partial(ignored, git)))
     services = config.load(text.encode(), config.FILE_NAME).services  # which proves that it is one
     hosts = {service.repository.host for service in services}
     workflow = adopted_workflow.adopted_workflow(template, names.branch, hosts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from orbit_release.flows.build import BuildOutcome
 
 _MARGIN = 12  # columns of the spinner and the time
+Show = Callable[[str, str | None], None]
 
 
 def show_builds(results: Sequence[BuildOutcome], shape: str) -> None:
@@ -52,31 +54,30 @@ def summarize_builds(results: Sequence[BuildOutcome], file: str | None) -> None:
     summarize(file, f"### Builds\n\n{table}\n" if rows else "### Nothing to build\n\n")
 
 
-@contextmanager
-def build_progress(*, terminal: bool) -> Iterator[Callable[[str, str | None], None]]:
+def build_progress(*, terminal: bool) -> AbstractContextManager[Show]:
     """Give a callable that shows a service's newest line; None says that there will be no more.
 
     On a terminal each service has one live line, in Actions a group in the log; elsewhere lines carry the name.
     """
     if in_actions():
-        with _grouped() as show:
-            yield show
-    elif terminal:
-        with _live() as show:
-            yield show
-    else:
-        yield lambda service, line: say(f"{service} | {printable(line.expandtabs(4))}") if line is not None else None
+        return _grouped()
+    return _live() if terminal else nullcontext(_say_line)
+
+
+def _say_line(service: str, line: str | None) -> None:
+    if line is not None:
+        say(f"{service} | {printable(line.expandtabs(4))}")
 
 
 @contextmanager
-def _grouped() -> Iterator[Callable[[str, str | None], None]]:
+def _grouped() -> Iterator[Show]:
     from threading import Lock  # noqa: PLC0415
 
-    logs: dict[str, list[str]] = {}
+    logs = defaultdict[str, list[str]](list)
     lock = Lock()  # builds run side by side, and a group must not begin within another
 
     def flush(service: str) -> None:
-        for line in group(service, logs.pop(service, [])):
+        for line in group(service, logs.pop(service, ())):
             click.echo(line, err=True)
 
     def show(service: str, line: str | None) -> None:
@@ -84,7 +85,7 @@ def _grouped() -> Iterator[Callable[[str, str | None], None]]:
             if line is None:
                 flush(service)
             else:
-                logs.setdefault(service, []).append(printable(line.expandtabs(4)))
+                logs[service].append(printable(line.expandtabs(4)))
 
     try:
         yield show
@@ -94,7 +95,7 @@ def _grouped() -> Iterator[Callable[[str, str | None], None]]:
 
 
 @contextmanager
-def _live() -> Iterator[Callable[[str, str | None], None]]:
+def _live() -> Iterator[Show]:
     from rich.console import Console  # noqa: PLC0415  (25 ms that only builds pay for)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 

@@ -10,14 +10,14 @@ import click
 
 from orbit_release.image import ImageReference
 from orbit_release.output.console import foreign, say, table, to_json
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.text import age
 
 DIGITS = 12  # of a digest, in a table
 
 
 def show_history(
-    releases: Sequence[tuple[str, Deployed]], left_out: int, now: float, shape: str, *, subjects: bool, address: str
+    releases: Sequence[tuple[str, Stretch]], left_out: int, now: float, shape: str, *, subjects: bool, address: str
 ) -> None:
     """Print releases by their service's name, the newest first; `address` is the monorepo's, or ""."""
     if shape == "json":
@@ -37,7 +37,7 @@ def show_history(
         say(f"{left_out} more: -n 0 shows all")
 
 
-def _row(name: str, release: Deployed, now: float) -> Sequence[str]:
+def _row(name: str, release: Stretch, now: float) -> Sequence[str]:
     count = len(release.commits)
     return (
         name,
@@ -50,7 +50,7 @@ def _row(name: str, release: Deployed, now: float) -> Sequence[str]:
     )
 
 
-def _until(release: Deployed, now: float) -> int:
+def _until(release: Stretch, now: float) -> int:
     return release.until.time if release.until else int(now)
 
 
@@ -69,7 +69,7 @@ def iso_time(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _document(name: str, release: Deployed, now: float, address: str) -> dict[str, Any]:
+def _document(name: str, release: Stretch, now: float, address: str) -> dict[str, Any]:
     reference = release.reference
     ends = (release.head, release.base) if release.is_rollback else (release.base, release.head)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -19,14 +20,16 @@ def show_plan(plan: Plan, shape: str, source: str, output_file: str | None) -> N
             warn(service.warning)
     if plan.superseded:
         warn("this head is not on the release branch: nothing to do")
-    if shape == "github":
-        _write_outputs(plan, source, output_file)
-    elif shape == "names":
+    if shape == "names":
         click.echo("".join(f"{name}\n" for name in _pending(plan)), nl=False)
-    elif shape == "matrix":
+    elif shape in {"github", "matrix"}:
         from orbit_release.planning.matrix import matrix  # noqa: PLC0415  (only workflows pay for it)
 
-        click.echo(dumps(matrix(plan, source), indent=2))
+        jobs = matrix(plan, source)
+        if shape == "github":
+            _write_outputs(plan, jobs, output_file)
+        else:
+            click.echo(dumps(jobs, indent=2))
     else:
         click.echo(to_json(_document(plan)) if shape == "json" else _table(plan))
 
@@ -79,16 +82,10 @@ def _service_document(plan: ServicePlan) -> dict[str, Any]:
     }
 
 
-def _write_outputs(plan: Plan, source: str, file: str | None) -> None:
-    from orbit_release.planning.matrix import matrix  # noqa: PLC0415  (only workflows pay for it)
-
+def _write_outputs(plan: Plan, jobs: Mapping[str, Any], file: str | None) -> None:
     pending = _pending(plan)
-    values = {
-        "matrix": matrix(plan, source),
-        "any": bool(plan.with_action(Action.BUILD)),
-        "pending": bool(pending),
-        "services": pending,
-    }
+    builds = bool(plan.with_action(Action.BUILD))
+    values = {"matrix": jobs, "any": builds, "pending": bool(pending), "services": pending}
     text = actions.outputs({name: dumps(value) for name, value in values.items()})
     if file is None:
         click.echo(text, nl=False)

@@ -61,12 +61,11 @@ def where_it_went(published: Published) -> str:
 
 
 def summarize_release(published: Published | None, missing: Sequence[str], file: str | None) -> None:
+    notes, where = None, ""
     if published and not published.landed.is_newer:
-        link = published.landed.pull_request
+        notes, link = published.notes, published.landed.pull_request
         where = f"proposed: {link}" if link else f"on {code(published.tip.branch)}"
-        summarize(file, release_summary(published.notes, where, missing))
-    else:
-        summarize(file, release_summary(None, "", missing))
+    summarize(file, release_summary(notes, where, missing))
 
 
 def release_summary(notes: Notes | None, where: str, missing: Sequence[str]) -> str:
@@ -78,11 +77,11 @@ def release_summary(notes: Notes | None, where: str, missing: Sequence[str]) -> 
 
 def release_table(published: Published) -> str:
     edits, marks = published.release.edits, published.release.marks
-    rows = [
-        (_image(edit.before.repository), _suffix(edit.before), _suffix(edit.after), f"{edit.path}:{edit.line}")
-        for edit in edits
-    ]
-    if rows:
+    if edits:
+        rows = [
+            (_image(edit.before.repository), _suffix(edit.before), _suffix(edit.after), f"{edit.path}:{edit.line}")
+            for edit in edits
+        ]
         return table(("IMAGE", "BEFORE", "AFTER", "MANIFEST"), rows)
     holds = [(_image(mark.repository), f"{mark.path}:{mark.line}", hold_text(mark.after)) for mark in marks]
     return table(("IMAGE", "MANIFEST", "HOLD"), holds)

@@ -12,12 +12,11 @@ from orbit_release.image import ImageReference
 from orbit_release.output.console import say, table, to_json
 from orbit_release.output.history import DIGITS, iso_time, minute, version
 from orbit_release.planning.actions import Action
-from orbit_release.text import age, printable
+from orbit_release.text import age, counted, printable
 
 if TYPE_CHECKING:
     from orbit_release.argocd.observation import Observation
     from orbit_release.flows.status import LiveService, Status, Statuses
-    from orbit_release.image import ImageReference
 
 _DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{DIGITS}}})[0-9a-f]+")
 
@@ -87,7 +86,7 @@ def _image(status: Status) -> str:
 def state(status: Status) -> str:
     if status.action is Action.ABSENT or status.deployed is None:
         return status.reason
-    behind = f"{status.behind} commit{'s' if status.behind != 1 else ''} behind" if status.behind else ""
+    behind = f"{counted(status.behind, 'commit')} behind" if status.behind else ""
     if status.hold is not None:
         return f"held: {status.hold}" + (f" ({behind})" if behind else "")
     return (behind or status.reason) if status.target else "current"

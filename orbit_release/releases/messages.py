@@ -9,7 +9,7 @@ from orbit_release.git.graph import Commit
 from orbit_release.image import Repository
 from orbit_release.manifests.mark import is_hold
 from orbit_release.manifests.rewrite import Edit
-from orbit_release.text import code, markdown_table
+from orbit_release.text import code, counted, markdown_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,7 @@ class Step:
     @property
     def distance(self) -> str:
         """How many commits come in or go out, as text; "" where that is not known."""
-        out = " out" if self.leaving else ""
-        return f"{self.commits} commit{'s' if self.commits > 1 else ''}{out}" if self.commits else ""
+        return counted(self.commits, "commit") + (" out" if self.leaving else "") if self.commits else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def steps_of(edits: Iterable[Edit], names: Mapping[Repository, str]) -> dict[str
 
 
 def summary(notes: Notes) -> str:
-    """Return what a release does in Markdown: its steps as a table, and the holds that it changes."""
+    """Return Markdown: the steps as a table, and the holds that change."""
     rows = [
         (code(step.service), code(step.before), code(step.after), _changes(notes, step), code(step.image))
         for step in notes.steps

@@ -57,27 +57,22 @@ def plan_release(
         marked.append(mark(rewritten[-1].data, path, marks or {}))
         if marked[-1].data != data:
             changes[path] = ChangedManifest(data, marked[-1].data)
+    warnings = [text for manifest in rewritten for text in manifest.warnings]
+    warnings += [text for manifest in marked for text in manifest.warnings]
     return Release(
         tuple(edit for manifest in rewritten for edit in manifest.edits),
         changes,
-        (
-            *(text for manifest in rewritten for text in manifest.warnings),
-            *(text for manifest in marked for text in manifest.warnings),
-        ),
+        tuple(warnings),
         tuple(edit for manifest in marked for edit in manifest.edits),
         tuple(where for manifest in marked for where in manifest.unplaced),
     )
 
 
 def _diff(path: str, change: ChangedManifest) -> str:
-    before, after = (_lines(_text(data)) for data in (change.before, change.after))
+    # str.splitlines knows seven more ends of a line than git does
+    before, after = (re.findall(r"[^\n]*\n|[^\n]+", _text(data)) for data in (change.before, change.after))
     lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _lines(text: str) -> list[str]:
-    # str.splitlines knows seven more ends of a line than git does
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _text(data: bytes) -> str:

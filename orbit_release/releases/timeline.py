@@ -12,7 +12,7 @@ from orbit_release.manifests.rewrite import FoundImage
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class Stretch:
     """A stretch of time in which a service was deployed with one reference.
 
     `since` is the commit of the release branch that deployed it, `until` the one that replaced it (None: it is
@@ -70,8 +70,10 @@ class Move:
 class _Standing:
     """The images of one repository, by manifest, at some point of the history."""
 
-    def __init__(self, files: Mapping[str, Images] | None = None) -> None:
-        self.files = dict(files or {})
+    def __init__(self, images: Images = ()) -> None:
+        self.files: dict[str, Images] = {}
+        for image in images:
+            self.files[image.path] = (*self.files.get(image.path, ()), image)
 
     def step(self, side: Mapping[str, Images]) -> bool:
         """Go to the other side of a change; False if that is the same."""
@@ -112,7 +114,7 @@ def newest_moves(changes: Iterable[LoggedImages], now: Mapping[Repository, Image
 
     What only adds a manifest, takes one away, or pins the digest of the same tag, is no move.
     """
-    left = {repository: _Standing(_by_path(images)) for repository, images in now.items()}
+    left = {repository: _Standing(images) for repository, images in now.items()}
     moves: dict[Repository, Move] = {}
     for change in changes if left else ():
         for repository in _touched(change) & left.keys():
@@ -126,11 +128,6 @@ def newest_moves(changes: Iterable[LoggedImages], now: Mapping[Repository, Image
     return moves
 
 
-def _by_path(images: Images) -> dict[str, Images]:
-    paths = dict.fromkeys(image.path for image in images)
-    return {path: tuple(image for image in images if image.path == path) for path in paths}
-
-
 def _move(change: LoggedImages, before: Images, after: Images) -> Move | None:
     old, new = ({image.reference.version for image in images} for images in (before, after))
     gone = tuple(image for image in before if image.reference.version not in new)
@@ -139,26 +136,21 @@ def _move(change: LoggedImages, before: Images, after: Images) -> Move | None:
     return Move(change.commit, gone, came, *marks) if gone and came else None
 
 
-def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Deployed, ...]]:
+def replay(changes: Iterable[LoggedImages]) -> dict[Repository, tuple[Stretch, ...]]:
     """Return, by repository, what was deployed one after the other; the changes come oldest first."""
     standings: dict[Repository, _Standing] = {}
-    replayed: dict[Repository, list[Deployed]] = {}
+    replayed: dict[Repository, list[Stretch]] = {}
     for place, change in enumerate(changes):
         for repository in _touched(change):
             standing, side = standings.setdefault(repository, _Standing()), _images_of(change.after, repository)
             new = standing.news(side)
             if standing.step(side):
-                stretches = replayed.setdefault(repository, [])
-                _append(stretches, new, standing.references, change.commit, place)
+                _append(replayed.setdefault(repository, []), new, standing.references, change.commit, place)
     return {repository: tuple(stretches) for repository, stretches in replayed.items()}
 
 
 def _append(
-    stretches: list[Deployed],
-    new: Sequence[ImageReference],
-    after: Sequence[ImageReference],
-    commit: Commit,
-    place: int,
+    stretches: list[Stretch], new: Sequence[ImageReference], after: Sequence[ImageReference], commit: Commit, place: int
 ) -> None:
     """Go on with what is deployed after a change; where manifests differ, what came last counts."""
     last = stretches[-1] if stretches and stretches[-1].until is None else None
@@ -170,7 +162,7 @@ def _append(
     if last:
         stretches[-1] = replace(last, until=commit)
     if now:
-        stretches.append(Deployed(now, commit, last.reference if last else None, place=place))
+        stretches.append(Stretch(now, commit, last.reference if last else None, place=place))
 
 
 def _is_same(before: ImageReference, after: ImageReference) -> bool:
@@ -180,14 +172,14 @@ def _is_same(before: ImageReference, after: ImageReference) -> bool:
 
 
 def explain(
-    stretches: Sequence[Deployed], commits: Mapping[ImageReference, str | None], history: History
-) -> tuple[Deployed, ...]:
+    stretches: Sequence[Stretch], commits: Mapping[ImageReference, str | None], history: History
+) -> tuple[Stretch, ...]:
     """Tell for each what it brought, and whether it went back.
 
     `commits` are those that the references name, as far as they are known: all are heads of the history.
     """
-    explained: list[Deployed] = []
-    standing: list[Deployed] = []
+    explained: list[Stretch] = []
+    standing: list[Stretch] = []
     for stretch in stretches:
         base, head = commits.get(stretch.before) if stretch.before else None, commits.get(stretch.reference)
         if base and head:
@@ -200,7 +192,7 @@ def explain(
     return tuple(explained)
 
 
-def _stand(standing: list[Deployed], new: Deployed) -> None:
+def _stand(standing: list[Stretch], new: Stretch) -> None:
     """Put what was deployed upon what stood before; what it goes back over falls."""
     place = _place(standing, new)
     if new.is_rollback:
@@ -210,20 +202,19 @@ def _stand(standing: list[Deployed], new: Deployed) -> None:
     standing.append(new)
 
 
-def _place(standing: Sequence[Deployed], new: Deployed) -> int | None:
-    places = (place for place, kept in enumerate(standing) if _is_same(kept.reference, new.reference))
-    return next(places, None)
+def _place(standing: Sequence[Stretch], new: Stretch) -> int | None:
+    return next((place for place, kept in enumerate(standing) if _is_same(kept.reference, new.reference)), None)
 
 
-def deployed_at(stretches: Sequence[Deployed], time: int) -> Deployed | None:
+def deployed_at(stretches: Sequence[Stretch], time: int) -> Stretch | None:
     """Return what was deployed at a time, in seconds since 1970."""
     last = next((stretch for stretch in reversed(stretches) if stretch.since.time <= time), None)
     return last if last and (last.until is None or last.until.time > time) else None
 
 
-def rollback_targets(stretches: Sequence[Deployed]) -> list[Deployed]:
+def rollback_targets(stretches: Sequence[Stretch]) -> list[Stretch]:
     """Return what can be rolled back to, newest first: what ran before, without what was rolled back from since."""
-    standing: list[Deployed] = []
+    standing: list[Stretch] = []
     for stretch in stretches:
         _stand(standing, stretch)
     return [stretch for stretch in standing[-2::-1] if is_fixed(stretch.reference)]
@@ -234,7 +225,7 @@ def is_fixed(reference: ImageReference) -> bool:
     return reference.digest is not None or reference.tag not in (None, LATEST)
 
 
-def has_failed(release: Deployed, after: Deployed | None) -> bool:
+def has_failed(release: Stretch, after: Stretch | None) -> bool:
     """Whether a release was rolled back from; `after` is the stretch that follows it."""
     if release.is_rollback or after is None or not after.is_rollback:
         return False

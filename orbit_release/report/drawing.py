@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from orbit_release.releases.figures import WEEK, WEEKS, Figure
-from orbit_release.releases.timeline import Deployed, has_failed
+from orbit_release.releases.timeline import Stretch, has_failed
+from orbit_release.report.figures import WEEK, WEEKS, Figure
 from orbit_release.report.time_words import Moment, value
 from orbit_release.text import counted
 
@@ -52,7 +52,7 @@ class Timeline:
     ticks: tuple[Tick, ...]
 
 
-def timeline(histories: Mapping[str, Sequence[Deployed]], now: int) -> Timeline:
+def timeline(histories: Mapping[str, Sequence[Stretch]], now: int) -> Timeline:
     """Draw the last twelve weeks, or the time since something was deployed first."""
     first = min((history[0].since.time for history in histories.values() if history), default=0)
     start = max(min(first, now - 60), now - WEEKS * WEEK)
@@ -69,7 +69,7 @@ def _ticks(start: int, now: int) -> Iterator[Tick]:
         yield Tick(f"{100 * place / _DIVISIONS:.2f}%", "" if place % room else label, is_major)
 
 
-def _row(service: str, history: Sequence[Deployed], start: int, now: int) -> TimelineRow:
+def _row(service: str, history: Sequence[Stretch], start: int, now: int) -> TimelineRow:
     marks = tuple(
         TimelineMark(_place(deployed.since.time, start, now), *_kind_and_text(service, deployed, after))
         for deployed, after in pairwise((*history, None))
@@ -84,7 +84,7 @@ def _place(time: int, start: int, now: int) -> str:
     return f"{100 * min(1, (time - start) / (now - start)):.2f}%"
 
 
-def _kind_and_text(service: str, deployed: Deployed, after: Deployed | None) -> tuple[str, str]:
+def _kind_and_text(service: str, deployed: Stretch, after: Stretch | None) -> tuple[str, str]:
     when, version = Moment(deployed.since.time), deployed.reference.version
     if deployed.is_rollback:
         return "back", f"{service} rolled back to {version}, {when}"

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.service import Service
 
-Histories = Mapping[str, Sequence[Deployed]]
+Histories = Mapping[str, Sequence[Stretch]]
 
 
 def own_commits(source: Source, services: Sequence[Service], histories: Histories, tip: Tip) -> Histories:

@@ -15,9 +15,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from orbit_release.flows.status import Status
-from orbit_release.releases.figures import SOURCE, Figure
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.report import drawing
+from orbit_release.report.figures import SOURCE, Figure
 from orbit_release.report.rows import SHORT, release_rows, service_row, summary, web
 from orbit_release.report.time_words import Moment
 from orbit_release.text import counted, printable
@@ -35,7 +35,7 @@ class Page:
     commit: str
     now: int
     statuses: Sequence[Status]
-    histories: Mapping[str, Sequence[Deployed]]
+    histories: Mapping[str, Sequence[Stretch]]
     figures: Sequence[Figure]
 
 

@@ -11,7 +11,7 @@ from orbit_release.flows.status import Status
 from orbit_release.git.graph import Commit
 from orbit_release.image import LATEST
 from orbit_release.planning.actions import Action
-from orbit_release.releases.timeline import Deployed, has_failed, is_fixed, rollback_targets
+from orbit_release.releases.timeline import Stretch, has_failed, is_fixed, rollback_targets
 from orbit_release.report.time_words import Moment, duration
 from orbit_release.text import counted
 
@@ -69,7 +69,7 @@ def web(address: str) -> str:
     return address if address.startswith("https://") else ""
 
 
-def service_row(status: Status, history: Sequence[Deployed], now: int) -> ServiceRow:
+def service_row(status: Status, history: Sequence[Stretch], now: int) -> ServiceRow:
     """Return how a service stands; `now` in seconds since 1970."""
     deployed, targets = status.deployed, rollback_targets(history)
     return ServiceRow(
@@ -103,11 +103,11 @@ def shown_state(status: Status) -> ShownState:
     return ShownState(behind, status.reason + ready, "due")
 
 
-def _command(service: str, deployed: Deployed) -> str:
+def _command(service: str, deployed: Stretch) -> str:
     return shlex.join(["orbit-release", "rollback", service, str(deployed.reference.tag)])
 
 
-def release_rows(histories: Mapping[str, Sequence[Deployed]], address: str, now: int) -> tuple[list[ReleaseRow], int]:
+def release_rows(histories: Mapping[str, Sequence[Stretch]], address: str, now: int) -> tuple[list[ReleaseRow], int]:
     """Return what was deployed, newest first, and how many older ones are left out."""
     places = [(service, place) for service, history in histories.items() for place in reversed(range(len(history)))]
     places.sort(key=lambda place: histories[place[0]][place[1]].since.time, reverse=True)
@@ -115,7 +115,7 @@ def release_rows(histories: Mapping[str, Sequence[Deployed]], address: str, now:
     return rows, len(places) - len(rows)
 
 
-def _release_row(service: str, history: Sequence[Deployed], at: int, address: str, now: int) -> ReleaseRow:
+def _release_row(service: str, history: Sequence[Stretch], at: int, address: str, now: int) -> ReleaseRow:
     deployed, is_failed = history[at], has_failed(history[at], history[at + 1] if at + 1 < len(history) else None)
     seconds = (deployed.until.time if deployed.until else now) - deployed.since.time
     can_go_back = is_fixed(deployed.reference) and deployed.reference != history[-1].reference
@@ -140,7 +140,7 @@ def _release_row(service: str, history: Sequence[Deployed], at: int, address: st
     )
 
 
-def _compare(deployed: Deployed, address: str) -> str:
+def _compare(deployed: Stretch, address: str) -> str:
     """Return the address that shows what lies between, the older one first: GitHub shows nothing backwards."""
     older, newer = (deployed.head, deployed.base) if deployed.is_rollback else (deployed.base, deployed.head)
     return f"{address}/compare/{older}...{newer}" if address and older and newer and older != newer else ""

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from orbit_release.planning.actions import Action
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.report.page import render
 from tests import pages
 from tests.browser.conftest import HOSTILE, Open, Opened
@@ -149,7 +149,7 @@ def test_no_width_scrolls_sideways(opened: Open, width: int) -> None:
 def test_words_that_never_end_scroll_nothing_either(opened: Open, tmp_path: Path, width: int) -> None:
     name, word, long = "a" * 100, "b" * 300, tmp_path / "index.html"
     steps = [
-        Deployed(pages.reference(f"{place}{'c' * 120}", name), pages.commit(word, pages.NOW - place, word, word))
+        Stretch(pages.reference(f"{place}{'c' * 120}", name), pages.commit(word, pages.NOW - place, word, word))
         for place in (2, 1)
     ]
     found = pages.history(steps[0], replace(steps[1], commits=(steps[0].since,)))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from orbit_release.check.working_tree import ignored as ignored_by_git
 from orbit_release.git.clone import Clone
-from orbit_release.git.worktree import ignored as ignored_by_git
 from tests.integration.monorepo import DOCKERFILES, FOLDER, Monorepo, environment, git, sha
 
 WORKFLOW = """\

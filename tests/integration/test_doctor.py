@@ -523,8 +523,8 @@ def test_a_check_that_breaks_is_told_as_our_bug_beside_the_others(surroundings: 
 
 
 def test_a_git_server_that_hangs_is_left_after_its_time(offline: Monorepo) -> None:
+    from orbit_release.doctor.git_remote import remote_tip  # noqa: PLC0415
     from orbit_release.errors import UnavailableError  # noqa: PLC0415
-    from orbit_release.git.probe import remote_tip  # noqa: PLC0415
 
     server = ArgoCDServer()
     server.hangs = True

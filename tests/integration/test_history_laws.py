@@ -20,7 +20,7 @@ from orbit_release.flows.put_back import RollbackHold
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
 from orbit_release.image import Tag
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.service import Service
 from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, environment, git, sha
 
@@ -50,7 +50,7 @@ class World:
     def service(self, name: str) -> Service:
         return self.source.config.select([name])[0]
 
-    def history(self, name: str) -> tuple[Deployed, ...]:
+    def history(self, name: str) -> tuple[Stretch, ...]:
         tip = self.git.tip("main", fetch=True)
         return history(self.source, [self.service(name)], tip)[name]
 

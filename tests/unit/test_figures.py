@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from orbit_release.git.graph import Commit
-from orbit_release.releases.figures import WEEK, WEEKS, Figure, figures
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
+from orbit_release.report.figures import WEEK, WEEKS, Figure, figures
 from tests.pages import HOUR, NOW, commit, history, reference
 
 FIRST = 24 * 7 * WEEKS  # hours: a service's first appearance, where the window begins
@@ -19,21 +19,21 @@ def ago(hours: float, name: str = "") -> Commit:
     return commit(name or f"{hours} hours ago", NOW - round(hours * HOUR))
 
 
-def deployed(tag: str, hours: float, *changes: float, release: str = "") -> Deployed:
+def deployed(tag: str, hours: float, *changes: float, release: str = "") -> Stretch:
     since = ago(hours, release)
-    return Deployed(reference(f"sha-{tag}"), since, commits=tuple(map(ago, changes)))
+    return Stretch(reference(f"sha-{tag}"), since, commits=tuple(map(ago, changes)))
 
 
-def back(tag: str, hours: float) -> Deployed:
+def back(tag: str, hours: float) -> Stretch:
     return replace(deployed(tag, hours, 30), is_rollback=True)
 
 
-def measured(*histories: tuple[Deployed, ...], weeks: int = WEEKS) -> dict[str, Figure]:
+def measured(*histories: tuple[Stretch, ...], weeks: int = WEEKS) -> dict[str, Figure]:
     found = figures({f"service-{place}": one for place, one in enumerate(histories)}, NOW, weeks)
     return {figure.name: figure for figure in found}
 
 
-def values(*histories: tuple[Deployed, ...], weeks: int = WEEKS) -> list[float | None]:
+def values(*histories: tuple[Stretch, ...], weeks: int = WEEKS) -> list[float | None]:
     return [figure.value for figure in measured(*histories, weeks=weeks).values()]
 
 
@@ -93,7 +93,7 @@ def test_weeks_before_anything_was_deployed_are_not_counted() -> None:
 
 
 @pytest.mark.parametrize("found", [(), history(deployed(A, 5))])
-def test_without_a_release_there_is_nothing_to_tell(found: tuple[Deployed, ...]) -> None:
+def test_without_a_release_there_is_nothing_to_tell(found: tuple[Stretch, ...]) -> None:
     assert values(found)[1:] == [None, None, None]
     assert values(found)[0] == (0 if found else None)
 

@@ -15,7 +15,7 @@ from orbit_release.git.graph import Commit, History
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.rewrite import FoundImage, NewImage, find_images
 from orbit_release.releases.release import plan_release
-from orbit_release.releases.timeline import Deployed, LoggedImages, deployed_at, explain, replay, rollback_targets
+from orbit_release.releases.timeline import LoggedImages, Stretch, deployed_at, explain, replay, rollback_targets
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\
@@ -77,7 +77,7 @@ class World:
         named = {{"api": API, "web": WEB}[name]: mark for name, mark in marks.items()}
         self.write(plan_release(self.files.items(), images, named).files)
 
-    def stretches(self, repository: Repository) -> tuple[Deployed, ...]:
+    def stretches(self, repository: Repository) -> tuple[Stretch, ...]:
         found = replay(self.changes)[repository]
         return explain(found, {one.reference: commit_of(one.reference) for one in found}, line_of(40))
 
@@ -93,7 +93,7 @@ def world() -> World:
     return made
 
 
-def told(stretches: tuple[Deployed, ...]) -> list[str]:
+def told(stretches: tuple[Stretch, ...]) -> list[str]:
     """Return the numbers of the tags, oldest first; what went back is marked."""
     return [f"{'<' * one.is_rollback}{int(c, 16) if (c := commit_of(one.reference)) else '-'}" for one in stretches]
 

@@ -63,7 +63,7 @@ TYPE_CHECKING = "TYPE_CHECKING"
 
 # Outside packages that only these rooms and modules may import.
 ONLY_IN = {
-    "click": {"cli", "output", "check.show_findings", "doctor.show_checklist"},
+    "click": {"cli", "output", "check.show_findings", "demo.show_walk", "doctor.show_checklist"},
     "rich": {"output"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
@@ -89,9 +89,8 @@ MAY = {
     "builders.request": {"pathlib"},  # for `Path` as a type
     "git.clone": {"subprocess"},  # for `Popen` as a type
     "git.objects": {"subprocess"},  # likewise
+    "git.private_index": {"tempfile"},
     "git.process": {"os", "subprocess"},
-    "git.worktree": {"os", "pathlib", "tempfile"},
-    "git.probe": {"os", "signal", "subprocess"},
     "github.client": {"secrets", "time"},
     "http": {"io"},
     "registry.call": {"http", "threading"},  # http: for the names of its statuses
@@ -107,8 +106,10 @@ MAY = {
     "output.builds": {"threading"},
     "output.history": {"time"},  # to write a time in words
     "check.kustomize": {"concurrent", "os", "shutil", "subprocess"},
+    "check.working_tree": {"os"},
     "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
     "doctor.endpoint": {"socket", "ssl", "time"},
+    "doctor.git_remote": {"os", "signal", "subprocess"},
     "doctor.run_checks": {"concurrent", "threading"},
     "doctor.show_checklist": {"sys"},
     "init.new_files": {"os"},
@@ -251,7 +252,7 @@ def _file(module: str) -> Path:
         ("flows.publish", "from github import Github", "github belongs in github"),
         ("config", "from orbit_release.flows.plan import plan", "config may not import flows (flows.plan)"),
         ("report.rows", "from orbit_release.check.tree import Tree", "report may not import check (check.tree)"),
-        ("releases.figures", "import jinja2", "jinja2 belongs in report"),
+        ("releases.timeline", "import jinja2", "jinja2 belongs in report"),
         ("output", "from jinja2 import Environment", "jinja2 belongs in report"),
         ("output", "from orbit_release.flows.plan import plan", "output may not import flows (flows.plan)"),
         ("output", "import os\nos.environ.get('HOME')", "os.environ is for cli only"),

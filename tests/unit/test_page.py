@@ -12,9 +12,9 @@ from hypothesis import given, settings, strategies as st
 from orbit_release.flows.status import Status
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action
-from orbit_release.releases.figures import Unit
-from orbit_release.releases.timeline import Deployed
+from orbit_release.releases.timeline import Stretch
 from orbit_release.report.drawing import timeline
+from orbit_release.report.figures import Unit
 from orbit_release.report.page import render
 from orbit_release.report.rows import release_rows, service_row, shown_state, summary
 from orbit_release.report.time_words import Moment, duration, value
@@ -22,8 +22,8 @@ from orbit_release.text import counted
 from tests.pages import ADDRESS, DAY, HOUR, NOW, commit, history, orbit, page, reference, status
 
 OLD, NEW = commit("old", NOW - 9 * DAY), commit("new", NOW - 2 * DAY)
-FIRST = Deployed(reference("sha-0aa11bb"), commit("first", NOW - 8 * DAY), head=OLD.name)
-SECOND = Deployed(reference("sha-1a2b3c4"), commit("second", NOW - DAY), base=OLD.name, head=NEW.name, commits=(NEW,))
+FIRST = Stretch(reference("sha-0aa11bb"), commit("first", NOW - 8 * DAY), head=OLD.name)
+SECOND = Stretch(reference("sha-1a2b3c4"), commit("second", NOW - DAY), base=OLD.name, head=NEW.name, commits=(NEW,))
 BACK = replace(FIRST, since=commit("back", NOW - HOUR), is_rollback=True, base=NEW.name, head=OLD.name, commits=(NEW,))
 RELEASED = {"bifrost": history(FIRST, SECOND)}
 ROLLED_BACK = {"bifrost": history(FIRST, SECOND, BACK)}
@@ -31,7 +31,7 @@ ROLLED_BACK = {"bifrost": history(FIRST, SECOND, BACK)}
 OUTSIDE = re.compile(r'(?:src|srcset|poster|action|formaction|background|data|xlink:href)\s*=|@import|url\(|\bon\w+="')
 
 
-def current(found: tuple[Deployed, ...], **more: object) -> Status:
+def current(found: tuple[Stretch, ...], **more: object) -> Status:
     return replace(status(deployed=found[-1]), **more)  # type: ignore[arg-type]
 
 
@@ -116,7 +116,7 @@ DEPLOYED, LATEST = RELEASED["bifrost"][-1], replace(FIRST, reference=reference("
 BARE = replace(FIRST, reference=ImageReference(Repository("ghcr.io/acme/bifrost"), None, Digest("sha256:" + "0" * 64)))
 
 
-def due(reason: str, deployed: Deployed | None = None, action: Action = Action.BUILD, **more: object) -> Status:
+def due(reason: str, deployed: Stretch | None = None, action: Action = Action.BUILD, **more: object) -> Status:
     return replace(status(action=action, reason=reason, deployed=deployed), **more)  # type: ignore[arg-type]
 
 
@@ -158,7 +158,7 @@ def test_states_that_need_a_look_are_counted_first() -> None:
 
 
 def test_the_newest_releases_are_shown_and_the_rest_is_counted() -> None:
-    steps = [Deployed(reference(f"sha-{n:07x}"), commit(f"r{n}", NOW - (600 - n) * HOUR)) for n in range(503)]
+    steps = [Stretch(reference(f"sha-{n:07x}"), commit(f"r{n}", NOW - (600 - n) * HOUR)) for n in range(503)]
     html = render(page(histories={"bifrost": history(*steps[:300]), "web": history(*steps[300:])}))
     assert html.count("<tr role=") - 1 == 500
     assert "3 older releases left out" in html

@@ -1,22 +1,20 @@
-"""The files of the working tree, committed or not, and a commit's files in a folder of our own."""
+"""The files of the working tree, committed or not."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterable
 
+from orbit_release.check.tree import Tree
 from orbit_release.errors import UnavailableError, UsageError
 from orbit_release.git.clone import Clone
 from orbit_release.git.process import complaint
 
 
-def work_files(clone: Clone) -> dict[str, str | None]:
-    """Return the files that are tracked or to be: of a symbolic link its target, else None.
+def working_tree(clone: Clone) -> Tree:
+    """Return the files that are tracked or to be.
 
-    What is deleted is left out; a submodule is one file, as it is to git. Paths start at the top, in order.
+    What is deleted is left out; a submodule is one file without bytes, as it is to git. Paths start at the top.
     """
     if clone.process.is_bare:
         raise UsageError(f"{clone.top} has no working tree", "run it in a clone that is not bare.")
@@ -25,14 +23,14 @@ def work_files(clone: Clone) -> dict[str, str | None]:
     places = {path: os.path.join(clone.top, path) for path in paths}
     # A folder is a submodule, but for one that is a repository of its own: that ends in a slash.
     there = {path: place for path, place in places.items() if os.path.lexists(place) and not path.endswith("/")}
-    return {path: os.readlink(place) if os.path.islink(place) else None for path, place in there.items()}
+    files = {path: os.readlink(place) if os.path.islink(place) else None for path, place in there.items()}
+    return Tree(files, lambda path: _bytes(os.path.join(clone.top, path)))
 
 
-def work_file(clone: Clone, path: str) -> bytes:
-    """Return the bytes of a file; a submodule has none."""
-    if os.path.isdir(os.path.join(clone.top, path)):
+def _bytes(place: str) -> bytes:
+    if os.path.isdir(place):
         return b""
-    with open(os.path.join(clone.top, path), "rb") as file:
+    with open(place, "rb") as file:
         return file.read()
 
 
@@ -53,17 +51,3 @@ def _ignorable(top: str, path: str) -> str:
     folders = (path[:at] for at, character in enumerate(path) if character == "/")
     name = next((folder for folder in folders if os.path.islink(os.path.join(top, folder))), path)
     return name if os.path.lexists(os.path.join(top, name)) else f"{name}/"
-
-
-def check_out(clone: Clone, commit: str, folder: Path) -> None:
-    """Write a commit's files into an empty folder, with the filters and line ends of a real checkout."""
-    with private_index() as index:
-        everything = ("-c", "core.sparseCheckout=false", f"--work-tree={folder}")
-        clone.process.out(*everything, "read-tree", "--reset", "-u", commit, environment=index)
-
-
-@contextmanager
-def private_index() -> Iterator[Mapping[str, str]]:
-    """Give the environment of a git that leaves the clone's own index alone."""
-    with TemporaryDirectory(prefix="orbit-release-") as folder:
-        yield {"GIT_INDEX_FILE": f"{folder}/index"}

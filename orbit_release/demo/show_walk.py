@@ -1,4 +1,4 @@
-"""The walk through the demo."""
+"""What a person reads on the walk through the demo."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ def show_heading(text: str) -> None:
 
 def show_end(folder: str, program: str) -> None:
     show_heading(f"\n# The sandbox stays in {folder}. Three things to try in {folder}/orbit:")
-    click.echo(
-        "git log -p --first-parent origin/main -- infrastructure/k8s    # a release changes tags and nothing else"
-    )
+    log = "git log -p --first-parent origin/main -- infrastructure/k8s"
+    click.echo(f"{log}    # a release changes tags and nothing else")
     click.echo(f"echo '// try' >> services/bifrost/main.go && git commit -qam try && {program} plan    # one service")
     tag = "sha-$(git log --format=%h --abbrev=7 -1 -- proto)"
     click.echo(f"{program} bump bifrost {tag} --no-verify    # refused: never backwards")

@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from orbit_release.git.graph import Commit
-from orbit_release.releases.timeline import Deployed, has_failed
+from orbit_release.releases.timeline import Stretch, has_failed
 
 SOURCE = "https://dora.dev/guides/dora-metrics-four-keys/"
 WEEK = 7 * 24 * 60 * 60  # seconds
@@ -43,7 +43,7 @@ class _ReleaseCommit:
     came_in: dict[str, Commit] = field(default_factory=dict)
     restored_by: Commit | None = None  # the last rollback, if several of its services were rolled back from it
 
-    def add(self, stretch: Deployed, after: Deployed | None) -> None:
+    def add(self, stretch: Stretch, after: Stretch | None) -> None:
         self.came_in |= {commit.name: commit for commit in stretch.commits}
         if after and has_failed(stretch, after):
             self.restored_by = max(self.restored_by or after.since, after.since, key=lambda commit: commit.time)
@@ -58,7 +58,7 @@ class _ReleaseCommit:
         return [max(0, self.restored_by.time - self.commit.time)] if self.restored_by else []
 
 
-def figures(histories: Mapping[str, Sequence[Deployed]], now: int, weeks: int = WEEKS) -> tuple[Figure, ...]:
+def figures(histories: Mapping[str, Sequence[Stretch]], now: int, weeks: int = WEEKS) -> tuple[Figure, ...]:
     """Return the four figures over the last `weeks` before `now` (seconds since 1970), in DORA's order."""
     releases = _by_week(_releases(histories), now, weeks)
     return (
@@ -78,7 +78,7 @@ _FAILURE_RATE = "The share of releases of which a service was rolled back later.
 _RESTORE_TIME = "The median time from such a failed release to the rollback: DORA's failed deployment recovery time."
 
 
-def _releases(histories: Mapping[str, Sequence[Deployed]]) -> list[_ReleaseCommit]:
+def _releases(histories: Mapping[str, Sequence[Stretch]]) -> list[_ReleaseCommit]:
     """Return the releases without the release commits among what came in: those are no changes."""
     releases: dict[str, _ReleaseCommit] = {}
     for stretches in histories.values():
@@ -105,7 +105,7 @@ def _age_in_weeks(commit: Commit, now: int) -> int:
     return max(0, now - commit.time) // WEEK
 
 
-def _weeks_of_use(histories: Mapping[str, Sequence[Deployed]], now: int) -> int:
+def _weeks_of_use(histories: Mapping[str, Sequence[Stretch]], now: int) -> int:
     """Return how many weeks, the first one begun, something has been deployed: nobody could release before."""
     begins = (stretch.since for stretches in histories.values() for stretch in stretches)
     return 1 + max((_age_in_weeks(commit, now) for commit in begins), default=-1)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from orbit_release.errors import UnavailableError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.listings import remote_branch
-from orbit_release.git.process import PLUMBING, remote_error
+from orbit_release.git.process import remote_error
 
 _HINT = "check the network; over ssh, whether a key needs its passphrase."
 _PROBE = "refs/heads/orbit-release/doctor"  # it never comes to be: the push is a dry run
@@ -34,15 +34,8 @@ def try_push(clone: Clone, tip: Tip, seconds: float) -> None:
 
 def _talk(clone: Clone, tip: Tip, seconds: float, *arguments: str) -> bytes:
     # In a session of its own git and ssh have no terminal to ask for a password on, and end together.
-    program = subprocess.Popen(
-        ["git", *PLUMBING, *arguments],
-        cwd=clone.top,
-        env={**clone.process.environment, "GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "never"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    asking_nobody = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "never"}
+    program = clone.process.start(*arguments, environment=asking_nobody, own_session=True)
     try:
         printed, complaint = program.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
