@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.nodes import Node, Scalar, SequenceNode, text, value_of, with_merged
-from orbit_release.manifests.objects import is_list
 from orbit_release.manifests.workloads import CONTAINERS, POD_TEMPLATES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _KUSTOMIZATIONS = ("", "Kustomization", "Component")
 _KUSTOMIZE_GROUP = "kustomize.config.k8s.io/"
@@ -76,7 +73,8 @@ class Placeholder:
         return (self.image,)
 
 
-Spot: TypeAlias = Container | KustomizeImage | Placeholder
+Image: TypeAlias = Container | KustomizeImage
+Spot: TypeAlias = Image | Placeholder
 
 
 def find_spots(root: Node, repositories: dict[str, Repository]) -> Iterator[Spot]:
@@ -118,7 +116,8 @@ def _objects(root: Node) -> Iterator[tuple[Node, str, Scalar | None]]:
         node, repeated = open_.pop()
         for kind, again in _follow(node, ("kind",), repeated):
             yield node, text(kind), again
-            for sequence, twice in _follow(node, ("items",), again) if is_list(text(kind)) else ():
+            # As kustomize sees it, `…List` is a list.
+            for sequence, twice in _follow(node, ("items",), again) if text(kind).endswith("List") else ():
                 open_.extend(_items(sequence, twice, seen))
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.names import is_kustomization
 from orbit_release.manifests.nodes import Node, SequenceNode, child, is_text, items, scalar, text
-from orbit_release.manifests.objects import objects_of
+from orbit_release.manifests.objects import is_kustomization, objects_of
 
 if TYPE_CHECKING:
     from orbit_release.manifests.rewrite import FoundImage

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from orbit_release.check.objects import Object
 from orbit_release.manifests.nodes import Node, Scalar, child, items, pairs, scalars, value_of
-from orbit_release.manifests.objects import Object
 from orbit_release.manifests.workloads import CONTAINERS, pod_template
 
 _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
