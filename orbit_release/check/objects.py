@@ -14,7 +14,6 @@ _DOCUMENT = re.compile(r"^(?=---(?:\s|\Z))", re.MULTILINE)
 _KINDS = re.compile(rb"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
 _DEFINITION = "CustomResourceDefinition"  # a thousand lines of schema each, and nothing that refers to anything
 _IS_DEFINITION = re.compile(rf"^kind: {_DEFINITION}\s*?$", re.MULTILINE)
-Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +32,6 @@ class Object:
     text: str = field(repr=False)
     is_rendered: bool = False
     origin: Object | None = None
-    pod_labels: Labels = ()
-    selector_labels: Labels = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -95,11 +92,10 @@ def _without_definitions(content: str) -> str:
     if f"kind: {_DEFINITION}" not in content:
         return content
     documents = _DOCUMENT.split(content)
-    return "".join(_blank(document) if _IS_DEFINITION.search(document) else document for document in documents)
-
-
-def _blank(document: str) -> str:
-    return ("---" if document.startswith("---") else "") + "\n" * document.count("\n")
+    for at, document in enumerate(documents):
+        if _IS_DEFINITION.search(document):
+            documents[at] = ("---" if document.startswith("---") else "") + "\n" * document.count("\n")
+    return "".join(documents)
 
 
 def may_hold_objects(data: bytes) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orbit_release.check.tree import Tree
@@ -51,13 +52,15 @@ def deployed_images(tree: Tree) -> list[DeployedImage]:
             if isinstance(spot, KustomizeImage):
                 renamed |= {value_of(name) for name in spot.names} - {spot.repository.name}
     deployed = sorted((repository for repository in files if repository.name not in renamed), key=str)
-    return [_image(repository, files[repository], unwritable[repository]) for repository in deployed]
+    return [
+        DeployedImage(repository, _without_asides(files[repository]), tuple(unwritable[repository]))
+        for repository in deployed
+    ]
 
 
-def _image(repository: Repository, files: Iterable[str], unwritable: Iterable[str]) -> DeployedImage:
-    unique = tuple(dict.fromkeys(files))
-    own = tuple(path for path in unique if not is_aside(path))
-    return DeployedImage(repository, own or unique, tuple(unwritable))
+def _without_asides(files: list[str]) -> tuple[str, ...]:
+    unique = dict.fromkeys(files)
+    return tuple(path for path in unique if not is_aside(path)) or tuple(unique)
 
 
 def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) -> list[str]:
@@ -69,10 +72,8 @@ def _manifests(tree: Tree, folder: str, mentioned: Callable[[bytes], Collection[
     for path in tree.below(folder):
         if path.endswith(ENDINGS) and tree.files[path] is None:
             data = tree.read(path)
-            try:
+            with suppress(InvalidError):  # a template, or what no bump could edit either
                 yield read_manifest(data, path, mentioned(data))
-            except InvalidError:  # a template, or what no bump could edit either
-                continue
 
 
 def _mentioned(data: bytes) -> set[Repository]:
@@ -85,11 +86,8 @@ def _mentioned(data: bytes) -> set[Repository]:
 
 def _repository(value: bytes) -> Repository | None:
     text = value.decode("utf-8", "replace")
-    try:
+    with suppress(InvalidError):
         return ImageReference.parse(text).repository
-    except InvalidError:
-        pass
-    try:
+    with suppress(InvalidError):
         return Repository(_UNKNOWN.sub("", text).rstrip(":@"))
-    except InvalidError:
-        return None
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -206,11 +207,9 @@ def _names(text: str) -> dict[str, Repository]:
     """Take every value that can be an image for one: whether it stands in the right field is asked later."""
     names = {}
     for value in {nodes.value_of(scalar) for scalar in nodes.scalars_of(text)}:
-        try:
+        with suppress(InvalidError):
             repository = ImageReference.parse(value).repository
-        except InvalidError:
-            continue
-        names[repository.name] = repository
+            names[repository.name] = repository
     return names
 
 

@@ -53,12 +53,6 @@ class AppliedWorkload:
 Owners: TypeAlias = Mapping[tuple[str, str, str], tuple[str, ...]]
 
 
-def pod_template(root: Node) -> Node | None:
-    """Return what the pods of a known kind of workload are made from."""
-    path = POD_TEMPLATES.get(text(root, "kind"))
-    return None if path is None else child(root, *path)
-
-
 def pod_of(root: Node) -> Node | None:
     """Return the specification of an object's pods; None where it has no containers.
 
@@ -157,10 +151,10 @@ def owners(among: Iterable[AppliedWorkload], services: Sequence[Service]) -> Own
     """Return the services that workloads run images of; a patch may name a workload once more."""
     owned: dict[tuple[str, str, str], dict[str, None]] = {}
     for workload in among:
-        names = [
-            service.name for service in services if any(is_of(image, service.repository) for image in workload.images)
-        ]
-        owned.setdefault((workload.kind, workload.namespace, workload.name), {}).update(dict.fromkeys(names))
+        names = owned.setdefault((workload.kind, workload.namespace, workload.name), {})
+        for service in services:
+            if any(is_of(image, service.repository) for image in workload.images):
+                names[service.name] = None
     return {key: tuple(names) for key, names in owned.items()}
 
 
