@@ -7,7 +7,7 @@ argument.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -71,20 +71,6 @@ def load(data: bytes, file: str) -> Config:
         message = "\n".join(fault for *_, fault in sorted(reader.faults))
         raise ConfigurationError(message, f"mend {count} in {file}; {MANUAL}/configuration.md describes every key.")
     return config
-
-
-def lines(data: bytes) -> dict[tuple[str, ...], int]:
-    """Return the line (from 1) of each entry of a valid configuration, by its keys; a list's items by their texts."""
-    return {keys: number for root in nodes.read(data, "") for keys, number in _lines(root, ())}
-
-
-def _lines(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    for key, value in nodes.pairs(node):
-        yield (*keys, key.value), nodes.line(key)
-        yield from _lines(value, (*keys, key.value))
-    for item in nodes.items(node):
-        if isinstance(item, Scalar):
-            yield (*keys, item.value), nodes.line(item)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

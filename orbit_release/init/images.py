@@ -41,26 +41,21 @@ class DeployedImage:
 
 def deployed_images(tree: Tree) -> list[DeployedImage]:
     """Return what the manifests deploy, by name; a file that is no YAML, such as a template, deploys nothing."""
-    files: defaultdict[Repository, list[str]] = defaultdict(list)
+    files: defaultdict[Repository, dict[str, None]] = defaultdict(dict)
     unwritable: defaultdict[Repository, list[str]] = defaultdict(list)
     renamed: set[str] = set()
     for manifest in _manifests(tree, ".", _mentioned):
         for spot in manifest.spots if manifest.path.isprintable() else ():
-            files[spot.repository].append(manifest.path)
+            files[spot.repository][manifest.path] = None
             if isinstance(spot, Placeholder):
                 unwritable[spot.repository].append(manifest.where(spot))
             if isinstance(spot, KustomizeImage):
                 renamed |= {value_of(name) for name in spot.names} - {spot.repository.name}
-    deployed = sorted((repository for repository in files if repository.name not in renamed), key=str)
-    return [
-        DeployedImage(repository, _without_asides(files[repository]), tuple(unwritable[repository]))
-        for repository in deployed
-    ]
-
-
-def _without_asides(files: list[str]) -> tuple[str, ...]:
-    unique = dict.fromkeys(files)
-    return tuple(path for path in unique if not is_aside(path)) or tuple(unique)
+    deployed = []
+    for repository in sorted((repository for repository in files if repository.name not in renamed), key=str):
+        own = tuple(path for path in files[repository] if not is_aside(path)) or tuple(files[repository])
+        deployed.append(DeployedImage(repository, own, tuple(unwritable[repository])))
+    return deployed
 
 
 def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) -> list[str]:
@@ -86,8 +81,8 @@ def _mentioned(data: bytes) -> set[Repository]:
 
 def _repository(value: bytes) -> Repository | None:
     text = value.decode("utf-8", "replace")
-    with suppress(InvalidError):
-        return ImageReference.parse(text).repository
+    if reference := ImageReference.read(text):
+        return reference.repository
     with suppress(InvalidError):
         return Repository(_UNKNOWN.sub("", text).rstrip(":@"))
     return None

@@ -89,14 +89,12 @@ def find_spots(root: Node, repositories: dict[str, Repository]) -> Iterator[Spot
 def _container_spots(image: Scalar, repeated: Scalar | None, repositories: dict[str, Repository]) -> Iterator[Spot]:
     written = value_of(image)
     for name in filter(written.startswith, repositories):
-        try:
-            reference = ImageReference.parse(written)
-        except InvalidError:
+        reference = ImageReference.read(written)
+        if reference is None:
             if not _LONGER_NAME.match(written, len(name)):
                 yield Placeholder(repositories[name], image, repeated)
-        else:
-            if reference.repository.name == name:
-                yield Container(reference, image, repeated)
+        elif reference.repository.name == name:
+            yield Container(reference, image, repeated)
 
 
 def _containers(root: Node) -> Iterator[_Reached]:
@@ -185,17 +183,12 @@ def _follow(node: Node, path: tuple[str, ...], repeated: Scalar | None = None) -
     if not path:
         yield node, repeated
         return
-    values, again = _values(node, path[0])
-    for value in values:
-        yield from _follow(value, path[1:], repeated or again)
-
-
-def _values(node: Node, key: str) -> tuple[list[Node], Scalar | None]:
-    """Return a key's values, from the merged mappings where the node's own keys lack it, and the repeated key."""
-    repeated = None
-    for mapping in with_merged(node):
-        if own := mapping.named(key):
-            return [value for _, value in own], own[1][0] if len(own) > 1 else repeated
+    merged_twice = None
+    for mapping in with_merged(node):  # merged mappings count where the node's own keys lack it
+        if own := mapping.named(path[0]):
+            again = own[1][0] if len(own) > 1 else merged_twice
+            for _, value in own:
+                yield from _follow(value, path[1:], repeated or again)
+            return
         merges = mapping.named("<<")
-        repeated = repeated or (merges[1][0] if len(merges) > 1 else None)
-    return [], None
+        merged_twice = merged_twice or (merges[1][0] if len(merges) > 1 else None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,7 +32,7 @@ _Splice: TypeAlias = tuple[int, int, str]  # text[start:end] becomes the new one
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class _Mark:
     """text[start:end] is a mark from its `#` on, text[blanks:start] the blanks before it."""
 
     blanks: int
@@ -50,13 +49,13 @@ def is_hold(mark: str | None) -> bool:
 def valid_reason(text: str) -> str:
     """Return the reason of a hold without the blanks around it; InvalidError unless it is one printable line."""
     reason = text.strip()
-    require_line(reason)
+    _require_line(reason)
     if not is_hold(reason):
         raise InvalidError(f"{text!r} is no reason: the mark `# held: no` lets go of a service", _HINT)
     return reason
 
 
-def require_line(text: str) -> None:
+def _require_line(text: str) -> None:
     """Raise InvalidError unless a text can be a mark's."""
     if not text or text != text.strip() or not text.isprintable():
         raise InvalidError(f"{text!r} is not one line of printable text", _HINT)
@@ -64,10 +63,10 @@ def require_line(text: str) -> None:
 
 def mark_of(text: str, image: Image) -> str | None:
     """Return what the mark that counts for an image says."""
-    return next((mark.reason for mark in marks_of(text, image)), None)
+    return next((mark.reason for mark in _marks_of(text, image)), None)
 
 
-def marks_of(text: str, image: Image) -> Iterator[Mark]:
+def _marks_of(text: str, image: Image) -> Iterator[_Mark]:
     """Yield the marks beside an image, the one that counts first."""
     names = image.names if isinstance(image, KustomizeImage) else ()
     for scalar in (*image.scalars, *names):
@@ -82,13 +81,13 @@ def _ends(text: str, scalar: nodes.Scalar) -> Iterator[int]:
         yield from nodes.aliases_of(text, scalar)
 
 
-def _marks_beside(text: str, value_end: int) -> Iterator[Mark]:
+def _marks_beside(text: str, value_end: int) -> Iterator[_Mark]:
     """Yield the first mark on the rest of the line: all that follows it there is what it says."""
     for match in _HELD.finditer(text, value_end, value_end + len(nodes.rest_of_line(text, value_end))):
         if not _is_quoted(text, value_end, match.start()):
             blanks = value_end + len(text[value_end : match.start()].rstrip(_BLANKS))
             end = match.start() + len(text[match.start() : match.end(1)].rstrip(_BLANKS))
-            yield Mark(blanks, match.start(), end, match[1].strip())
+            yield _Mark(blanks, match.start(), end, match[1].strip())
             return
 
 
@@ -136,7 +135,7 @@ def mark(data: bytes, path: str, marks: _Marks) -> Marked:
     """Make the marks beside all images of the repositories say a text, or remove them (None)."""
     for wanted in marks.values():
         if wanted is not None:
-            require_line(wanted)
+            _require_line(wanted)
     manifest = read_manifest(data, path, marks.keys())
     if not manifest.spots:
         return Marked(data)
@@ -168,7 +167,7 @@ def _text_after(manifest: Manifest, marks: _Marks) -> str:
 
 def _splices(text: str, image: Image, wanted: str | None) -> list[_Splice]:
     """Remove all marks that may count; set the one that counts, or a new one where there is room for it."""
-    marks = list(marks_of(text, image))
+    marks = list(_marks_of(text, image))
     if wanted is None:
         return [(mark.blanks, mark.end, "") for mark in marks]
     if marks:
@@ -205,12 +204,8 @@ def _readings(manifest: Manifest, text: str, marks: _Marks) -> Iterator[tuple[Im
 
 def _names(text: str) -> dict[str, Repository]:
     """Take every value that can be an image for one: whether it stands in the right field is asked later."""
-    names = {}
-    for value in {nodes.value_of(scalar) for scalar in nodes.scalars_of(text)}:
-        with suppress(InvalidError):
-            repository = ImageReference.parse(value).repository
-            names[repository.name] = repository
-    return names
+    references = map(ImageReference.read, {nodes.value_of(scalar) for scalar in nodes.scalars_of(text)})
+    return {reference.repository.name: reference.repository for reference in references if reference}
 
 
 def _effects(manifest: Manifest, text: str, marks: _Marks) -> Iterator[MarkEdit | Unplaced | str]:
