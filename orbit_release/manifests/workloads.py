@@ -86,7 +86,7 @@ def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkloa
                 if is_kustomization(path):
                     changes.append(_KustomizeChanges.read(path, root))
     for path, workload in written:
-        is_asleep = any(change.puts_to_sleep(path, workload) for change in changes)
+        is_asleep = any(workload.name in change.asleep and path.startswith(change.folder) for change in changes)
         applied = replace(workload, is_idle=workload.is_idle or is_asleep)
         yield applied
         yield from (changed for change in changes if (changed := change.changed(applied)) != applied)
@@ -117,9 +117,6 @@ class _KustomizeChanges:
         asleep = frozenset(text(entry, "name") for entry in replicas if text(entry, "count") == "0")
         namespace, prefix, suffix = (text(root, key) for key in ("namespace", "namePrefix", "nameSuffix"))
         return cls(path[: path.rfind("/") + 1], namespace, prefix, suffix, repositories, asleep)
-
-    def puts_to_sleep(self, path: str, workload: AppliedWorkload) -> bool:
-        return workload.name in self.asleep and path.startswith(self.folder)
 
     def changed(self, workload: AppliedWorkload) -> AppliedWorkload:
         name = f"{self.prefix}{workload.name}{self.suffix}"
