@@ -7,7 +7,7 @@ argument.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -73,20 +73,6 @@ def load(data: bytes, file: str) -> Config:
     return config
 
 
-def lines(data: bytes) -> dict[tuple[str, ...], int]:
-    """Return the line (from 1) of each entry of a valid configuration, by its keys; a list's items by their texts."""
-    return {keys: number for root in nodes.read(data, "") for keys, number in _lines(root, ())}
-
-
-def _lines(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    for key, value in nodes.pairs(node):
-        yield (*keys, key.value), nodes.line(key)
-        yield from _lines(value, (*keys, key.value))
-    for item in nodes.items(node):
-        if isinstance(item, Scalar):
-            yield (*keys, item.value), nodes.line(item)
-
-
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return a hint for a name that is not one of the known ones."""
     import difflib  # noqa: PLC0415  (1 ms that only a typing error pays for)
@@ -123,8 +109,8 @@ class _Reader:
             self.fault((1, 1), "the file is empty", hint)
         return None
 
-    def mapping(self, node: Node | None, what: str) -> dict[str, Node]:
-        """Return the values by key; duplicate keys are faults."""
+    def mapping(self, node: Node | None, what: str, known: tuple[str, ...] = ()) -> dict[str, Node]:
+        """Return the values by key; duplicate keys are faults, and so are keys that are not `known`, if any are."""
         values: dict[str, Node] = {}
         if isinstance(node, MappingNode):
             for key, value in node.entries():
@@ -133,16 +119,10 @@ class _Reader:
                     self.fault(key, f"{name!r} is there twice", "remove one of the two.")
                 if name is not None:
                     values[name] = value
+                    if known and name not in known:
+                        self.fault(key, f"unknown key {name!r}", suggestion(name, known))
         elif node is not None:
             self.fault(node, f"{what} must be a mapping", "write `key: value` lines.")
-        return values
-
-    def known(self, node: Node | None, what: str, keys: tuple[str, ...]) -> dict[str, Node]:
-        """Return a mapping of which every key must be one of `keys`."""
-        values = self.mapping(node, what)
-        for key, _ in node.entries() if isinstance(node, MappingNode) else ():
-            if isinstance(key, Scalar) and key.value in values and key.value not in keys:
-                self.fault(key, f"unknown key {key.value!r}", suggestion(key.value, keys))
         return values
 
     def text(self, node: Node, what: str) -> str | None:
@@ -199,7 +179,7 @@ class _Reader:
 
 
 def _config(reader: _Reader, root: Node) -> Config:
-    top = reader.known(root, "the configuration", _TOP_KEYS)
+    top = reader.mapping(root, "the configuration", _TOP_KEYS)
     for key in ("manifests", "services"):
         if key not in top and isinstance(root, MappingNode):
             reader.fault(root, f"{key!r} is missing", f"add `{key}:`; {MANUAL}/configuration.md says what it means.")
@@ -218,7 +198,7 @@ def _config(reader: _Reader, root: Node) -> Config:
 
 def _argocd(reader: _Reader, node: Node | None) -> ArgoCDNames:
     hint = "use lower-case letters and digits, joined by '-' or '.'."
-    entry = reader.known(node, "argocd", _ARGOCD_KEYS)
+    entry = reader.mapping(node, "argocd", _ARGOCD_KEYS)
     names = {key: reader.matching(entry.get(key), f"argocd.{key}", _RESOURCE, hint) for key in _ARGOCD_KEYS}
     return ArgoCDNames(**{key: name or "" for key, name in names.items()})
 
@@ -227,7 +207,7 @@ def _service(reader: _Reader, name: str, node: Node, template: str | None) -> Se
     if not _SERVICE_NAME.fullmatch(name):
         hint = "use lower-case letters and digits, joined by '-', '.' or '_'."
         reader.fault(node, f"service name {name!r} is not valid", hint)
-    entry = reader.known(node, f"service {name!r}", _SERVICE_KEYS)
+    entry = reader.mapping(node, f"service {name!r}", _SERVICE_KEYS)
     if not isinstance(node, MappingNode):
         return None
     repository = _repository(reader, name, node, entry.get("image"), template)
@@ -251,10 +231,8 @@ def _paths(reader: _Reader, name: str, node: Node, paths: Node | None) -> Globs 
         reader.fault(node, f"service {name!r} has no paths", f"add `paths: [{name}/**]`.")
         return None
     globs = reader.texts(paths, "paths")
-    before = len(reader.faults)
-    for item, glob in globs:
-        reader.valid(item, partial(Globs, (glob.removeprefix("!"),)))
-    if not globs or len(reader.faults) > before:
+    each_valid = [reader.valid(item, partial(Globs, (glob.removeprefix("!"),))) for item, glob in globs]
+    if not globs or None in each_valid:
         return None
     return reader.valid(paths, partial(Globs, tuple(glob for _, glob in globs)))
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from orbit_release.argocd.answer import at, each
 from orbit_release.remote import web_address
 
 SKIPPED = "argocd.argoproj.io/skip-reconcile"
@@ -34,20 +33,29 @@ class Application:
     @classmethod
     def read(cls, document: Any) -> Application | None:
         """Read what Argo CD answers; None if it is no application."""
-        name, spec = at(document, "metadata", "name"), at(document, "spec")
+        name, spec = _at(document, "metadata", "name"), _at(document, "spec")
         if not isinstance(name, str) or not isinstance(spec, dict):
             return None
-        sources = [source for source in each(spec, "sources") or [spec.get("source")] if isinstance(source, dict)]
+        listed = spec.get("sources")
+        several = listed if isinstance(listed, list) else []
+        sources = [source for source in several or [spec.get("source")] if isinstance(source, dict)]
         keys = ("repoURL", "path", "targetRevision")
-        automated = at(spec, "syncPolicy", "automated")
+        automated = _at(spec, "syncPolicy", "automated")
         return cls(
             name,
             tuple(ApplicationSource(*(str(source.get(key) or "") for key in keys)) for source in sources),
             # An empty mapping turns it on, and `enabled: false` off again.
             is_automated=isinstance(automated, dict) and automated.get("enabled") is not False,
-            is_skipped=at(document, "metadata", "annotations", SKIPPED) == "true",
-            namespace=str(at(document, "metadata", "namespace") or ""),
+            is_skipped=_at(document, "metadata", "annotations", SKIPPED) == "true",
+            namespace=str(_at(document, "metadata", "namespace") or ""),
         )
+
+
+def _at(value: Any, *path: str) -> Any:
+    """Return what a path of keys leads to in JSON; None where it ends early."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def same_repository(address: str, ours: str) -> bool:

@@ -34,15 +34,12 @@ def read_login(data: bytes, where: str, *, server: str = "", context: str = "") 
     if entry is None:
         return None
     address = text(entry, "server")
-    user = _entry(root, "users", "name", text(entry, "user"))
-    return SavedLogin(address, text(user, "auth-token"), _options(_entry(root, "servers", "server", address)))
+    user, host = _entry(root, "users", "name", text(entry, "user")), _entry(root, "servers", "server", address)
+    options = [flag for key, flag in _FLAGS.items() if is_true(host, key)]
+    if path := text(host, "grpc-web-root-path"):
+        options += ["--grpc-web-root-path", path]
+    return SavedLogin(address, text(user, "auth-token"), shlex.join(options))
 
 
 def _entry(root: Node | None, where: str, key: str, wanted: str) -> Node | None:
     return next((entry for entry in items(root, where) if text(entry, key) == wanted), None)
-
-
-def _options(server: Node | None) -> str:
-    flags = [flag for key, flag in _FLAGS.items() if is_true(server, key)]
-    root = text(server, "grpc-web-root-path")
-    return " ".join([*flags, *(["--grpc-web-root-path", shlex.quote(root)] if root else [])])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from orbit_release.manifests import nodes
+from orbit_release.manifests.nodes import Node, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +21,17 @@ class ConfigurationFile:
         while keys and keys not in self.lines:
             keys = keys[:-1]
         return self.path, self.lines.get(keys, 1)
+
+
+def lines(data: bytes) -> dict[tuple[str, ...], int]:
+    """Return the line (from 1) of each entry of a valid configuration, by its keys; a list's items by their texts."""
+    return {keys: number for root in nodes.read(data, "") for keys, number in _lines(root, ())}
+
+
+def _lines(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    for key, value in nodes.pairs(node):
+        yield (*keys, key.value), nodes.line(key)
+        yield from _lines(value, (*keys, key.value))
+    for item in nodes.items(node):
+        if isinstance(item, Scalar):
+            yield (*keys, item.value), nodes.line(item)

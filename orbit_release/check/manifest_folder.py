@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 
+from orbit_release.check.objects import ObjectFile, may_hold_objects, read
 from orbit_release.check.tree import Tree, folders_above
-from orbit_release.manifests.names import ENDINGS, KUSTOMIZATIONS, is_kustomization
-from orbit_release.manifests.objects import ObjectFile, may_hold_objects, read
+from orbit_release.manifests.objects import ENDINGS, KUSTOMIZATIONS, is_kustomization
 
 _CHART = "Chart.yaml"
 _TEMPLATE = re.compile(rb"\{\{|\$\{")

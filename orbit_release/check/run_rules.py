@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 from orbit_release.check import deployed_tag_rules, workflow_rules
-from orbit_release.check.configuration_file import ConfigurationFile
+from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.ignore_comments import without_ignored
 from orbit_release.check.inputs import input_rules, missing_inputs
@@ -16,7 +16,7 @@ from orbit_release.check.tree import Tree, path_bytes
 from orbit_release.check.wiring import wiring_rules
 from orbit_release.check.wiring.rendered_groups import Render, rendered_groups
 from orbit_release.check.working_tree import ignored, working_tree
-from orbit_release.config import FILE_NAME, lines, suggestion
+from orbit_release.config import FILE_NAME, suggestion
 from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone

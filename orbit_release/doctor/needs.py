@@ -44,13 +44,21 @@ def needs(manifests: Iterable[tuple[str, bytes]]) -> Needs:
             unread.append(path)
     hosts = list(_hosts(objects))
     return Needs(
-        _keys(objects),
+        _grouped(_keys(objects)),
         tuple(dict.fromkeys(host for host, _ in hosts)),
         tuple(dict.fromkeys(host for host, is_secured in hosts if is_secured)),
         _images(objects),
-        _directories(objects),
+        _grouped(mount for mount in _mounts(objects) if all(mount)),
         tuple(unread),
     )
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return the values of each key, in their order, each once."""
+    groups: dict[str, dict[str, None]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, {})[value] = None
+    return {key: tuple(values) for key, values in groups.items()}
 
 
 def _texts(nodes: Iterable[Node], *path: str) -> list[str]:
@@ -65,17 +73,15 @@ def _name(root: Node) -> str:
     return text(root, "metadata", "name")
 
 
-def _keys(objects: Sequence[Node]) -> dict[str, tuple[str, ...]]:
-    """Return the keys of each store, those stores left out that the manifests show to be none of Doppler's."""
+def _keys(objects: Sequence[Node]) -> Iterator[tuple[str, str]]:
+    """Yield stores and keys in them, without the stores that the manifests show to be none of Doppler's."""
     stores = _of_kind(objects, "SecretStore", "ClusterSecretStore")
     others = {_name(store) for store in stores if "doppler" not in keys(store, "spec", "provider")}
-    by_store: dict[str, dict[str, None]] = {}
     for secret in _of_kind(objects, "ExternalSecret", "ClusterExternalSecret"):
         spec = child(secret, "spec", "externalSecretSpec") or child(secret, "spec")
-        store, names = text(spec, "secretStoreRef", "name"), _texts(items(spec, "data"), "remoteRef", "key")
-        if store not in others and names:
-            by_store.setdefault(store, {}).update(dict.fromkeys(names))
-    return {store: tuple(names) for store, names in by_store.items()}
+        store = text(spec, "secretStoreRef", "name")
+        if store not in others:
+            yield from ((store, name) for name in _texts(items(spec, "data"), "remoteRef", "key"))
 
 
 def _hosts(objects: Sequence[Node]) -> Iterator[tuple[str, bool]]:
@@ -124,14 +130,6 @@ def _overridden(image: ImageReference, entry: Node) -> ImageReference:
     if not tag and not digest:
         return ImageReference(repository, image.tag, image.digest)
     return ImageReference(repository, Tag(tag) if tag else None, Digest(digest) if digest else None)
-
-
-def _directories(objects: Sequence[Node]) -> dict[str, tuple[str, ...]]:
-    by_server: dict[str, dict[str, None]] = {}
-    for server, path in _mounts(objects):
-        if server and path:
-            by_server.setdefault(server, {})[path] = None
-    return {server: tuple(paths) for server, paths in by_server.items()}
 
 
 def _mounts(objects: Sequence[Node]) -> Iterator[tuple[str, str]]:

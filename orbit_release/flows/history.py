@@ -12,7 +12,7 @@ from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.graph import Commit
 from orbit_release.git.listings import Blobs
 from orbit_release.image import Repository
-from orbit_release.manifests.names import is_manifest
+from orbit_release.manifests.objects import is_manifest
 from orbit_release.manifests.rewrite import find_images
 from orbit_release.releases.timeline import Images, LoggedImages, Stretch, explain, replay
 from orbit_release.service import Service

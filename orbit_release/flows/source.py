@@ -11,7 +11,7 @@ from orbit_release.config import Config
 from orbit_release.errors import ConfigurationError, NotFoundError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.names import is_manifest
+from orbit_release.manifests.objects import is_manifest
 from orbit_release.service import BuildSettings, Service
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from orbit_release.flows.put_back import restored_image, why_left
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, not_among
-from orbit_release.manifests.names import is_kustomization, is_manifest
+from orbit_release.manifests.objects import is_kustomization, is_manifest
 from orbit_release.manifests.proof import same_but_for_images
 from orbit_release.manifests.rewrite import Edit, NewImage
 from orbit_release.manifests.workloads import is_of

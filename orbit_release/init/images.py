@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orbit_release.check.tree import Tree
@@ -13,8 +14,8 @@ from orbit_release.image import ImageReference, Repository
 from orbit_release.init.dockerfiles import is_aside
 from orbit_release.manifests.image_fields import KustomizeImage, Placeholder
 from orbit_release.manifests.manifest import Manifest, read_manifest
-from orbit_release.manifests.names import ENDINGS
 from orbit_release.manifests.nodes import value_of
+from orbit_release.manifests.objects import ENDINGS
 
 _MENTION = re.compile(rb"""\b(image|newName|name)["']?[ \t]*:[ \t]*(?:&\S+[ \t]+)?["']?([^\s"'#,}]+)""")
 _KUSTOMIZED = re.compile(rb"\b(?:newTag|digest|newName)\b")
@@ -40,24 +41,21 @@ class DeployedImage:
 
 def deployed_images(tree: Tree) -> list[DeployedImage]:
     """Return what the manifests deploy, by name; a file that is no YAML, such as a template, deploys nothing."""
-    files: defaultdict[Repository, list[str]] = defaultdict(list)
+    files: defaultdict[Repository, dict[str, None]] = defaultdict(dict)
     unwritable: defaultdict[Repository, list[str]] = defaultdict(list)
     renamed: set[str] = set()
     for manifest in _manifests(tree, ".", _mentioned):
         for spot in manifest.spots if manifest.path.isprintable() else ():
-            files[spot.repository].append(manifest.path)
+            files[spot.repository][manifest.path] = None
             if isinstance(spot, Placeholder):
                 unwritable[spot.repository].append(manifest.where(spot))
             if isinstance(spot, KustomizeImage):
                 renamed |= {value_of(name) for name in spot.names} - {spot.repository.name}
-    deployed = sorted((repository for repository in files if repository.name not in renamed), key=str)
-    return [_image(repository, files[repository], unwritable[repository]) for repository in deployed]
-
-
-def _image(repository: Repository, files: Iterable[str], unwritable: Iterable[str]) -> DeployedImage:
-    unique = tuple(dict.fromkeys(files))
-    own = tuple(path for path in unique if not is_aside(path))
-    return DeployedImage(repository, own or unique, tuple(unwritable))
+    deployed = []
+    for repository in sorted((repository for repository in files if repository.name not in renamed), key=str):
+        own = tuple(path for path in files[repository] if not is_aside(path)) or tuple(files[repository])
+        deployed.append(DeployedImage(repository, own, tuple(unwritable[repository])))
+    return deployed
 
 
 def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) -> list[str]:
@@ -69,10 +67,8 @@ def _manifests(tree: Tree, folder: str, mentioned: Callable[[bytes], Collection[
     for path in tree.below(folder):
         if path.endswith(ENDINGS) and tree.files[path] is None:
             data = tree.read(path)
-            try:
+            with suppress(InvalidError):  # a template, or what no bump could edit either
                 yield read_manifest(data, path, mentioned(data))
-            except InvalidError:  # a template, or what no bump could edit either
-                continue
 
 
 def _mentioned(data: bytes) -> set[Repository]:
@@ -85,11 +81,8 @@ def _mentioned(data: bytes) -> set[Repository]:
 
 def _repository(value: bytes) -> Repository | None:
     text = value.decode("utf-8", "replace")
-    try:
-        return ImageReference.parse(text).repository
-    except InvalidError:
-        pass
-    try:
+    if reference := ImageReference.read(text):
+        return reference.repository
+    with suppress(InvalidError):
         return Repository(_UNKNOWN.sub("", text).rstrip(":@"))
-    except InvalidError:
-        return None
+    return None

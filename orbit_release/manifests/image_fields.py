@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.nodes import Node, Scalar, SequenceNode, text, value_of, with_merged
-from orbit_release.manifests.objects import is_list
 from orbit_release.manifests.workloads import CONTAINERS, POD_TEMPLATES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _KUSTOMIZATIONS = ("", "Kustomization", "Component")
 _KUSTOMIZE_GROUP = "kustomize.config.k8s.io/"
@@ -76,7 +73,8 @@ class Placeholder:
         return (self.image,)
 
 
-Spot: TypeAlias = Container | KustomizeImage | Placeholder
+Image: TypeAlias = Container | KustomizeImage
+Spot: TypeAlias = Image | Placeholder
 
 
 def find_spots(root: Node, repositories: dict[str, Repository]) -> Iterator[Spot]:
@@ -91,14 +89,12 @@ def find_spots(root: Node, repositories: dict[str, Repository]) -> Iterator[Spot
 def _container_spots(image: Scalar, repeated: Scalar | None, repositories: dict[str, Repository]) -> Iterator[Spot]:
     written = value_of(image)
     for name in filter(written.startswith, repositories):
-        try:
-            reference = ImageReference.parse(written)
-        except InvalidError:
+        reference = ImageReference.read(written)
+        if reference is None:
             if not _LONGER_NAME.match(written, len(name)):
                 yield Placeholder(repositories[name], image, repeated)
-        else:
-            if reference.repository.name == name:
-                yield Container(reference, image, repeated)
+        elif reference.repository.name == name:
+            yield Container(reference, image, repeated)
 
 
 def _containers(root: Node) -> Iterator[_Reached]:
@@ -118,7 +114,8 @@ def _objects(root: Node) -> Iterator[tuple[Node, str, Scalar | None]]:
         node, repeated = open_.pop()
         for kind, again in _follow(node, ("kind",), repeated):
             yield node, text(kind), again
-            for sequence, twice in _follow(node, ("items",), again) if is_list(text(kind)) else ():
+            # As kustomize sees it, `…List` is a list.
+            for sequence, twice in _follow(node, ("items",), again) if text(kind).endswith("List") else ():
                 open_.extend(_items(sequence, twice, seen))
 
 
@@ -186,17 +183,12 @@ def _follow(node: Node, path: tuple[str, ...], repeated: Scalar | None = None) -
     if not path:
         yield node, repeated
         return
-    values, again = _values(node, path[0])
-    for value in values:
-        yield from _follow(value, path[1:], repeated or again)
-
-
-def _values(node: Node, key: str) -> tuple[list[Node], Scalar | None]:
-    """Return a key's values, from the merged mappings where the node's own keys lack it, and the repeated key."""
-    repeated = None
-    for mapping in with_merged(node):
-        if own := mapping.named(key):
-            return [value for _, value in own], own[1][0] if len(own) > 1 else repeated
+    merged_twice = None
+    for mapping in with_merged(node):  # merged mappings count where the node's own keys lack it
+        if own := mapping.named(path[0]):
+            again = own[1][0] if len(own) > 1 else merged_twice
+            for _, value in own:
+                yield from _follow(value, path[1:], repeated or again)
+            return
         merges = mapping.named("<<")
-        repeated = repeated or (merges[1][0] if len(merges) > 1 else None)
-    return [], None
+        merged_twice = merged_twice or (merges[1][0] if len(merges) > 1 else None)

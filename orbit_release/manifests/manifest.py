@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.image_fields import Spot, find_spots
+from orbit_release.image import Repository
+from orbit_release.manifests.image_fields import Image, Placeholder, Spot, find_spots
 from orbit_release.manifests.nodes import decoded, line_of, parse, start_of
 from orbit_release.manifests.splice import span
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from orbit_release.image import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +22,11 @@ class Manifest:
     bom: bytes = b""
     encoding: str = "utf-8"
     spots: tuple[Spot, ...] = ()
+
+    @property
+    def images(self) -> list[Image]:
+        """The spots that hold an image: placeholders do not."""
+        return [spot for spot in self.spots if not isinstance(spot, Placeholder)]
 
     def line(self, spot: Spot) -> int:
         """Return the line, from 1, that a spot's value starts on."""
@@ -47,12 +48,14 @@ def read_manifest(data: bytes, path: str, repositories: Collection[Repository]) 
         return Manifest(path)
     try:
         text, bom, encoding = decoded(data, path)
-        manifest = Manifest(path, text, bom, encoding, tuple(spots_in(text, path, names)))
+        manifest = Manifest(path, text, bom, encoding, spots_in(text, path, names))
     except InvalidError:
         if any(_named(name).search(ascii_) for name in names):
             raise
         return Manifest(path)
-    _refuse_repeated(manifest)
+    for key in filter(None, (spot.repeated for spot in manifest.spots)):
+        message = f"{path}:{line_of(text, start_of(key))}: repeated key {key.value!r}"
+        raise InvalidError(message, "Remove one of the two: readers disagree about which one counts.")
     return manifest
 
 
@@ -62,21 +65,13 @@ def _named(name: str) -> re.Pattern[bytes]:
     return re.compile(whole.encode())
 
 
-def _refuse_repeated(manifest: Manifest) -> None:
-    for spot in manifest.spots:
-        if key := spot.repeated:
-            message = f"{manifest.path}:{line_of(manifest.text, start_of(key))}: repeated key {key.value!r}"
-            raise InvalidError(message, "Remove one of the two: readers disagree about which one counts.")
-
-
-def spots_in(text: str, path: str, names: dict[str, Repository]) -> list[Spot]:
+def spots_in(text: str, path: str, names: dict[str, Repository]) -> tuple[Spot, ...]:
     """Return what deploys one of the repositories (given by name), in the order of the text."""
-    documents = [document for document in parse(text, path) if _may_name(text[document.start : document.end], names)]
-    spots = [spot for document in documents for spot in find_spots(document.root, names)]
-    # Aliases lead to the same scalars: such spots are one.
-    unique = {(*map(start_of, spot.scalars), spot.repository.name): spot for spot in spots}
-    return sorted(unique.values(), key=lambda spot: start_of(spot.scalars[0]))
-
-
-def _may_name(text: str, names: Iterable[str]) -> bool:
-    return "\\" in text or any(name in text for name in names)
+    spots: dict[tuple[int | str, ...], Spot] = {}
+    for document in parse(text, path):
+        written = text[document.start : document.end]
+        if "\\" in written or any(name in written for name in names):
+            # Aliases lead to the same scalars: such spots are one.
+            for spot in find_spots(document.root, names):
+                spots[*map(start_of, spot.scalars), spot.repository.name] = spot
+    return tuple(sorted(spots.values(), key=lambda spot: start_of(spot.scalars[0])))

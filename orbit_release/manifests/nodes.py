@@ -176,7 +176,9 @@ def _tree(stream: Iterator[Any]) -> tuple[Node, int]:
             inner = outer.pop()
             continue
         if kind is AliasEvent:
-            node: Any = _aliased(event, anchors)
+            if event.anchor not in anchors:
+                raise _fault(event, "found undefined alias", f"no anchor &{event.anchor} before this alias")
+            node: Any = anchors[event.anchor]
         else:
             node = event if kind is Scalar else MappingNode() if kind is MappingStartEvent else SequenceNode()
         inner.append(node)
@@ -190,12 +192,6 @@ def _tree(stream: Iterator[Any]) -> tuple[Node, int]:
             if len(outer) > _MAX_DEPTH:
                 raise _fault(event, f"nested deeper than {_MAX_DEPTH:,} levels")
     return inner[0], event.end_mark.index
-
-
-def _aliased(event: Any, anchors: dict[str, Node]) -> Node:
-    if event.anchor not in anchors:
-        raise _fault(event, "found undefined alias", f"no anchor &{event.anchor} before this alias")
-    return anchors[event.anchor]
 
 
 def _fault(event: Any, problem: str, note: str | None = None) -> yaml.MarkedYAMLError:
@@ -264,10 +260,6 @@ def pairs(node: Node | None, *path: str) -> list[tuple[Scalar, Node]]:
     return list(known.values())
 
 
-def texts(node: Node | None, *path: str) -> dict[str, str]:
-    return {key.value: text(value) for key, value in pairs(node, *path)}
-
-
 def keys(node: Node | None, *path: str) -> list[str]:
     return [key.value for key, _ in pairs(node, *path)]
 
@@ -282,13 +274,12 @@ def scalars(root: Node) -> Iterator[tuple[Path, Scalar]]:
             yield path, node
         elif id(node) not in seen:
             seen.add(id(node))
-            open_.extend(reversed([((*path, key), value) for key, value in _below(node)]))
-
-
-def _below(node: MappingNode | SequenceNode) -> Iterator[tuple[str | int | None, Node]]:
-    if isinstance(node, SequenceNode):
-        return enumerate(node)
-    return ((key.value if isinstance(key, Scalar) else None, value) for key, value in node.entries())
+            if isinstance(node, SequenceNode):
+                below: list[tuple[Path, Node]] = [((*path, number), item) for number, item in enumerate(node)]
+            else:
+                entries = node.entries()
+                below = [((*path, key.value if isinstance(key, Scalar) else None), value) for key, value in entries]
+            open_ += reversed(below)
 
 
 def place(node: Node) -> tuple[int, int]:

@@ -1,93 +1,25 @@
-"""The Kubernetes objects of a file, parsed once; every field knows the line that it stands on."""
+"""Which files are manifests and kustomizations, by their names, and the Kubernetes objects in them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests import nodes
-from orbit_release.manifests.nodes import MappingNode, Node, Scalar
+from orbit_release.manifests.nodes import MappingNode, Node
 
-_DOCUMENT = re.compile(r"^(?=---(?:\s|\Z))", re.MULTILINE)
-_KINDS = re.compile(rb"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
-_DEFINITION = "CustomResourceDefinition"  # a thousand lines of schema each, and nothing that refers to anything
-_IS_DEFINITION = re.compile(rf"^kind: {_DEFINITION}\s*?$", re.MULTILINE)
-Labels = tuple[tuple[str, str], ...]
+ENDINGS = (".yaml", ".yml", ".json")
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Object:
-    """An object with what a kustomization adds to it; of a rendered one, `origin` is where it is written.
-
-    `path` of a rendered object is its kustomization, and `text` the file's or the whole rendered text.
-    """
-
-    group: str
-    kind: str
-    name: str
-    namespace: str
-    path: str
-    root: Node = field(repr=False)
-    text: str = field(repr=False)
-    is_rendered: bool = False
-    origin: Object | None = None
-    pod_labels: Labels = ()
-    selector_labels: Labels = ()
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
-
-    @property
-    def line(self) -> int:
-        return nodes.line(self.root)
-
-    def place(self, node: Node | None) -> tuple[str, int]:
-        """Return the file and the line that a node of this object is written in, as well as that is known."""
-        if not self.is_rendered:
-            return self.path, nodes.line(node) if node is not None else self.line
-        if self.origin is None:
-            return self.path, 1
-        same = self._written(node)
-        return self.origin.path, nodes.line(same) if same is not None else self.origin.line
-
-    def comment(self, node: Scalar) -> str:
-        """Return what stands behind a scalar on its line, where it is written."""
-        if not self.is_rendered:
-            return nodes.rest_of_line(self.text, nodes.end_of(node))
-        same = self._written(node)
-        return nodes.rest_of_line(self.origin.text, nodes.end_of(same)) if self.origin and same else ""
-
-    def _written(self, node: Node | None) -> Scalar | None:
-        """Find the scalar that a rendered one comes from: at its place, or else the first with its key and value."""
-        if self.origin is None or not isinstance(node, Scalar):
-            return None
-        path = next((path for path, value in nodes.scalars(self.root) if value is node), ())
-        same = [(place, value) for place, value in nodes.scalars(self.origin.root) if value.value == node.value]
-        exact = (value for place, value in same if place == path)
-        return next(exact, next((value for place, value in same if place[-1:] == path[-1:]), None))
+_ENDINGS = tuple(ending.encode() for ending in ENDINGS)  # git's names are bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectFile:
-    """A file's objects; `fault` is `path:line: why` where it is not YAML, `roots` are its documents."""
-
-    path: str
-    roots: tuple[Node, ...] = ()
-    objects: tuple[Object, ...] = ()
-    fault: InvalidError | None = None
+def is_manifest(path: bytes) -> bool:
+    return path.endswith(_ENDINGS)
 
 
-def read(data: bytes, path: str) -> ObjectFile:
-    """Parse a file; one that is not YAML has a fault."""
-    try:
-        content = _without_definitions(nodes.decoded(data, path)[0])
-        roots = tuple(document.root for document in nodes.parse(content, path))
-    except InvalidError as error:
-        return ObjectFile(path, fault=error)
-    objects = (_object(node, path, content) for root in roots for node in objects_in(root))
-    return ObjectFile(path, roots, tuple(filter(None, objects)))
+def is_kustomization(path: str) -> bool:
+    return path.rpartition("/")[2] in KUSTOMIZATIONS
 
 
 def objects_of(data: bytes, path: str) -> list[MappingNode]:
@@ -102,49 +34,14 @@ def objects_of(data: bytes, path: str) -> list[MappingNode]:
 
 
 def objects_in(root: Node) -> Iterator[MappingNode]:
-    """Yield the objects of a document: those in a list, or else the document itself."""
+    """Yield the objects of a document: those in a list (by its kind, as kustomize sees it), or the document itself."""
     seen: set[int] = set()
     open_ = [root]
     while open_:
         node = open_.pop()
         if isinstance(node, MappingNode) and id(node) not in seen:
             seen.add(id(node))
-            listed = nodes.items(node, "items") if is_list(nodes.text(node, "kind")) else []
+            listed = nodes.items(node, "items") if nodes.text(node, "kind").endswith("List") else []
             open_.extend(reversed(listed))
             if not listed:
                 yield node
-
-
-def is_list(kind: str) -> bool:
-    """Whether an object of a kind may be a list of others, as kustomize sees it."""
-    return kind.endswith("List")
-
-
-def _without_definitions(content: str) -> str:
-    """Leave of each custom resource's definition only its lines: reading them would take longer than all the rest."""
-    if f"kind: {_DEFINITION}" not in content:
-        return content
-    documents = _DOCUMENT.split(content)
-    return "".join(_blank(document) if _IS_DEFINITION.search(document) else document for document in documents)
-
-
-def _blank(document: str) -> str:
-    return ("---" if document.startswith("---") else "") + "\n" * document.count("\n")
-
-
-def may_hold_objects(data: bytes) -> bool:
-    """Whether a file is worth parsing; without these two words there is no object in it, whatever it is."""
-    if b"\0" in data:
-        return True
-    if b"kind" not in data or b"apiVersion" not in data:
-        return False
-    return set(_KINDS.findall(data)) != {_DEFINITION.encode()}
-
-
-def _object(root: MappingNode, path: str, content: str) -> Object | None:
-    version, kind = nodes.text(root, "apiVersion"), nodes.text(root, "kind")
-    if not version or not kind:
-        return None
-    group, slash, _ = version.partition("/")
-    name, namespace = nodes.text(root, "metadata", "name"), nodes.text(root, "metadata", "namespace")
-    return Object(group if slash else "", kind, name, namespace, path, root, content)

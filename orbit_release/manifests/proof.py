@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -12,9 +13,6 @@ from orbit_release.manifests import nodes
 from orbit_release.manifests.nodes import Node, Scalar, SequenceNode
 from orbit_release.manifests.objects import objects_of
 from orbit_release.manifests.splice import Replacement, span
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 # Kind, anchor, tag and value of every event: all that a reader can learn from a text, style and place apart.
 _Reading: TypeAlias = list[tuple[str | None, ...]]

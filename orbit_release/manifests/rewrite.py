@@ -6,20 +6,17 @@ that starts with `path:line`; `path` is only ever text in messages and results.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder
+from orbit_release.manifests.image_fields import Container, Image, KustomizeImage, Placeholder
 from orbit_release.manifests.manifest import Manifest, read_manifest
 from orbit_release.manifests.mark import is_hold, mark_of
 from orbit_release.manifests.nodes import start_of, value_of
 from orbit_release.manifests.proof import prove
 from orbit_release.manifests.splice import Replacement, splice
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +67,8 @@ def find_images(data: bytes, path: str, repositories: Collection[Repository]) ->
     """Return the references to the repositories, in the order of the text; placeholders are none."""
     manifest = read_manifest(data, path, repositories)
     return tuple(
-        FoundImage(spot.reference, path, manifest.line(spot), mark_of(manifest.text, spot))
-        for spot in manifest.spots
-        if not isinstance(spot, Placeholder)
+        FoundImage(image.reference, path, manifest.line(image), mark_of(manifest.text, image))
+        for image in manifest.images
     )
 
 
@@ -82,14 +78,21 @@ def rewrite(data: bytes, path: str, images: Sequence[NewImage]) -> Rewrite:
     manifest = read_manifest(data, path, wanted.keys())
     edits: list[Edit] = []
     changes: dict[int, Replacement] = {}
-    for spot in manifest.spots:
-        if not isinstance(spot, Placeholder):
-            after = _after(manifest, spot, wanted[spot.reference.repository])
-            if after != spot.reference:
-                edits.append(Edit(path, manifest.line(spot), spot.reference, after))
-                _add(changes, manifest, spot, after)
-    warnings = tuple(_warnings(manifest, wanted, edits))
-    return Rewrite(_spliced(manifest, changes.values()) if edits else data, tuple(edits), warnings)
+    for image in manifest.images:
+        after = _after(manifest, image, wanted[image.repository])
+        if after == image.reference:
+            continue
+        edits.append(Edit(path, manifest.line(image), image.reference, after))
+        for change in _replacements(image, after):
+            if changes.setdefault(start_of(change.scalar), change) != change:
+                message = f"{manifest.where(image)}: one value would have to hold two tags"
+                hint = "Give each image a tag of its own instead of an alias, or bump both alike."
+                raise InvalidError(message, hint)
+    if edits:
+        text = splice(manifest.text, path, changes.values())
+        prove(manifest.text, text, changes.values(), path)
+        data = manifest.encoded(text)
+    return Rewrite(data, tuple(edits), tuple(_warnings(manifest, wanted, edits)))
 
 
 def _by_repository(images: Sequence[NewImage]) -> dict[Repository, NewImage]:
@@ -100,42 +103,33 @@ def _by_repository(images: Sequence[NewImage]) -> dict[Repository, NewImage]:
     return wanted
 
 
-def _after(manifest: Manifest, spot: Container | KustomizeImage, new: NewImage) -> ImageReference:
-    before = spot.reference
+def _after(manifest: Manifest, image: Image, new: NewImage) -> ImageReference:
+    before = image.reference
     digest = new.digest or (new.refresh if before.digest else None)
-    if isinstance(spot, Container):
+    if isinstance(image, Container):
         return ImageReference(before.repository, new.tag, digest)
     if before.digest and not digest:
-        message = f"{manifest.where(spot)}: {before.repository} is pinned to a digest, and no new one is given"
+        message = f"{manifest.where(image)}: {before.repository} is pinned to a digest, and no new one is given"
         raise InvalidError(message, f"Give the digest as well, {new.tag}@sha256:…, or remove the `digest:` field.")
-    if digest and not spot.digest:
-        message = f"{manifest.where(spot)}: {before.repository} has no field for a digest"
+    if digest and not image.digest:
+        message = f"{manifest.where(image)}: {before.repository} has no field for a digest"
         raise InvalidError(message, "Add a `digest:` field to this entry, or leave the digest out.")
-    if spot.tag and not new.tag:
-        message = f"{manifest.where(spot)}: {before.repository} has a tag, and the new image has none"
+    if image.tag and not new.tag:
+        message = f"{manifest.where(image)}: {before.repository} has a tag, and the new image has none"
         raise InvalidError(message, "Remove the `newTag:` field from this entry, or name a tag.")
-    return ImageReference(before.repository, new.tag if spot.tag else None, digest)
+    return ImageReference(before.repository, new.tag if image.tag else None, digest)
 
 
-def _add(
-    changes: dict[int, Replacement], manifest: Manifest, spot: Container | KustomizeImage, after: ImageReference
-) -> None:
-    for change in _replacements(spot, after):
-        if changes.setdefault(start_of(change.scalar), change) != change:
-            message = f"{manifest.where(spot)}: one value would have to hold two tags"
-            raise InvalidError(message, "Give each image a tag of its own instead of an alias, or bump both alike.")
-
-
-def _replacements(spot: Container | KustomizeImage, after: ImageReference) -> list[Replacement]:
-    before = spot.reference
-    if isinstance(spot, Container):
+def _replacements(image: Image, after: ImageReference) -> list[Replacement]:
+    before = image.reference
+    if isinstance(image, Container):
         keep = len(before.repository.name) + bool(before.tag and after.tag)  # the colon as well, it may be escaped
-        return [Replacement(spot.image, keep, str(after)[keep:])]
-    fields = ((spot.tag, before.tag, after.tag), (spot.digest, before.digest, after.digest))
+        return [Replacement(image.image, keep, str(after)[keep:])]
+    fields = ((image.tag, before.tag, after.tag), (image.digest, before.digest, after.digest))
     return [Replacement(scalar, 0, str(new)) for scalar, old, new in fields if scalar and new not in (None, old)]
 
 
-def _warnings(manifest: Manifest, wanted: Collection[Repository], edits: Sequence[Edit]) -> Iterable[str]:
+def _warnings(manifest: Manifest, wanted: Collection[Repository], edits: Sequence[Edit]) -> Iterator[str]:
     changed = {(edit.line, edit.before.repository) for edit in edits}
     bumped = {repository.name for repository in wanted}
     for spot in manifest.spots:
@@ -144,9 +138,3 @@ def _warnings(manifest: Manifest, wanted: Collection[Repository], edits: Sequenc
         elif (manifest.line(spot), spot.repository) in changed and isinstance(spot, KustomizeImage):
             for other in sorted(spot.others - bumped):
                 yield f"{manifest.where(spot)}: this is the tag of {other} as well, through an alias"
-
-
-def _spliced(manifest: Manifest, changes: Collection[Replacement]) -> bytes:
-    text = splice(manifest.text, manifest.path, changes)
-    prove(manifest.text, text, changes, manifest.path)
-    return manifest.encoded(text)

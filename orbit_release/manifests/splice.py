@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.nodes import BREAKS, Scalar, end_of, is_ambiguous, is_plain, line_of, start_of, value_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _PROPERTIES = re.compile(rf"(?:[&!]\S*+(?:[ \t{BREAKS}]++(?:#[^{BREAKS}]*+)?)*+)*+")
 _BLOCK_HEADER = re.compile(rf"[|>][^{BREAKS}]*+(?:\r\n|[{BREAKS}]) *+")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.names import is_kustomization
 from orbit_release.manifests.nodes import Node, SequenceNode, child, is_text, items, scalar, text
-from orbit_release.manifests.objects import objects_of
+from orbit_release.manifests.objects import is_kustomization, objects_of
 
 if TYPE_CHECKING:
     from orbit_release.manifests.rewrite import FoundImage
@@ -54,12 +53,6 @@ class AppliedWorkload:
 Owners: TypeAlias = Mapping[tuple[str, str, str], tuple[str, ...]]
 
 
-def pod_template(root: Node) -> Node | None:
-    """Return what the pods of a known kind of workload are made from."""
-    path = POD_TEMPLATES.get(text(root, "kind"))
-    return None if path is None else child(root, *path)
-
-
 def pod_of(root: Node) -> Node | None:
     """Return the specification of an object's pods; None where it has no containers.
 
@@ -93,7 +86,7 @@ def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkloa
                 if is_kustomization(path):
                     changes.append(_KustomizeChanges.read(path, root))
     for path, workload in written:
-        is_asleep = any(change.puts_to_sleep(path, workload) for change in changes)
+        is_asleep = any(workload.name in change.asleep and path.startswith(change.folder) for change in changes)
         applied = replace(workload, is_idle=workload.is_idle or is_asleep)
         yield applied
         yield from (changed for change in changes if (changed := change.changed(applied)) != applied)
@@ -125,9 +118,6 @@ class _KustomizeChanges:
         namespace, prefix, suffix = (text(root, key) for key in ("namespace", "namePrefix", "nameSuffix"))
         return cls(path[: path.rfind("/") + 1], namespace, prefix, suffix, repositories, asleep)
 
-    def puts_to_sleep(self, path: str, workload: AppliedWorkload) -> bool:
-        return workload.name in self.asleep and path.startswith(self.folder)
-
     def changed(self, workload: AppliedWorkload) -> AppliedWorkload:
         name = f"{self.prefix}{workload.name}{self.suffix}"
         images = tuple(map(self._renamed, workload.images))
@@ -158,10 +148,10 @@ def owners(among: Iterable[AppliedWorkload], services: Sequence[Service]) -> Own
     """Return the services that workloads run images of; a patch may name a workload once more."""
     owned: dict[tuple[str, str, str], dict[str, None]] = {}
     for workload in among:
-        names = [
-            service.name for service in services if any(is_of(image, service.repository) for image in workload.images)
-        ]
-        owned.setdefault((workload.kind, workload.namespace, workload.name), {}).update(dict.fromkeys(names))
+        names = owned.setdefault((workload.kind, workload.namespace, workload.name), {})
+        for service in services:
+            if any(is_of(image, service.repository) for image in workload.images):
+                names[service.name] = None
     return {key: tuple(names) for key, names in owned.items()}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orbit_release.image import Repository
-from orbit_release.manifests.mark_edit import Marked, MarkEdit, Unplaced, mark
+from orbit_release.manifests.mark import Marked, MarkEdit, Unplaced, mark
 from orbit_release.manifests.rewrite import Edit, NewImage, Rewrite, rewrite
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from orbit_release import config
-from orbit_release.check.configuration_file import ConfigurationFile
+from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.finding import Finding, Note
 from orbit_release.check.inputs.input_rules import check_inputs
 from orbit_release.check.tree import Tree
@@ -64,7 +64,7 @@ def found(
         text = texts[path]
         return text if isinstance(text, bytes) else text.encode()
 
-    configuration = ConfigurationFile("orbit-release.yaml", config.lines(data))
+    configuration = ConfigurationFile("orbit-release.yaml", lines(data))
     services = config.load(data, "orbit-release.yaml").services
     return list(check_inputs(services, Tree(links, read), configuration, manifests, made_later))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from orbit_release import config
-from orbit_release.check.configuration_file import ConfigurationFile
+from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.manifests.manifest_rules import RULES, check_manifests
 from tests.shop import CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
@@ -22,7 +22,7 @@ def findings(files: Mapping[str, str | bytes]) -> list[tuple[str, str, int]]:
     settings = files["orbit-release.yaml"]
     data = settings if isinstance(settings, bytes) else settings.encode()
     loaded = config.load(data, "orbit-release.yaml")
-    file = ConfigurationFile("orbit-release.yaml", config.lines(data))
+    file = ConfigurationFile("orbit-release.yaml", lines(data))
     found, _ = check_manifests(ManifestFolder(tree(files), loaded.manifests), file, loaded.services, loaded.image)
     assert all(one.fix and one.message for one in found)
     return [(one.rule.name, one.path.removeprefix("k8s/"), one.line) for one in found]

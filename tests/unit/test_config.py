@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from orbit_release import config
+from orbit_release.check.configuration_file import lines
 from orbit_release.config import FILE_NAME, ArgoCDNames, Config
 from orbit_release.errors import MANUAL, ConfigurationError, UsageError
 
@@ -301,7 +302,7 @@ def test_every_entry_has_its_line_by_its_keys() -> None:
     data = (
         b"manifests: k8s\nservices:\n  a: {context: x, paths: [a/**, b]}\n  b:\n    paths:\n      - c\n      - '!d'\n"
     )
-    assert config.lines(data) == {
+    assert lines(data) == {
         ("manifests",): 1,
         ("services",): 2,
         ("services", "a"): 3,
@@ -314,7 +315,7 @@ def test_every_entry_has_its_line_by_its_keys() -> None:
         ("services", "b", "paths", "c"): 6,
         ("services", "b", "paths", "!d"): 7,
     }
-    assert config.lines(b"") == {}
+    assert lines(b"") == {}
 
 
 def test_argo_cds_names_are_optional() -> None:

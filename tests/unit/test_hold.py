@@ -8,8 +8,7 @@ import pytest
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Repository
-from orbit_release.manifests.mark import valid_reason
-from orbit_release.manifests.mark_edit import Marked, MarkEdit, Unplaced, mark
+from orbit_release.manifests.mark import Marked, MarkEdit, Unplaced, mark, valid_reason
 from orbit_release.manifests.proof import prove_comments
 from orbit_release.manifests.rewrite import find_images
 
@@ -302,5 +301,5 @@ def test_no_is_a_mark_of_its_own_and_no_reason(text: str) -> None:
 
 
 def test_importing_it_imports_no_second_parser() -> None:
-    program = "import sys, orbit_release.manifests.mark_edit; assert not [n for n in sys.modules if 'ruamel' in n]"
+    program = "import sys, orbit_release.manifests.mark; assert not [n for n in sys.modules if 'ruamel' in n]"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -10,7 +10,7 @@ import pytest
 import ruamel.yaml
 
 from orbit_release import config
-from orbit_release.check.configuration_file import ConfigurationFile
+from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.finding import Finding
 from orbit_release.check.inputs.input_rules import Ignored, check_inputs
 from orbit_release.check.tree import Tree
@@ -177,7 +177,7 @@ def findings(parts: list[Files], text: str) -> list[str]:
     """Return what the rules about inputs say of a configuration."""
     files = {path: data for part in parts for path, data in part.items()} | {FILE_NAME: text}
     loaded = load(text)
-    places = ConfigurationFile(FILE_NAME, config.lines(text.encode()))
+    places = ConfigurationFile(FILE_NAME, lines(text.encode()))
     found = check_inputs(loaded.services, tree_of(files), places, loaded.manifests, ignored_in(files))
     return [one.message for one in found if isinstance(one, Finding)]
 

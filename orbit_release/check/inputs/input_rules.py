@@ -21,7 +21,7 @@ from orbit_release.check.inputs.missing_inputs import (
 from orbit_release.check.tree import Tree, folders_above, path_bytes
 from orbit_release.errors import InvalidError
 from orbit_release.globs import Globs
-from orbit_release.manifests.names import ENDINGS
+from orbit_release.manifests.objects import ENDINGS
 from orbit_release.service import BuildSettings, Service
 from orbit_release.text import listed
 

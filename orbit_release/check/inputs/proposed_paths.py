@@ -10,7 +10,7 @@ from orbit_release.check.inputs.missing_inputs import Inspection, missing_inputs
 from orbit_release.check.tree import Tree, path_bytes
 from orbit_release.globs import Globs, quoted
 from orbit_release.image import Repository
-from orbit_release.manifests.names import ENDINGS
+from orbit_release.manifests.objects import ENDINGS
 from orbit_release.service import BuildSettings, Service
 
 _NOTHING = "\x00"  # a glob, for there must be one, that selects no file

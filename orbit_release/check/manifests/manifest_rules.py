@@ -9,6 +9,7 @@ from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.manifests.unknown_images import UNKNOWN_IMAGE, repository_of, unknown_images
+from orbit_release.check.objects import ObjectFile
 from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.errors import InvalidError
 from orbit_release.image import LATEST, ImageReference, Repository, Tag
@@ -16,7 +17,6 @@ from orbit_release.manifests.image_fields import Container, KustomizeImage, Plac
 from orbit_release.manifests.manifest import read_manifest
 from orbit_release.manifests.mark import mark_of
 from orbit_release.manifests.nodes import is_plain, line, scalars, value_of
-from orbit_release.manifests.objects import ObjectFile
 from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
 from orbit_release.service import Service
 

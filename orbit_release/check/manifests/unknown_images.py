@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding, Group
 from orbit_release.check.manifest_folder import ManifestFolder
+from orbit_release.check.objects import ObjectFile
 from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
 from orbit_release.manifests.nodes import Scalar, items, line, scalar, value_of
-from orbit_release.manifests.objects import ObjectFile
 
 UNKNOWN_IMAGE = Group.MANIFESTS.rule("unknown-image", "No release ever changes the tag of an image of no service.")
 

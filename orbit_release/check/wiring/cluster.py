@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from orbit_release.check.objects import Object
 from orbit_release.manifests.nodes import Node, Scalar, child, items, pairs, scalars, value_of
-from orbit_release.manifests.objects import Object
-from orbit_release.manifests.workloads import CONTAINERS, pod_template
+from orbit_release.manifests.workloads import CONTAINERS, POD_TEMPLATES
 
 _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
 _OWN_GROUPS = re.compile(r"(?:[a-z]+\.k8s\.io|apps|batch|autoscaling|policy|extensions|)\Z")
@@ -36,7 +36,8 @@ class PodMaker:
 
 
 def pod_maker(obj: Object) -> PodMaker | None:
-    spec = child(pod_template(obj.root), "spec")
+    path = POD_TEMPLATES.get(obj.kind)
+    spec = None if path is None else child(obj.root, *path, "spec")
     if obj.group not in _POD_GROUPS or spec is None:
         return None
     return PodMaker(obj, spec, tuple(container for key in CONTAINERS for container in items(spec, key)))

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orbit_release.check.finding import Finding, Group
+from orbit_release.check.objects import Object
 from orbit_release.check.wiring.cluster import Cluster, PodMaker, may_be_same
 from orbit_release.manifests.nodes import Node, Scalar, child, items, keys, scalar, text, value_of
-from orbit_release.manifests.objects import Object
 
 MISSING_SECRET = Group.WIRING.rule("missing-secret", "A pod waits, without an end, for a Secret that nothing makes.")
 MISSING_SECRET_KEY = Group.WIRING.rule(

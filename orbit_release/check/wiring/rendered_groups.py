@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 
 from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.manifest_folder import ManifestFolder
+from orbit_release.check.objects import Object, read
 from orbit_release.check.tree import folders_above
 from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
 from orbit_release.errors import InvalidError, OrbitReleaseError
 from orbit_release.manifests.nodes import MappingNode, keys, text
-from orbit_release.manifests.objects import Object, read
 from orbit_release.text import listed
 
 _REMOTE = re.compile(r"://|^git@|^(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|[?&](?:ref|version)=|^git::")

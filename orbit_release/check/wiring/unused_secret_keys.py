@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from orbit_release.check.finding import Finding, Group
+from orbit_release.check.objects import Object
 from orbit_release.check.wiring.cluster import Cluster, may_be_same
 from orbit_release.check.wiring.pod_references import (
     PodReference,
@@ -16,7 +17,6 @@ from orbit_release.check.wiring.pod_references import (
     written_keys,
 )
 from orbit_release.manifests.nodes import Scalar, items, pairs, scalar, scalars, value_of
-from orbit_release.manifests.objects import Object
 
 UNUSED_SECRET_KEY = Group.WIRING.rule(
     "unused-secret-key", "A key that is missing in the store keeps the whole Secret back, even one that nobody reads."
