@@ -6,9 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 from orbit_release.check import deployed_tag_rules, workflow_rules
-from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import Finding, Group, Note
-from orbit_release.check.ignore_comments import without_ignored
+from orbit_release.check.finding import ConfigurationFile, Finding, Group, Note, without_ignored
 from orbit_release.check.inputs import input_rules, missing_inputs
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.manifests import manifest_rules

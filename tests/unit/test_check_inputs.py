@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from orbit_release import config
-from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import Finding, Note
+from orbit_release.check.finding import ConfigurationFile, Finding, Note
 from orbit_release.check.inputs.input_rules import check_inputs
 from orbit_release.check.tree import Tree
 

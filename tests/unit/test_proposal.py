@@ -10,8 +10,7 @@ import pytest
 import ruamel.yaml
 
 from orbit_release import config
-from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import Finding
+from orbit_release.check.finding import ConfigurationFile, Finding
 from orbit_release.check.inputs.input_rules import Ignored, check_inputs
 from orbit_release.check.tree import Tree
 from orbit_release.check.workflow_rules import check_workflows

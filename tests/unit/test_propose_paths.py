@@ -9,8 +9,7 @@ from collections.abc import Collection
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import Finding
+from orbit_release.check.finding import ConfigurationFile, Finding
 from orbit_release.check.inputs.context_files import Contexts
 from orbit_release.check.inputs.input_rules import DEAD_GLOB, MANIFESTS, check_inputs
 from orbit_release.check.inputs.missing_inputs import CONTEXT_COPIED, COPIED, LINKED, REPLACED

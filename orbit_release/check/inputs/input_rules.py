@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set as AbstractSet
 
-from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import Finding, Group, Note
+from orbit_release.check.finding import ConfigurationFile, Finding, Group, Note
 from orbit_release.check.inputs.context_files import ContextFiles, Contexts, join, static_folder
 from orbit_release.check.inputs.context_reads import ContextRead, UnknownRead, context_reads
 from orbit_release.check.inputs.missing_inputs import (

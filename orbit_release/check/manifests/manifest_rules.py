@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
+from orbit_release.check.finding import CheckRule, ConfigurationFile, Finding, Group, unique_findings
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.manifests.unknown_images import UNKNOWN_IMAGE, repository_of, unknown_images
 from orbit_release.check.wiring.cluster import pod_maker

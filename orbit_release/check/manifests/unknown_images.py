@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from orbit_release.check.configuration_file import ConfigurationFile
-from orbit_release.check.finding import Finding, Group
+from orbit_release.check.finding import ConfigurationFile, Finding, Group
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.errors import InvalidError
