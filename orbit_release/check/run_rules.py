@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
-from orbit_release.check import deployed_tag_rules, workflow_rules
+from orbit_release.check import deployed_tag_rules, manifest_rules, workflow_rules
 from orbit_release.check.finding import ConfigurationFile, Finding, Group, Note, without_ignored
 from orbit_release.check.inputs import input_rules, missing_inputs
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.manifests import manifest_rules
 from orbit_release.check.tree import Tree, path_bytes
 from orbit_release.check.wiring import wiring_rules
 from orbit_release.check.wiring.rendered_groups import Render, rendered_groups
