@@ -10,11 +10,12 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.tree import folders_above
+from orbit_release.check.wiring.cluster import Cluster
 from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
 from orbit_release.errors import InvalidError, OrbitReleaseError
 from orbit_release.manifests.nodes import MappingNode, keys, text
@@ -37,14 +38,6 @@ REFUSED_KUSTOMIZATION = Group.WIRING.rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedGroup:
-    """What is applied together; `path` is the kustomization, or the folder where there is none."""
-
-    path: str
-    objects: tuple[Object, ...]
-
-
 class RefusedError(InvalidError):
     """The program that renders says that a kustomization is wrong."""
 
@@ -61,13 +54,13 @@ class _MissingResourceError(OrbitReleaseError):
         return Finding(MISSING_RESOURCE, self.path, line, f"{self.entry} is not there", "add it, or leave it out.")
 
 
-def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[RenderedGroup], list[Finding | Note]]:
-    """Return what the folder deploys, and what could not be rendered."""
+def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Cluster], list[Finding | Note]]:
+    """Return what the folder deploys, each cluster applied at once, and what could not be rendered."""
     reader = _KustomizationReader(folder)
     roots = reader.roots()
     if not roots and not folder.kustomizations:
         return _groups_without_kustomization(folder), []
-    groups: list[RenderedGroup] = []
+    groups: list[Cluster] = []
     reasons: defaultdict[str, list[str]] = defaultdict(list)
     findings: dict[tuple[str, int], Finding] = {}
     for root, result in _rendered(reader, roots, render):
@@ -80,21 +73,21 @@ def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Render
         elif isinstance(result, OrbitReleaseError):
             reasons[result.message].append(root.folder)
         else:
-            groups.append(RenderedGroup(root.path, tuple(result)))
+            groups.append(Cluster(result))
     notes = (f"wiring of {listed(names, _MOST_FOLDERS)} was not checked: {why}" for why, names in reasons.items())
     return groups, [*findings.values(), *(Note(Group.WIRING, note) for note in notes)]
 
 
-def _groups_without_kustomization(folder: ManifestFolder) -> list[RenderedGroup]:
+def _groups_without_kustomization(folder: ManifestFolder) -> list[Cluster]:
     """Take the folder for one group; where it holds an object twice, each folder in it is a group."""
     files = (path for path in folder.files if not folder.is_chart(path))
     objects = [obj for path in files for obj in folder.source(path).objects]
     if len({(obj.group, obj.kind, obj.namespace, obj.name) for obj in objects}) == len(objects):
-        return [RenderedGroup(folder.path, tuple(objects))]
+        return [Cluster(objects)]
     by_folder: defaultdict[str, list[Object]] = defaultdict(list)
     for obj in objects:
         by_folder[posixpath.dirname(obj.path)].append(obj)
-    return [RenderedGroup(path or ".", tuple(own)) for path, own in by_folder.items()]
+    return [Cluster(own) for own in by_folder.values()]
 
 
 class _KustomizationReader:
@@ -187,10 +180,9 @@ def _rendered(
     results = render([root.folder for root, _ in others]) if others else {}
     for root, reach in others:
         result = results[root.folder]
-        yield root, result if isinstance(result, OrbitReleaseError) else _traced(reader, root, reach, result)
-
-
-def _traced(reader: _KustomizationReader, root: Kustomization, reach: list[Kustomization], result: bytes) -> _Result:
-    """Read what a program rendered, and find where each object is written."""
-    rendered, written = read(result, root.path), reader.written_objects(reach)
-    return rendered.fault or [replace(obj, is_rendered=True, origin=written.find(obj)) for obj in rendered.objects]
+        if isinstance(result, OrbitReleaseError):
+            yield root, result
+            continue
+        rendered, written = read(result, root.path), reader.written_objects(reach)
+        objects = [replace(obj, is_rendered=True, origin=written.find(obj)) for obj in rendered.objects]
+        yield root, rendered.fault or objects
