@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orbit_release.builders.dockerfile import Dockerfile, Statement, read_dockerfile
 from orbit_release.check.inputs.dockerfile_words import expand, split_words
@@ -116,22 +116,22 @@ def _reads(statement: Statement, variables: _Variables) -> Iterator[ContextRead 
     written, operands = _split_flags(statement.rest)
     flags = [flag.strip("\"'") for flag in written]
     if statement.name == "RUN":
-        yield from _mounts(statement.line, flags, variables)
+        reads = [ContextRead(statement.line, source, source, mounted=True) for source in _mounts(flags)]
     elif statement.name in {"COPY", "ADD"} and not any(flag.startswith("--from") for flag in flags):
         patterns = (flag.removeprefix("--exclude=") for flag in flags if flag.startswith("--exclude="))
         excludes = tuple(filter(None, map(variables.expand, patterns)))
         parents = "--parents" in flags or "--parents=true" in flags
-        for source in _sources(statement, operands):
-            path = variables.expand(source)
-            if path is None:
-                yield UnknownRead(statement.line, source)
-            elif not _ADDRESS.match(path):
-                yield ContextRead(statement.line, source, _clean(path, variables), parents, excludes)
-
-
-def _sources(statement: Statement, operands: str) -> list[str]:
-    words = _json_words(operands) or [word for word in operands.split() if word not in statement.heredocs]
-    return [word for word in words[:-1] if not _ADDRESS.match(word.strip("\"'"))]
+        words = _json_words(operands) or [word for word in operands.split() if word not in statement.heredocs]
+        sources = (word for word in words[:-1] if not _ADDRESS.match(word.strip("\"'")))
+        reads = [ContextRead(statement.line, source, source, parents, excludes) for source in sources]
+    else:
+        return
+    for read in reads:
+        path = variables.expand(read.source)
+        if path is None:
+            yield UnknownRead(read.line, read.source)
+        elif read.mounted or not _ADDRESS.match(path):
+            yield replace(read, path=_clean(path, variables))
 
 
 def _json_words(text: str) -> list[str] | None:
@@ -142,17 +142,12 @@ def _json_words(text: str) -> list[str] | None:
     return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
 
 
-def _mounts(line: int, flags: list[str], variables: _Variables) -> Iterator[ContextRead | UnknownRead]:
+def _mounts(flags: list[str]) -> Iterator[str]:
     for flag in flags:
         name, _, options = flag.partition("=")
         fields = dict(part.partition("=")[::2] for part in options.strip("\"'").split(","))
         if name == "--mount" and fields.get("type", "bind") == "bind" and "from" not in fields:
-            source = fields.get("source", fields.get("src", "."))
-            path = variables.expand(source)
-            if path is None:
-                yield UnknownRead(line, source)
-            else:
-                yield ContextRead(line, source, _clean(path, variables), mounted=True)
+            yield fields.get("source", fields.get("src", "."))
 
 
 def _clean(path: str, variables: _Variables) -> str:

@@ -41,10 +41,6 @@ class Kustomization:
         return keys <= _HARMLESS and not self.is_component
 
     @property
-    def namespace(self) -> str:
-        return text(self.root, "namespace")
-
-    @property
     def entries(self) -> list[str]:
         """What it includes, as it is written."""
         return [entry for key in _INCLUDES for item in items(self.root, key) if (entry := text(item))]

@@ -149,6 +149,7 @@ class _KustomizationReader:
 
     def objects(self, plain: Kustomization, outer: frozenset[str] = frozenset()) -> Iterator[Object]:
         """Yield what a plain kustomization renders to; one that includes itself ends there."""
+        namespace = text(plain.root, "namespace")
         for target in map(plain.target, plain.entries):
             if self.folder.is_file(target):
                 included: Iterable[Object] = self.folder.source(target).objects
@@ -156,7 +157,7 @@ class _KustomizationReader:
                 inner = self.at(target) if target not in outer else None
                 included = self.objects(inner, outer | {plain.folder}) if inner else ()
             for obj in included:
-                yield replace(obj, namespace=plain.namespace) if plain.namespace else obj
+                yield replace(obj, namespace=namespace) if namespace else obj
 
 
 _Result = Iterable[Object] | OrbitReleaseError
