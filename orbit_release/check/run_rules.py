@@ -36,28 +36,19 @@ def check(
     `render` renders kustomizations that need a program for it. `only` and `ignore` name rules or groups of rules;
     UsageError for a name that is none.
     """
-    _require_known((*only, *ignore))
+    known = [*(group.value for group in Group), *(rule.name for rule in RULES)]
+    for name in (*only, *ignore):
+        if name not in known:
+            raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
     tree = Tree(work_files(source.git), partial(work_file, source.git))
     file = ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
     everything = (each for group in _groups(source, tree, file, render) for each in group)
-    chosen = [each for each in everything if _is_chosen(each.names, only, ignore)]
-    known = {file.path: source.config_data}  # which may lie outside of the repository
-    findings = without_ignored(
-        (each for each in chosen if isinstance(each, Finding)), lambda path: known.get(path) or tree.read(path)
-    )
+    chosen = [each for each in everything if each.names.isdisjoint(ignore) and each.names & {*(only or each.names)}]
     notes = [each for each in chosen if isinstance(each, Note)]
+    breaches = (each for each in chosen if isinstance(each, Finding))
+    data = {file.path: source.config_data}  # which may lie outside of the repository
+    findings = without_ignored(breaches, lambda path: data.get(path) or tree.read(path))
     return sorted(findings, key=lambda finding: (finding.path, finding.line, finding.rule.name)), notes
-
-
-def _require_known(names: Iterable[str]) -> None:
-    known = [*(group.value for group in Group), *(rule.name for rule in RULES)]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
-
-
-def _is_chosen(names: set[str], only: Collection[str], ignore: Collection[str]) -> bool:
-    return (not only or not names.isdisjoint(only)) and names.isdisjoint(ignore)
 
 
 def _groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Findings]:

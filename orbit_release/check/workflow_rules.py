@@ -6,7 +6,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 
 from orbit_release.check.finding import CheckRule, Finding, Group, Note
@@ -26,7 +26,6 @@ _CALL = re.compile(
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 _OWN_TOKENS = ("github.token", "secrets.GITHUB_TOKEN")
 _LEVELS = ("none", "read", "write")
-_GITHUB_REGISTRY = "ghcr.io"
 
 _rule = Group.WORKFLOW.rule
 PERMISSIONS = _rule(
@@ -56,6 +55,7 @@ def check_workflows(
 ) -> Iterator[Finding | Note]:
     """Yield what is wrong with the workflows that call this tool; `inputs` lists a service's files."""
     is_called = False
+    hosts = {service.repository.host for service in services}
     for path in tree.below(FOLDER):
         workflow = _read(tree, path) if path.endswith(_ENDINGS) else None
         if isinstance(workflow, Note):
@@ -65,8 +65,8 @@ def check_workflows(
         if workflow and calls:
             is_called = True
             for rule, at, message, fix in (
-                *_check_permissions(services, workflow, calls),
-                *_check_pushes(services, workflow),
+                *_check_permissions(hosts, workflow, calls),
+                *_check_pushes(hosts, workflow),
                 *_check_history(calls),
                 *_check_caches(workflow),
                 *_check_filters(services, workflow, inputs),
@@ -100,11 +100,11 @@ def _calls(workflow: Node) -> Iterator[_ToolCall]:
 _Breach = tuple[CheckRule, int, str, str]  # the line, what is wrong, and what to write instead
 
 
-def _check_permissions(services: Sequence[Service], workflow: Node, calls: Sequence[_ToolCall]) -> Iterator[_Breach]:
+def _check_permissions(hosts: AbstractSet[str], workflow: Node, calls: Sequence[_ToolCall]) -> Iterator[_Breach]:
     told = set()
     for call in calls:
         holder = _permissions_holder(workflow, call.job)
-        for name, level in _needed_permissions(services, call):
+        for name, level in _needed_permissions(hosts, call):
             granted, key = _level(holder, name), (id(call.job), name, level)
             if _LEVELS.index(granted) < _LEVELS.index(level) and key not in told:
                 told.add(key)
@@ -115,11 +115,9 @@ def _check_permissions(services: Sequence[Service], workflow: Node, calls: Seque
                 yield PERMISSIONS, at, message, f"write `{name}: {level}` below `permissions:` of the job."
 
 
-def _check_pushes(services: Sequence[Service], workflow: Node) -> Iterator[_Breach]:
+def _check_pushes(hosts: AbstractSet[str], workflow: Node) -> Iterator[_Breach]:
     """Yield the jobs that push an image to ghcr.io with a token that may not."""
-    if not any(service.repository.host == _GITHUB_REGISTRY for service in services):
-        return
-    for _, job in pairs(workflow, "jobs"):
+    for _, job in pairs(workflow, "jobs") if "ghcr.io" in hosts else ():
         steps = _steps_using(job, "docker/build-push-action@")
         holder = _permissions_holder(workflow, job)
         granted = _level(holder, "packages")
@@ -138,7 +136,7 @@ def _key_line(node: Node, *path: str) -> int:
     return next(line(key) for key, _ in pairs(node, *path[:-1]) if key.value == path[-1])
 
 
-def _needed_permissions(services: Sequence[Service], call: _ToolCall) -> Iterator[tuple[str, str]]:
+def _needed_permissions(hosts: AbstractSet[str], call: _ToolCall) -> Iterator[tuple[str, str]]:
     token = text(call.step, "env", "GITHUB_TOKEN") or text(call.job, "env", "GITHUB_TOKEN")
     writes = call.command in {"bump", "rollback"} and "--dry-run" not in call.words
     if not token or any(own in token for own in _OWN_TOKENS):  # an App's token has permissions of its own
@@ -146,7 +144,7 @@ def _needed_permissions(services: Sequence[Service], call: _ToolCall) -> Iterato
         if writes and "--pr" in call.words.split():
             yield "pull-requests", "write"
     asks = call.command != "plan" or "github" in call.words or "--registry" in call.words
-    if asks and any(service.repository.host == _GITHUB_REGISTRY for service in services):
+    if asks and "ghcr.io" in hosts:
         pushes = call.command == "build" and "--no-push" not in call.words
         yield "packages", "write" if pushes else "read"
 

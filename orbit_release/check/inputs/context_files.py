@@ -52,9 +52,8 @@ class ContextFiles:
             names = self._matching(read) if read.is_pattern else self._named(read.path)
             rules = ignore_rules("\n".join(read.excludes))
             depth = 0 if read.path == "." else read.path.count("/") + 1
-            self._known[key] = sorted(
-                {join(self.folder, path) for path in names if not _is_excluded(rules, path, depth)}
-            )
+            brought = {join(self.folder, name) for name in names if not _is_excluded(rules, name, depth)}
+            self._known[key] = sorted(brought)
         return self._known[key]
 
     def lacks(self, read: ContextRead) -> bool:

@@ -74,7 +74,11 @@ class _Variables:
             self._begin_stage(_split_flags(statement.rest)[1].split())
         elif statement.name == "ARG":
             for word in split_words(statement.rest, self.escape):
-                self._set_argument(*word.partition("="))
+                name, default, value = word.partition("=")
+                given = self._build_args.get(name)
+                if given is None:
+                    given = self.expand(value) if default else self._before_stages.get(name)
+                _assign(self._now.maps[1], name, given)
         elif statement.name == "ENV":
             self._set_environment(statement.rest)
 
@@ -84,12 +88,6 @@ class _Variables:
         self._now = ChainMap(*map(dict, inherited.maps))
         if len(words) > 1:  # FROM base AS name
             self._stages[words[-1].lower()] = self._now
-
-    def _set_argument(self, name: str, default: str, value: str) -> None:
-        given = self._build_args.get(name)
-        if given is None:
-            given = self.expand(value) if default else self._before_stages.get(name)
-        _assign(self._now.maps[1], name, given)
 
     def _set_environment(self, rest: str) -> None:
         words = split_words(rest, self.escape)

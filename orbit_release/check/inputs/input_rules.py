@@ -99,9 +99,8 @@ def _check_sources(
             yield Note(Group.INPUTS, f"{settings.dockerfile}:{source.line}: {what}")
     yield from _check_absent(settings, absent, files, ignored)
     inspection = Inspection(service, contexts.tree, files, tuple(read for read in reads if read not in absent))
-    yield from (
-        _missing_finding(missing, inspection, configuration) for missing in missing_inputs.missing_inputs(inspection)
-    )
+    for missing in missing_inputs.missing_inputs(inspection):
+        yield _missing_finding(missing, inspection, configuration)
     if lost := missing_inputs.dangling_links(inspection):
         what = f"links in the image lead to nothing that git knows: {listed(lost, 1)}"
         yield Note(Group.INPUTS, f"{service.name}: {what}")

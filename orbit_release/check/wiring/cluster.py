@@ -66,7 +66,7 @@ class Cluster:
     def may_make(self, name: str) -> bool:
         """Whether something else may make an object of this name: a controller, or a program in a pod."""
         parts = (name[: mark.start()] for mark in re.finditer(r"[-.]", name))
-        return name in self._custom_values or name in self._spoken or any(part in self._custom_names for part in parts)
+        return name in self._mentioned or any(part in self._custom_names for part in parts)
 
     @cached_property
     def _custom_resources(self) -> list[Object]:
@@ -79,18 +79,15 @@ class Cluster:
         return {obj.name for obj in self._custom_resources}
 
     @cached_property
-    def _custom_values(self) -> set[str]:
-        return {value_of(value) for obj in self._custom_resources for _, value in scalars(obj.root)}
-
-    @cached_property
-    def _spoken(self) -> set[str]:
-        """The words of command lines, and of scripts that talk to Kubernetes."""
+    def _mentioned(self) -> set[str]:
+        """The values of custom resources, and the words of command lines and of scripts that talk to Kubernetes."""
         containers = [container for maker in self.pod_makers for container in maker.containers]
         data = (value for obj in self.of_kind("", "ConfigMap") for _, value in pairs(obj.root, "data"))
         texts = [value for value in data if isinstance(value, Scalar) and "kubectl" in value.value]
         for arguments in (items(container, key) for container in containers for key in ("command", "args")):
             texts += (argument for argument in arguments if isinstance(argument, Scalar))
-        return {word for text in texts for word in _WORD.findall(value_of(text))}
+        values = {value_of(value) for obj in self._custom_resources for _, value in scalars(obj.root)}
+        return values.union(*(_WORD.findall(value_of(text)) for text in texts))
 
 
 def may_be_same(namespace: str, other: str) -> bool:

@@ -43,15 +43,9 @@ class RefusedError(InvalidError):
 
 
 class _MissingResourceError(OrbitReleaseError):
-    def __init__(self, kustomization: Kustomization, entry: str) -> None:
-        what = f"{kustomization.path} includes {entry}, which does not exist in git or has no kustomization"
-        super().__init__(what)
-        self.path, self.entry = kustomization.path, entry
-
-    def finding(self, folder: ManifestFolder) -> Finding:
-        lines = folder.data(self.path).decode("utf-8", "replace").split("\n")
-        line = next((number for number, text in enumerate(lines, 1) if self.entry in text), 1)
-        return Finding(MISSING_RESOURCE, self.path, line, f"{self.entry} is not there", "add it, or leave it out.")
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
 
 
 def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Cluster], list[Finding | Note]]:
@@ -65,8 +59,7 @@ def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Cluste
     findings: dict[tuple[str, int], Finding] = {}
     for root, result in _rendered(reader, roots, render):
         if isinstance(result, _MissingResourceError):
-            finding = result.finding(folder)
-            findings[finding.path, finding.line] = finding
+            findings[result.finding.path, result.finding.line] = result.finding
         elif isinstance(result, RefusedError):
             fix = "see what `kubectl kustomize` says of this folder."
             findings[root.path, 0] = Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, fix)
@@ -139,7 +132,10 @@ class _KustomizationReader:
             elif _REMOTE.search(entry) or target.startswith(".."):
                 raise OrbitReleaseError(f"{kustomization.path} includes {entry}, which is not in this repository")
             else:
-                raise _MissingResourceError(kustomization, entry)
+                lines = self.folder.data(kustomization.path).decode("utf-8", "replace").split("\n")
+                line = next((number for number, text in enumerate(lines, 1) if entry in text), 1)
+                what, fix = f"{entry} is not there", "add it, or leave it out."
+                raise _MissingResourceError(Finding(MISSING_RESOURCE, kustomization.path, line, what, fix))
 
     def written_objects(self, reach: list[Kustomization]) -> WrittenObjects:
         """Return the objects that kustomizations include, as they are written."""
