@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 from orbit_release.check import deployed_tag_rules, manifest_rules, workflow_rules
@@ -19,8 +19,6 @@ from orbit_release.git.clone import Clone
 from orbit_release.git.worktree import ignored, work_file, work_files
 from orbit_release.manifests.rewrite import FoundImage
 from orbit_release.service import Service
-
-Findings = Iterable[Finding | Note]
 
 RULES = (
     *(*input_rules.RULES, *missing_inputs.RULES, *manifest_rules.RULES, *wiring_rules.RULES),
@@ -42,8 +40,9 @@ def check(
             raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
     tree = Tree(work_files(source.git), partial(work_file, source.git))
     file = ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
-    everything = (each for group in _groups(source, tree, file, render) for each in group)
-    chosen = [each for each in everything if each.names.isdisjoint(ignore) and each.names & {*(only or each.names)}]
+    everything = _check_groups(source, tree, file, render)
+    allowed = (each for each in everything if each.names.isdisjoint(ignore))
+    chosen = [each for each in allowed if not only or not each.names.isdisjoint(only)]
     notes = [each for each in chosen if isinstance(each, Note)]
     breaches = (each for each in chosen if isinstance(each, Finding))
     data = {file.path: source.config_data}  # which may lie outside of the repository
@@ -51,15 +50,15 @@ def check(
     return sorted(findings, key=lambda finding: (finding.path, finding.line, finding.rule.name)), notes
 
 
-def _groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Findings]:
+def _check_groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Finding | Note]:
     config = source.config
     folder = ManifestFolder(tree, config.manifests)
-    yield input_rules.check_inputs(config.services, tree, file, config.manifests, partial(ignored, source.git))
+    yield from input_rules.check_inputs(config.services, tree, file, config.manifests, partial(ignored, source.git))
     findings, images = manifest_rules.check_manifests(folder, file, config.services, config.image)
-    yield findings
-    yield _check_wiring(folder, images, config.services, render)
-    yield workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service))
-    yield _check_history(source.git, images, config.branch)
+    yield from findings
+    yield from _check_wiring(folder, images, config.services, render)
+    yield from workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service))
+    yield from _check_history(source.git, images, config.branch)
 
 
 def _check_wiring(
@@ -78,7 +77,7 @@ def _inputs(tree: Tree, service: Service) -> list[str]:
     return [path for path in tree.files if service.is_input(path_bytes(path), own_ignore_file=own)]
 
 
-def _check_history(git: Clone, images: Sequence[FoundImage], branch: str) -> Findings:
+def _check_history(git: Clone, images: Sequence[FoundImage], branch: str) -> Sequence[Finding | Note]:
     """Look at the tags as far as the history is here, on the release branch as it was last seen."""
     if git.is_shallow:
         what = "the clone is shallow: `git fetch --unshallow` brings what the deployed tags name"
@@ -97,8 +96,5 @@ def _check_tags(git: Clone, images: Sequence[FoundImage], branch: str) -> list[F
     prefixes = (image.reference.tag.commit_prefix for image in images if image.reference.tag)
     commits = {prefix: git.commit_of_prefix(prefix) for prefix in prefixes if prefix}
     history = git.history([tip.commit, *filter(None, commits.values())])
-
-    def is_merged(commit: str) -> bool:
-        return history.is_ancestor(commit, tip.commit)
-
+    is_merged = partial(history.is_ancestor, newer=tip.commit)
     return list(deployed_tag_rules.check_deployed_tags(images, commits.get, is_merged, tip.branch))

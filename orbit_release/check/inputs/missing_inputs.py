@@ -13,7 +13,6 @@ from itertools import takewhile
 from orbit_release.check.finding import CheckRule, Group
 from orbit_release.check.inputs.context_files import ContextFiles, is_within, join, whole_tree
 from orbit_release.check.inputs.context_reads import ContextRead
-from orbit_release.check.inputs.go_modules import local_modules
 from orbit_release.check.tree import Tree, folders_above, path_bytes
 from orbit_release.globs import Globs, quoted
 from orbit_release.service import Service
@@ -159,6 +158,31 @@ def _modules(tree: Tree, brought: Iterable[str]) -> Iterator[tuple[str, int, str
         if name in {"go.mod", "go.work"} and tree.is_file(path) and not vendored:
             for line, module in local_modules(tree.read(path).decode("utf-8", "replace")):
                 yield path, line, module, join(folder, module)
+
+
+def local_modules(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line (from 1) and the folder, as it is written, of every local `replace`, and of go.work's `use`.
+
+    https://go.dev/ref/mod
+    """
+    block = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("//")[0].split()
+        if words and words[-1].endswith(("(", ")")):
+            block = words[0].strip("()")
+        elif words:
+            verb, *operands = [block, *words] if block else words
+            if folder := _local_folder(verb, operands):
+                yield number, folder
+
+
+def _local_folder(verb: str, operands: list[str]) -> str:
+    if verb == "replace" and "=>" in operands:
+        operands = operands[operands.index("=>") + 1 :]
+    elif verb != "use":
+        return ""
+    folder = operands[0].strip('"`') if operands else ""
+    return folder if folder in {".", ".."} or folder.startswith(("./", "../")) else ""
 
 
 def _linked(inspection: Inspection, brought: Iterable[str]) -> Iterator[MissingInputs]:

@@ -85,7 +85,7 @@ def _external_keys(root: Node) -> frozenset[str] | None:
     return written_keys(root) or None
 
 
-def pod_references(cluster: Cluster) -> Iterator[PodReference]:
+def references(cluster: Cluster) -> Iterator[PodReference]:
     for maker in cluster.pod_makers:
         yield from _references(maker)
 

@@ -10,17 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from orbit_release.check.finding import Finding, Group, unique_findings
+from orbit_release.check.wiring import pod_references
 from orbit_release.check.wiring.cluster import Cluster, PodMaker, may_be_same
-from orbit_release.check.wiring.pod_references import (
-    PodReference,
-    Provider,
-    claim_templates,
-    external_name,
-    pod_references,
-    provider_of,
-    replaces_data,
-    written_keys,
-)
+from orbit_release.check.wiring.pod_references import PodReference, Provider, provider_of, references
 from orbit_release.check.wiring.rendered_groups import MISSING_RESOURCE, REFUSED_KUSTOMIZATION
 from orbit_release.manifests.nodes import Node, Scalar, items, pairs, scalar, scalars, text, value_of
 from orbit_release.manifests.objects import Object
@@ -60,7 +52,7 @@ def check_wiring(groups: Sequence[Cluster]) -> list[Finding]:
     for provider in filter(None, map(provider_of, everywhere.objects)):
         providers[provider.kind, provider.name].append(provider)
     uses: defaultdict[str, list[PodReference]] = defaultdict(list)
-    for reference in pod_references(everywhere):
+    for reference in references(everywhere):
         if reference.kind == "Secret":
             uses[value_of(reference.name)].append(reference)
     findings: list[Finding] = []
@@ -74,7 +66,7 @@ def _check_references(group: Cluster, everywhere: Cluster, providers: _Providers
     """Yield what the pods of a group refer to and do not find, in this group or in another one."""
     claims = {name for maker in group.pod_makers for name in _own_claims(maker)}
     is_complete = _declares_secrets(group)
-    for reference in pod_references(group):
+    for reference in references(group):
         name, namespace = value_of(reference.name), reference.owner.object.namespace
         if reference.is_optional or "$" in name or "{" in name:  # something else puts the name in
             continue
@@ -117,7 +109,7 @@ def _check_key(reference: PodReference, key: Scalar, providers: list[Provider]) 
 def _own_claims(maker: PodMaker) -> Iterator[str]:
     """Yield the names that a StatefulSet's own claims get."""
     replicas = text(maker.object.root, "spec", "replicas") or "1"
-    for claim in claim_templates(maker):
+    for claim in pod_references.claim_templates(maker):
         for number in range(min(int(replicas), 100) if replicas.isdecimal() else 1):
             yield f"{text(claim, 'metadata', 'name')}-{maker.object.name}-{number}"
 
@@ -127,12 +119,12 @@ def _check_secret_keys(
 ) -> Iterator[Finding]:
     """Yield the keys that nobody uses, of Secrets that pods take key by key."""
     for secret in group.of_kind("external-secrets.io", "ExternalSecret"):
-        name = external_name(secret)
+        name = pod_references.external_name(secret)
         own = [use for use in uses.get(name, ()) if may_be_same(use.owner.object.namespace, secret.namespace)]
         used = {value_of(use.key) for use in own if use.key}
         if not own or not all(use.key for use in own) or _is_named(everywhere, name):
             continue
-        if not used <= written_keys(secret.root):
+        if not used <= pod_references.written_keys(secret.root):
             continue  # a name is wrong, and that is told already
         for key in _unused(secret, used):
             if not _RESERVED.search(secret.comment(key)):
@@ -153,7 +145,7 @@ def _unused(secret: Object, used: set[str]) -> Iterator[Scalar]:
     if any(map(_TAKES_ALL.search, texts)) or items(secret.root, "spec", "target", "template", "templateFrom"):
         return
     templated = {word for text in texts for word in _NAMES.findall(text)}
-    reached = templated if replaces_data(secret.root) else templated | used
+    reached = templated if pod_references.replaces_data(secret.root) else templated | used
     for key in (scalar(item, "secretKey") for item in items(secret.root, "spec", "data")):
         if key and value_of(key) not in reached and not templated.issuperset(_NAMES.findall(value_of(key))):
             yield key
