@@ -37,10 +37,9 @@ class Kustomize:
         self._command = next(((program, verb) for program, verb in commands if program), None)
 
     def render(self, folders: Sequence[str]) -> dict[str, bytes | OrbitReleaseError]:
-        """Return the folders' objects as YAML.
+        """Return the folders' objects as YAML, or of one that cannot be rendered, why.
 
-        Of one that cannot be rendered, why: NotFoundError without a program, RefusedError where it refuses a
-        kustomization, UnavailableError where what the kustomization needs is not here.
+        NotFoundError: no program; RefusedError: a wrong kustomization; UnavailableError: what it needs is not here.
         """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return dict(zip(folders, pool.map(self._rendered, folders), strict=True))

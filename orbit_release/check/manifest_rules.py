@@ -68,16 +68,13 @@ def check_manifests(
 
 
 class _ReferenceReader:
-    """Reads one file after the other, and keeps the references and the repositories that are named.
-
-    `overrides` are those references that stand in a kustomization's `images`.
-    """
+    """Reads one file after the other, and keeps the references and the repositories that are named."""
 
     def __init__(self, folder: ManifestFolder, services: Sequence[Service]) -> None:
         self.services = {service.repository: service for service in services}
         self.named: set[Repository] = set()
         self.images: list[FoundImage] = []
-        self.overrides: set[FoundImage] = set()
+        self.overrides: set[FoundImage] = set()  # those that stand in a kustomization's `images`
         self._folder = folder
         self._by_name = {repository.name: repository for repository in self.services}
         longest_first = sorted(self._by_name, key=len, reverse=True)
@@ -211,7 +208,6 @@ def _image_names(source: ObjectFile) -> Iterator[Scalar]:
 
 
 def _repository_of(image: Scalar) -> Repository | None:
-    """Return the repository of an image; None where it is no image."""
     try:
         return ImageReference.parse(value_of(image)).repository
     except InvalidError:

@@ -33,13 +33,10 @@ def static_folder(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContextFiles:
-    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through.
-
-    `ignore_file` is "" where there is none.
-    """
+    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through."""
 
     folder: str
-    ignore_file: str
+    ignore_file: str  # "" where there is none
     rules: tuple[IgnoreRule, ...]
     tracked: Tree
     sent: Tree

@@ -141,14 +141,11 @@ def _check_absent(
 
 def _lost(settings: BuildSettings, line: int, reads: list[ContextRead], files: ContextFiles) -> Finding:
     names = ", ".join(read.source for read in reads)
-    kept_out = [read.path for read in reads if files.keeps_out(read.path)]
-    where = "the context" if settings.context == "." else settings.context
-    if kept_out:
+    message = f"{names}: not there in {'the context' if settings.context == '.' else settings.context}"
+    fix = "commit it, or name a file that is there."
+    if kept_out := [read.path for read in reads if files.keeps_out(read.path)]:
         message = f"{names}: kept out by {files.ignore_file}"
         fix = f"add `!{kept_out[0]}` at the end of {files.ignore_file}."
-    else:
-        message = f"{names}: not there in {where}"
-        fix = "commit it, or name a file that is there."
     return Finding(MISSING, settings.dockerfile, line, message, fix)
 
 

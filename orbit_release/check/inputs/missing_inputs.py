@@ -64,7 +64,6 @@ class Inspection:
         return self.service.paths.verdict(path_bytes(path))
 
     def brought(self) -> list[str]:
-        """Return every file that the Dockerfile brings, in order."""
         return sorted({path for read in self.reads for path in self.files.brought(read)})
 
 
@@ -161,10 +160,7 @@ def _modules(tree: Tree, brought: Iterable[str]) -> Iterator[tuple[str, int, str
 
 
 def local_modules(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line (from 1) and the folder, as it is written, of every local `replace`, and of go.work's `use`.
-
-    https://go.dev/ref/mod
-    """
+    """Yield the line (from 1) and the folder, as written, of every local `replace` and `use` (https://go.dev/ref/mod)."""
     block = ""
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("//")[0].split()

@@ -40,7 +40,6 @@ class Provider:
 
 
 def provider_of(obj: Object) -> Provider | None:
-    """Return what an object makes, if that is a Secret, a ConfigMap or a claim."""
     match obj.group, obj.kind:
         case "", "Secret" | "ConfigMap":
             own = {key for field in ("data", "stringData", "binaryData") for key in keys(obj.root, field)}
@@ -69,7 +68,6 @@ def replaces_data(root: Node) -> bool:
 
 
 def written_keys(root: Node) -> frozenset[str]:
-    """Return the keys that an ExternalSecret is written to make."""
     template = frozenset(keys(root, "spec", "target", "template", "data"))
     if replaces_data(root):
         return template

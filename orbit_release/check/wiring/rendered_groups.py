@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.manifest_folder import ManifestFolder
@@ -88,16 +89,14 @@ class _KustomizationReader:
 
     def __init__(self, folder: ManifestFolder) -> None:
         self.folder = folder
-        self._known: dict[str, Kustomization | None] = {}
+        self.at = cache(self._read)
 
-    def at(self, folder: str) -> Kustomization | None:
+    def _read(self, folder: str) -> Kustomization | None:
         """Return the kustomization of a folder, if it has one that is YAML."""
-        if folder not in self._known:
-            path = self.folder.kustomization(folder)
-            root = next(iter(self.folder.source(path).roots), None) if path else None
-            is_own = isinstance(root, MappingNode) and not text(root, "apiVersion").startswith(_FLUX)
-            self._known[folder] = Kustomization(path, root) if path and root is not None and is_own else None
-        return self._known[folder]
+        path = self.folder.kustomization(folder)
+        root = next(iter(self.folder.source(path).roots), None) if path else None
+        is_own = isinstance(root, MappingNode) and not text(root, "apiVersion").startswith(_FLUX)
+        return Kustomization(path, root) if path and root is not None and is_own else None
 
     def roots(self) -> list[Kustomization]:
         """Return the top-most kustomizations that no other one includes."""
@@ -138,10 +137,9 @@ class _KustomizationReader:
                 raise _MissingResourceError(Finding(MISSING_RESOURCE, kustomization.path, line, what, fix))
 
     def written_objects(self, reach: list[Kustomization]) -> WrittenObjects:
-        """Return the objects that kustomizations include, as they are written."""
         targets = (each.target(entry) for each in reach for entry in each.entries)
-        files = (target for target in targets if self.folder.is_file(target))
-        return WrittenObjects((obj for file in files for obj in self.folder.source(file).objects), reach)
+        files = filter(self.folder.is_file, targets)
+        return WrittenObjects([obj for file in files for obj in self.folder.source(file).objects], reach)
 
     def objects(self, plain: Kustomization, outer: frozenset[str] = frozenset()) -> Iterator[Object]:
         """Yield what a plain kustomization renders to; one that includes itself ends there."""

@@ -43,10 +43,7 @@ _Providers = Mapping[tuple[str, str], list[Provider]]  # by kind and name
 
 
 def check_wiring(groups: Sequence[Cluster]) -> list[Finding]:
-    """Return what is wrong between the objects of each group, in the order of the files.
-
-    What another group of the same namespace makes is there as well.
-    """
+    """Return what is wrong between each group's objects; what another group of the namespace makes is there as well."""
     everywhere = Cluster(obj for group in groups for obj in group.objects)
     providers: defaultdict[tuple[str, str], list[Provider]] = defaultdict(list)
     for provider in filter(None, map(provider_of, everywhere.objects)):
