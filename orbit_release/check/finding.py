@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+
+# On its line, or alone on the line above: there is where a Dockerfile has room for comments.
+_IGNORE = re.compile(rb"#\s*orbit-release:\s*ignore\[([\w\s,-]+)\]\s*(\S.*)")
+_ALONE = re.compile(rb"\s*#")
 
 
 class Group(StrEnum):
@@ -61,3 +67,14 @@ def unique_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Put findings in order, by place; what is found twice, in a base that two overlays include, is told once."""
     unique = {(each.path, each.line, each.rule.name, each.message): each for each in findings}
     return [unique[key] for key in sorted(unique)]
+
+
+def without_ignored(findings: Iterable[Finding], read: Callable[[str], bytes]) -> Iterator[Finding]:
+    """Yield the findings that no comment lets pass; a comment without a reason does not."""
+    lines_of = cache(lambda path: [b"", *read(path).split(b"\n"), b""])  # each at its number, from 1
+    for finding in findings:
+        above, own = lines_of(finding.path)[finding.line - 1 : finding.line + 1]
+        comments = map(_IGNORE.search, [own, above] if _ALONE.match(above) else [own])
+        ignored = {name.strip() for comment in comments if comment for name in comment[1].decode().split(",")}
+        if finding.names.isdisjoint(ignored):
+            yield finding

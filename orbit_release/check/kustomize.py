@@ -32,53 +32,41 @@ class Kustomize:
         self._top = top
         self._environment = {**environment, **_OFFLINE}
         self._timeout = timeout
-        self._command = self._find(environment.get("PATH", ""))
+        path = environment.get("PATH", "")
+        commands = ((shutil.which(program, path=path), verb) for program, verb in _COMMANDS)
+        self._command = next(((program, verb) for program, verb in commands if program), None)
 
     def render(self, folders: Sequence[str]) -> dict[str, bytes | OrbitReleaseError]:
-        """Return the folders' objects as YAML.
+        """Return the folders' objects as YAML, or of one that cannot be rendered, why.
 
-        Of one that cannot be rendered, why: NotFoundError without a program, RefusedError where it refuses a
-        kustomization, UnavailableError where what the kustomization needs is not here.
+        NotFoundError: no program; RefusedError: a wrong kustomization; UnavailableError: what it needs is not here.
         """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return dict(zip(folders, pool.map(self._try, folders), strict=True))
+            return dict(zip(folders, pool.map(self._rendered, folders), strict=True))
 
-    def _try(self, folder: str) -> bytes | OrbitReleaseError:
-        try:
-            return self._render(folder)
-        except OrbitReleaseError as error:
-            return error
-
-    def _render(self, folder: str) -> bytes:
+    def _rendered(self, folder: str) -> bytes | OrbitReleaseError:
         if self._command is None:
-            raise NotFoundError("neither kustomize nor kubectl is on PATH", "install one of them.")
+            return NotFoundError("neither kustomize nor kubectl is on PATH", "install one of them.")
+        program, verb = self._command
         try:
-            done = self._run([*self._command, os.path.join(".", folder)])
-        except subprocess.TimeoutExpired as error:
-            raise UnavailableError(f"rendering it took longer than {self._timeout:g} seconds") from error
+            done = subprocess.run(
+                [program, verb, os.path.join(".", folder)],
+                cwd=self._top,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=self._timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return UnavailableError(f"rendering it took longer than {self._timeout:g} seconds")
         except OSError as error:
-            raise UnavailableError(f"{self._command[0]} cannot be started: {error.strerror}") from error
-        if done.returncode:
-            said = _complaint(done.stderr).replace(os.path.join(os.path.realpath(self._top), ""), "")
-            kind = UnavailableError if _OUTSIDE.search(said) else RefusedError
-            raise kind(f"`{os.path.basename(self._command[0])}` refuses it: {said}")
-        return done.stdout
-
-    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            command,
-            cwd=self._top,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=self._timeout,
-            check=False,
-        )
-
-    @staticmethod
-    def _find(path: str) -> tuple[str, str] | None:
-        commands = ((shutil.which(program, path=path), verb) for program, verb in _COMMANDS)
-        return next(((program, verb) for program, verb in commands if program), None)
+            return UnavailableError(f"{program} cannot be started: {error.strerror}")
+        if done.returncode == 0:
+            return done.stdout
+        said = _complaint(done.stderr).replace(os.path.join(os.path.realpath(self._top), ""), "")
+        kind = UnavailableError if _OUTSIDE.search(said) else RefusedError
+        return kind(f"`{os.path.basename(program)}` refuses it: {said}")
 
 
 def _complaint(stderr: bytes) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import cache
 
 from orbit_release.check.objects import ObjectFile, may_hold_objects, read
 from orbit_release.check.tree import Tree, folders_above
 from orbit_release.manifests.objects import ENDINGS, KUSTOMIZATIONS, is_kustomization
 
-_CHART = "Chart.yaml"
 _TEMPLATE = re.compile(rb"\{\{|\$\{")
 _OBJECT = re.compile(
     rb"^apiVersion:[ \t]*\S.*$[^\0]*?^kind:[ \t]*\w|^kind:[ \t]*\w.*$[^\0]*?^apiVersion:", re.MULTILINE
@@ -21,18 +21,13 @@ class ManifestFolder:
 
     def __init__(self, tree: Tree, path: str) -> None:
         self.path = path
-        self._tree = tree
-        self._data: dict[str, bytes] = {}
+        self.is_file = tree.is_file
+        self.data = cache(tree.read)
         self._sources: dict[str, ObjectFile] = {}
         below = list(filter(tree.is_file, tree.below(path)))
         self.files = tuple(file for file in below if file.endswith(ENDINGS))
         self.kustomizations = tuple(filter(is_kustomization, below))
-        self._charts = {posixpath.dirname(file) or "." for file in below if posixpath.basename(file) == _CHART}
-
-    def data(self, path: str) -> bytes:
-        if path not in self._data:
-            self._data[path] = self._tree.read(path)
-        return self._data[path]
+        self._charts = {posixpath.dirname(file) or "." for file in below if posixpath.basename(file) == "Chart.yaml"}
 
     def source(self, path: str) -> ObjectFile:
         """Return a file, parsed if there can be an object in it."""
@@ -41,9 +36,6 @@ class ManifestFolder:
             is_parsed = is_kustomization(path) or may_hold_objects(data)
             self._sources[path] = read(data, path) if is_parsed else ObjectFile(path)
         return self._sources[path]
-
-    def is_file(self, path: str) -> bool:
-        return self._tree.is_file(path)
 
     def kustomization(self, folder: str) -> str | None:
         names = (posixpath.normpath(posixpath.join(folder, name)) for name in KUSTOMIZATIONS)

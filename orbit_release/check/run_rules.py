@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
-from orbit_release.check import deployed_tag_rules, workflow_rules
+from orbit_release.check import deployed_tag_rules, manifest_rules, workflow_rules
 from orbit_release.check.configuration_file import ConfigurationFile, lines
-from orbit_release.check.finding import Finding, Group, Note
-from orbit_release.check.ignore_comments import without_ignored
+from orbit_release.check.finding import Finding, Group, Note, without_ignored
 from orbit_release.check.inputs import input_rules, missing_inputs
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.manifests import manifest_rules
 from orbit_release.check.tree import Tree, path_bytes
 from orbit_release.check.wiring import wiring_rules
 from orbit_release.check.wiring.rendered_groups import Render, rendered_groups
@@ -22,8 +20,6 @@ from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
 from orbit_release.manifests.rewrite import FoundImage
 from orbit_release.service import Service
-
-Findings = Iterable[Finding | Note]
 
 RULES = (
     *(*input_rules.RULES, *missing_inputs.RULES, *manifest_rules.RULES, *wiring_rules.RULES),
@@ -39,39 +35,31 @@ def check(
     `render` renders kustomizations that need a program for it. `only` and `ignore` name rules or groups of rules;
     UsageError for a name that is none.
     """
-    _require_known((*only, *ignore))
+    known = [*(group.value for group in Group), *(rule.name for rule in RULES)]
+    for name in (*only, *ignore):
+        if name not in known:
+            raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
     tree = working_tree(source.git)
     file = ConfigurationFile(source.config_path or source.config_name or FILE_NAME, lines(source.config_data))
-    everything = (each for group in _groups(source, tree, file, render) for each in group)
-    chosen = [each for each in everything if _is_chosen(each.names, only, ignore)]
-    known = {file.path: source.config_data}  # which may lie outside of the repository
-    findings = without_ignored(
-        (each for each in chosen if isinstance(each, Finding)), lambda path: known.get(path) or tree.read(path)
-    )
+    everything = _check_groups(source, tree, file, render)
+    allowed = (each for each in everything if each.names.isdisjoint(ignore))
+    chosen = [each for each in allowed if not only or not each.names.isdisjoint(only)]
     notes = [each for each in chosen if isinstance(each, Note)]
+    breaches = (each for each in chosen if isinstance(each, Finding))
+    data = {file.path: source.config_data}  # which may lie outside of the repository
+    findings = without_ignored(breaches, lambda path: data.get(path) or tree.read(path))
     return sorted(findings, key=lambda finding: (finding.path, finding.line, finding.rule.name)), notes
 
 
-def _require_known(names: Iterable[str]) -> None:
-    known = [*(group.value for group in Group), *(rule.name for rule in RULES)]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"no rule is called {name!r}", suggestion(name, known))
-
-
-def _is_chosen(names: set[str], only: Collection[str], ignore: Collection[str]) -> bool:
-    return (not only or not names.isdisjoint(only)) and names.isdisjoint(ignore)
-
-
-def _groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Findings]:
+def _check_groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Finding | Note]:
     config = source.config
     folder = ManifestFolder(tree, config.manifests)
-    yield input_rules.check_inputs(config.services, tree, file, config.manifests, partial(ignored, source.git))
+    yield from input_rules.check_inputs(config.services, tree, file, config.manifests, partial(ignored, source.git))
     findings, images = manifest_rules.check_manifests(folder, file, config.services, config.image)
-    yield findings
-    yield _check_wiring(folder, images, config.services, render)
-    yield workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service))
-    yield _check_history(source.git, images, config.branch)
+    yield from findings
+    yield from _check_wiring(folder, images, config.services, render)
+    yield from workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service))
+    yield from _check_history(source.git, images, config.branch)
 
 
 def _check_wiring(
@@ -90,7 +78,7 @@ def _inputs(tree: Tree, service: Service) -> list[str]:
     return [path for path in tree.files if service.is_input(path_bytes(path), own_ignore_file=own)]
 
 
-def _check_history(git: Clone, images: Sequence[FoundImage], branch: str) -> Findings:
+def _check_history(git: Clone, images: Sequence[FoundImage], branch: str) -> Sequence[Finding | Note]:
     """Look at the tags as far as the history is here, on the release branch as it was last seen."""
     if git.is_shallow:
         what = "the clone is shallow: `git fetch --unshallow` brings what the deployed tags name"
@@ -109,8 +97,5 @@ def _check_tags(git: Clone, images: Sequence[FoundImage], branch: str) -> list[F
     prefixes = (image.reference.tag.commit_prefix for image in images if image.reference.tag)
     commits = {prefix: git.commit_of_prefix(prefix) for prefix in prefixes if prefix}
     history = git.history([tip.commit, *filter(None, commits.values())])
-
-    def is_merged(commit: str) -> bool:
-        return history.is_ancestor(commit, tip.commit)
-
+    is_merged = partial(history.is_ancestor, newer=tip.commit)
     return list(deployed_tag_rules.check_deployed_tags(images, commits.get, is_merged, tip.branch))

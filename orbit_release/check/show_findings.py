@@ -27,9 +27,8 @@ def show_findings(findings: Sequence[Finding], notes: Sequence[Note], shape: str
 
 def _lines(finding: Finding) -> str:
     place = click.style(f"{printable(finding.path)}:{finding.line}:", bold=True)
-    rule = click.style(finding.rule.name, fg="yellow")
-    lines = [f"{place} {rule}: {output.foreign(finding.message)}", f"    why: {finding.rule.why}"]
-    return "\n".join((*lines, f"    fix: {output.foreign(finding.fix)}"))
+    what = f"{click.style(finding.rule.name, fg='yellow')}: {output.foreign(finding.message)}"
+    return f"{place} {what}\n    why: {finding.rule.why}\n    fix: {output.foreign(finding.fix)}"
 
 
 def _annotation(finding: Finding) -> str:

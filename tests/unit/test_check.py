@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orbit_release.check.deployed_tag_rules import check_deployed_tags
-from orbit_release.check.finding import CheckRule, Finding, Group
-from orbit_release.check.ignore_comments import without_ignored
+from orbit_release.check.finding import CheckRule, Finding, Group, without_ignored
 from orbit_release.check.run_rules import RULES
 from orbit_release.image import ImageReference
 from orbit_release.manifests.rewrite import FoundImage

@@ -10,7 +10,7 @@ import pytest
 from orbit_release import config
 from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.manifests.manifest_rules import RULES, check_manifests
+from orbit_release.check.manifest_rules import RULES, check_manifests
 from tests.shop import CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
 
 Files = dict[str, str]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.check.inputs.context_reads import ContextRead, UnknownRead, context_reads
-from orbit_release.check.inputs.dockerfile_words import expand
-from orbit_release.check.inputs.go_modules import local_modules
+from orbit_release.check.inputs.context_reads import ContextRead, UnknownRead, context_reads, expand
+from orbit_release.check.inputs.missing_inputs import local_modules
 
 
 def paths(text: str, **build_args: str) -> list[str | None]:

@@ -21,6 +21,10 @@ def join(folder: str, path: str) -> str:
     return posixpath.normpath(posixpath.join(folder, path))
 
 
+def is_within(path: str, folder: str) -> bool:
+    return folder in {".", path} or path.startswith(f"{folder}/")
+
+
 def static_folder(glob: str) -> str:
     """Return the folder that all files are in that a glob selects."""
     static = _STATIC.match(glob)
@@ -29,13 +33,10 @@ def static_folder(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContextFiles:
-    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through.
-
-    `ignore_file` is "" where there is none.
-    """
+    """The files of a build context by their paths in it: the tracked ones, and those the ignore file lets through."""
 
     folder: str
-    ignore_file: str
+    ignore_file: str  # "" where there is none
     rules: tuple[IgnoreRule, ...]
     tracked: Tree
     sent: Tree
@@ -45,14 +46,12 @@ class ContextFiles:
         """Return the files that a source brings, relative to the repository's root, in order."""
         key = replace(read, line=0, source="")  # many services copy the same
         if key not in self._known:
-            self._known[key] = self._find(read)
+            names = self._matching(read) if read.is_pattern else self._named(read.path)
+            rules = ignore_rules("\n".join(read.excludes))
+            depth = 0 if read.path == "." else read.path.count("/") + 1
+            brought = {join(self.folder, name) for name in names if not _is_excluded(rules, name, depth)}
+            self._known[key] = sorted(brought)
         return self._known[key]
-
-    def _find(self, read: ContextRead) -> list[str]:
-        names = self._matching(read) if read.is_pattern else self._named(read.path)
-        rules = ignore_rules("\n".join(read.excludes))
-        depth = 0 if read.path == "." else read.path.count("/") + 1
-        return sorted({join(self.folder, name) for name in names if not _is_excluded(rules, name, depth)})
 
     def lacks(self, read: ContextRead) -> bool:
         """Whether the build fails for want of a source; wildcards may match nothing, and a folder may be empty."""
@@ -131,17 +130,14 @@ class Contexts:
     def files(self, settings: BuildSettings) -> ContextFiles:
         """Return what a build sees; InvalidError if its ignore file is not valid."""
         names = (settings.own_ignore_file, settings.context_ignore_file)
-        key = settings.context, next(filter(self.tree.is_file, names), "")
+        folder, ignore_file = key = settings.context, next(filter(self.tree.is_file, names), "")
         if key not in self._known:
-            self._known[key] = self._read(*key)
+            start, read = 0 if folder == "." else len(folder) + 1, self.tree.read
+            tracked = Tree({path[start:]: self.tree.files[path] for path in self.tree.below(folder)}, read)
+            rules = ignore_rules(read(ignore_file).decode("utf-8", "surrogateescape")) if ignore_file else ()
+            sent = {path: target for path, target in tracked.files.items() if not is_ignored(rules, path)}
+            self._known[key] = ContextFiles(folder, ignore_file, rules, tracked, Tree(sent, read) if rules else tracked)
         return self._known[key]
-
-    def _read(self, folder: str, ignore_file: str) -> ContextFiles:
-        start, read = 0 if folder == "." else len(folder) + 1, self.tree.read
-        tracked = Tree({path[start:]: self.tree.files[path] for path in self.tree.below(folder)}, read)
-        rules = ignore_rules(read(ignore_file).decode("utf-8", "surrogateescape")) if ignore_file else ()
-        sent = {path: target for path, target in tracked.files.items() if not is_ignored(rules, path)}
-        return ContextFiles(folder, ignore_file, rules, tracked, Tree(sent, read) if rules else tracked)
 
     def dockerfile(self, settings: BuildSettings) -> str | None:
         """Return a Dockerfile's text, over links too; None if it is not there."""

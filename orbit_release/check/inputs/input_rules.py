@@ -7,17 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, 
 
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding, Group, Note
-from orbit_release.check.inputs.context_files import ContextFiles, Contexts, join, static_folder
+from orbit_release.check.inputs import missing_inputs
+from orbit_release.check.inputs.context_files import ContextFiles, Contexts, is_within, join, static_folder
 from orbit_release.check.inputs.context_reads import ContextRead, UnknownRead, context_reads
-from orbit_release.check.inputs.missing_inputs import (
-    CONTEXT_COPIED,
-    LINKED,
-    Inspection,
-    MissingInputs,
-    dangling_links,
-    everything_in,
-    missing_inputs,
-)
+from orbit_release.check.inputs.missing_inputs import CONTEXT_COPIED, LINKED, Inspection, MissingInputs, everything_in
 from orbit_release.check.tree import Tree, folders_above, path_bytes
 from orbit_release.errors import InvalidError
 from orbit_release.globs import Globs
@@ -25,13 +18,14 @@ from orbit_release.manifests.objects import ENDINGS
 from orbit_release.service import BuildSettings, Service
 from orbit_release.text import listed
 
-MISSING = Group.INPUTS.rule("inputs-missing", "The build fails: the build context has no such file.")
-CONTEXT = Group.INPUTS.rule("inputs-context", "The build fails: its sources are looked for in another folder.")
-NO_CONTEXT = Group.INPUTS.rule("inputs-no-context", "The build fails: git knows no file in its build context.")
-DEAD_GLOB = Group.INPUTS.rule(
+_rule = Group.INPUTS.rule
+MISSING = _rule("inputs-missing", "The build fails: the build context has no such file.")
+CONTEXT = _rule("inputs-context", "The build fails: its sources are looked for in another folder.")
+NO_CONTEXT = _rule("inputs-no-context", "The build fails: git knows no file in its build context.")
+DEAD_GLOB = _rule(
     "inputs-dead-glob", "A glob that selects no file is misspelled or left over: nothing is built for it."
 )
-MANIFESTS = Group.INPUTS.rule(
+MANIFESTS = _rule(
     "inputs-manifests",
     "A release changes the manifests: were they inputs, each release would ask for the next one, without end.",
 )
@@ -63,28 +57,18 @@ def _check_paths(service: Service, tree: Tree, configuration: ConfigurationFile,
     for glob in service.paths.globs:
         if not glob.startswith("!") and not _selects_any(glob, tree):
             message = f"{service.name}: no file is selected by `{glob}`"
-            yield Finding(DEAD_GLOB, *configuration.place(*place, glob), message, _dead_fix(glob))
-    below = tree.below(manifests) if _may_select_in(service, manifests) else []
+            fix = "name what is there, or remove it." if "*" in glob else f"name what is there; is `{glob}/**` meant?"
+            yield Finding(DEAD_GLOB, *configuration.place(*place, glob), message, fix)
+    folders = [static_folder(glob) for glob in service.paths.globs if not glob.startswith("!")]
+    if manifests == "." or not any(is_within(folder, manifests) or is_within(manifests, folder) for folder in folders):
+        return  # at the root nobody can tell
     # A release changes nothing but manifests.
-    inputs = [path for path in below if path.endswith(ENDINGS) and service.paths.match(path_bytes(path))]
+    below = (path for path in tree.below(manifests) if path.endswith(ENDINGS))
+    inputs = [path for path in below if service.paths.match(path_bytes(path))]
     if inputs:
         message = f"{service.name}: the manifests are among the inputs, {inputs[0]} for one"
         fix = f"end the list with `!{everything_in(manifests)}`."
         yield Finding(MANIFESTS, *configuration.place(*place), message, fix)
-
-
-def _may_select_in(service: Service, manifests: str) -> bool:
-    """Whether a glob could select a manifest, for all that its first folders say; at the root nobody can tell."""
-    folders = [static_folder(glob) for glob in service.paths.globs if not glob.startswith("!")]
-    return manifests != "." and any(folder == "." or _touch(folder, manifests) for folder in folders)
-
-
-def _touch(folder: str, other: str) -> bool:
-    return f"{folder}/".startswith(f"{other}/") or f"{other}/".startswith(f"{folder}/")
-
-
-def _dead_fix(glob: str) -> str:
-    return "name what is there, or remove it." if "*" in glob else f"name what is there; is `{glob}/**` meant?"
 
 
 def _selects_any(glob: str, tree: Tree) -> bool:
@@ -97,15 +81,18 @@ def _check_sources(
     service: Service, text: str, contexts: Contexts, configuration: ConfigurationFile, ignored: Ignored
 ) -> Iterator[Finding | Note]:
     settings, files = service.settings, contexts.files(service.settings)
+    place = configuration.place("services", service.name, "context")
     if not files.tracked.files:
-        yield _no_context(service, configuration, ignored)
+        yield _no_context(service, place, ignored)
         return
     sources = list(context_reads(text, dict(settings.build_args)))
     reads = tuple(source for source in sources if isinstance(source, ContextRead))
     absent = [read for read in reads if files.lacks(read)]
     better = _better_context(settings, reads, contexts) if absent else None
     if better:
-        yield _wrong_context(service, configuration, absent, better)
+        names = ", ".join(dict.fromkeys(read.source for read in absent))
+        message = f"{service.name}: its Dockerfile copies {names}, not there in {settings.context} but in {better}"
+        yield Finding(CONTEXT, *place, message, f"write `context: {better}`.")
         return
     for source in sources:
         if isinstance(source, UnknownRead):
@@ -113,18 +100,18 @@ def _check_sources(
             yield Note(Group.INPUTS, f"{settings.dockerfile}:{source.line}: {what}")
     yield from _check_absent(settings, absent, files, ignored)
     inspection = Inspection(service, contexts.tree, files, tuple(read for read in reads if read not in absent))
-    yield from (_missing_finding(missing, inspection, configuration) for missing in missing_inputs(inspection))
-    if lost := dangling_links(inspection):
+    for missing in missing_inputs.missing_inputs(inspection):
+        yield _missing_finding(missing, inspection, configuration)
+    if lost := missing_inputs.dangling_links(inspection):
         what = f"links in the image lead to nothing that git knows: {listed(lost, 1)}"
         yield Note(Group.INPUTS, f"{service.name}: {what}")
 
 
-def _no_context(service: Service, configuration: ConfigurationFile, ignored: Ignored) -> Finding | Note:
+def _no_context(service: Service, place: tuple[str, int], ignored: Ignored) -> Finding | Note:
     folder = service.settings.context
     if ignored([folder]):
         return Note(Group.INPUTS, f"{service.name}: its context {folder} must be made before the build: git ignores it")
     message = f"{service.name}: no file is in its context {folder}"
-    place = configuration.place("services", service.name, "context")
     return Finding(NO_CONTEXT, *place, message, "name the folder that the Dockerfile copies from.")
 
 
@@ -135,15 +122,6 @@ def _better_context(settings: BuildSettings, reads: Iterable[ContextRead], conte
         if not any(map(files.lacks, reads)):
             return folder
     return None
-
-
-def _wrong_context(
-    service: Service, configuration: ConfigurationFile, absent: Iterable[ContextRead], better: str
-) -> Finding:
-    names = ", ".join(dict.fromkeys(read.source for read in absent))
-    message = f"{service.name}: its Dockerfile copies {names}, not there in {service.settings.context} but in {better}"
-    place = configuration.place("services", service.name, "context")
-    return Finding(CONTEXT, *place, message, f"write `context: {better}`.")
 
 
 def _check_absent(
@@ -164,14 +142,11 @@ def _check_absent(
 
 def _lost(settings: BuildSettings, line: int, reads: list[ContextRead], files: ContextFiles) -> Finding:
     names = ", ".join(read.source for read in reads)
-    kept_out = [read.path for read in reads if files.keeps_out(read.path)]
-    where = "the context" if settings.context == "." else settings.context
-    if kept_out:
+    message = f"{names}: not there in {'the context' if settings.context == '.' else settings.context}"
+    fix = "commit it, or name a file that is there."
+    if kept_out := [read.path for read in reads if files.keeps_out(read.path)]:
         message = f"{names}: kept out by {files.ignore_file}"
         fix = f"add `!{kept_out[0]}` at the end of {files.ignore_file}."
-    else:
-        message = f"{names}: not there in {where}"
-        fix = "commit it, or name a file that is there."
     return Finding(MISSING, settings.dockerfile, line, message, fix)
 
 

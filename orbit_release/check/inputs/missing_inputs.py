@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from orbit_release.check.finding import CheckRule, Group
-from orbit_release.check.inputs.context_files import ContextFiles, join, whole_tree
+from orbit_release.check.inputs.context_files import ContextFiles, is_within, join, whole_tree
 from orbit_release.check.inputs.context_reads import ContextRead
-from orbit_release.check.inputs.go_modules import local_modules
 from orbit_release.check.tree import Tree, folders_above, path_bytes
 from orbit_release.globs import Globs, quoted
 from orbit_release.service import Service
@@ -21,20 +20,17 @@ from orbit_release.text import listed
 
 _MANY = 6  # globs; more of them say less than the folder that they are in
 
-COPIED = Group.INPUTS.rule(
-    "inputs-copied", "The image is not built anew when a file changes that is in it and not in `paths`."
-)
-CONTEXT_COPIED = Group.INPUTS.rule(
+_rule = Group.INPUTS.rule
+COPIED = _rule("inputs-copied", "The image is not built anew when a file changes that is in it and not in `paths`.")
+CONTEXT_COPIED = _rule(
     "inputs-context-copied",
     "The whole context is in the image, which is not built anew when a file of it changes that is not in `paths`.",
 )
-REPLACED = Group.INPUTS.rule(
+REPLACED = _rule(
     "inputs-replaced",
     "Go builds a module from the folder that replaces it: what changes there must build the image anew.",
 )
-LINKED = Group.INPUTS.rule(
-    "inputs-linked", "A link changes only with its target's name: what it leads to must be an input, too."
-)
+LINKED = _rule("inputs-linked", "A link changes only with its target's name: what it leads to must be an input, too.")
 RULES = (COPIED, CONTEXT_COPIED, REPLACED, LINKED)
 
 
@@ -68,7 +64,6 @@ class Inspection:
         return self.service.paths.verdict(path_bytes(path))
 
     def brought(self) -> list[str]:
-        """Return every file that the Dockerfile brings, in order."""
         return sorted({path for read in self.reads for path in self.files.brought(read)})
 
 
@@ -96,13 +91,10 @@ def _copied(inspection: Inspection) -> Iterator[MissingInputs]:
         if short:
             globs = dict.fromkeys(glob for read in short for glob in _globs(inspection, read, missing[read]))
             files = frozenset(path for read in short for path in missing[read])
-            rule = CONTEXT_COPIED if any(_is_whole_context(inspection, read) for read in short) else COPIED
+            roots = {inspection.files.real_path(read.path) for read in short if not read.is_pattern}
+            rule = CONTEXT_COPIED if inspection.files.folder in roots else COPIED
             message = f"{', '.join(read.source for read in short)} brings {listed(sorted(files), 1)}"
             yield MissingInputs(rule, inspection.service.settings.dockerfile, line, message, tuple(globs), files)
-
-
-def _is_whole_context(inspection: Inspection, read: ContextRead) -> bool:
-    return not read.is_pattern and inspection.files.real_path(read.path) == inspection.files.folder
 
 
 def _globs(inspection: Inspection, read: ContextRead, missing: list[str]) -> list[str]:
@@ -127,17 +119,13 @@ def _smallest(inspection: Inspection, root: str, missing: Sequence[str]) -> list
         globs[everything_in(free[-1]) if free else quoted(path)] = None
     if len(globs) <= _MANY or not root or False in verdicts.values():
         return list(globs)
-    links = [quoted(path) for path in missing if not _is_within(path, root)]  # they lead to the folder
+    links = [quoted(path) for path in missing if not is_within(path, root)]  # they lead to the folder
     return [*links, everything_in(root)]
 
 
 def _folders(path: str, root: str) -> Iterator[str]:
     """Yield the folders around a file, the largest last, up to `root`; none if that is "" or somewhere else."""
-    return takewhile(lambda folder: _is_within(folder, root), folders_above(path))
-
-
-def _is_within(path: str, folder: str) -> bool:
-    return folder in {".", path} or path.startswith(f"{folder}/")
+    return takewhile(lambda folder: is_within(folder, root), folders_above(path))
 
 
 def everything_in(folder: str) -> str:
@@ -171,10 +159,32 @@ def _modules(tree: Tree, brought: Iterable[str]) -> Iterator[tuple[str, int, str
                 yield path, line, module, join(folder, module)
 
 
+def local_modules(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line (from 1) and the folder, as written, of every local `replace` and `use` (https://go.dev/ref/mod)."""
+    block = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("//")[0].split()
+        if words and words[-1].endswith(("(", ")")):
+            block = words[0].strip("()")
+        elif words:
+            verb, *operands = [block, *words] if block else words
+            if folder := _local_folder(verb, operands):
+                yield number, folder
+
+
+def _local_folder(verb: str, operands: list[str]) -> str:
+    if verb == "replace" and "=>" in operands:
+        operands = operands[operands.index("=>") + 1 :]
+    elif verb != "use":
+        return ""
+    folder = operands[0].strip('"`') if operands else ""
+    return folder if folder in {".", ".."} or folder.startswith(("./", "../")) else ""
+
+
 def _linked(inspection: Inspection, brought: Iterable[str]) -> Iterator[MissingInputs]:
     tree = inspection.tree
     for path, target in _links(tree, brought):
-        if _is_within(target, ".."):
+        if is_within(target, ".."):
             yield MissingInputs(LINKED, path, 1, f"the link {path} leads out of the repository, to {target}", ())
         elif missing := inspection.missing([target] if target in tree.files else tree.below(target)):
             yield _missing_in(inspection, LINKED, (path, 1), f"the link {path} leads to", target, missing)
@@ -187,11 +197,11 @@ def _links(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         target = tree.files.get(path)
         if target is not None and not target.startswith("/"):
             plain = join(posixpath.dirname(path), target)
-            yield path, plain if _is_within(plain, "..") else whole.real_path(plain)
+            yield path, plain if is_within(plain, "..") else whole.real_path(plain)
 
 
 def dangling_links(inspection: Inspection) -> list[str]:
     """Return the links in the image whose targets git does not know: nothing that is released can change there."""
     tree = inspection.tree
     links = _links(tree, inspection.brought())
-    return [path for path, target in links if not _is_within(target, "..") and not whole_tree(tree).is_tracked(target)]
+    return [path for path, target in links if not is_within(target, "..") and not whole_tree(tree).is_tracked(target)]

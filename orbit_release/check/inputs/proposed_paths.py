@@ -42,17 +42,12 @@ def _missing_globs(
 
 def _without_manifests(needed: Sequence[str], globs: Iterable[str], tree: Tree, folder: str) -> list[str]:
     """Deselect the manifests' folder behind the globs, and select again what no release can change there."""
-    kept = [glob for glob in dict.fromkeys(globs) if _is_beside_manifests(glob, tree, folder)]
+    inside = [glob for glob in dict.fromkeys(globs) if glob.startswith(f"{quoted(folder)}/")]
+    kept = [glob for glob in inside if not any(path.endswith(ENDINGS) for path in _selected([glob], tree, folder))]
     others = [glob for glob in needed if glob not in kept]
     if folder == "." or not (others and _selected(others, tree, folder)):
         return list(needed)
     return [*others, f"!{quoted(folder)}/**", *kept]
-
-
-def _is_beside_manifests(glob: str, tree: Tree, folder: str) -> bool:
-    """Whether a glob selects in the folder of the manifests alone, and there no manifest."""
-    is_inside = glob.startswith(f"{quoted(folder)}/")
-    return is_inside and not any(path.endswith(ENDINGS) for path in _selected([glob], tree, folder))
 
 
 def _selected(globs: Iterable[str], tree: Tree, folder: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -67,41 +67,30 @@ class Cluster:
     def may_make(self, name: str) -> bool:
         """Whether something else may make an object of this name: a controller, or a program in a pod."""
         parts = (name[: mark.start()] for mark in re.finditer(r"[-.]", name))
-        return name in self._custom_values or name in self._spoken or any(part in self._custom_names for part in parts)
+        return name in self._mentioned or any(part in self._custom_names for part in parts)
 
     @cached_property
     def _custom_resources(self) -> list[Object]:
         """The objects whose controllers make others that nobody wrote."""
-        return [obj for obj in self.objects if not _is_understood(obj)]
+        others = [obj for obj in self.objects if obj.group not in _READ_GROUPS and not _OWN_GROUPS.match(obj.group)]
+        return [obj for obj in others if (obj.group, obj.kind) not in _READ_KINDS]
 
     @cached_property
     def _custom_names(self) -> set[str]:
         return {obj.name for obj in self._custom_resources}
 
     @cached_property
-    def _custom_values(self) -> set[str]:
-        return {value_of(value) for obj in self._custom_resources for _, value in scalars(obj.root)}
-
-    @cached_property
-    def _spoken(self) -> set[str]:
-        """The words of command lines, and of scripts that talk to Kubernetes."""
-        containers = (container for maker in self.pod_makers for container in maker.containers)
+    def _mentioned(self) -> set[str]:
+        """The values of custom resources, and the words of command lines and of scripts that talk to Kubernetes."""
+        containers = [container for maker in self.pod_makers for container in maker.containers]
         data = (value for obj in self.of_kind("", "ConfigMap") for _, value in pairs(obj.root, "data"))
-        scripts = (value_of(value) for value in data if isinstance(value, Scalar) and "kubectl" in value.value)
-        texts = (*(argument for container in containers for argument in _command_line(container)), *scripts)
-        return {word for text in texts for word in _WORD.findall(text)}
-
-
-def _command_line(container: Node) -> Iterator[str]:
-    for key in ("command", "args"):
-        yield from (value_of(item) for item in items(container, key) if isinstance(item, Scalar))
+        texts = [value for value in data if isinstance(value, Scalar) and "kubectl" in value.value]
+        for arguments in (items(container, key) for container in containers for key in ("command", "args")):
+            texts += (argument for argument in arguments if isinstance(argument, Scalar))
+        values = {value_of(value) for obj in self._custom_resources for _, value in scalars(obj.root)}
+        return values.union(*(_WORD.findall(value_of(text)) for text in texts))
 
 
 def may_be_same(namespace: str, other: str) -> bool:
     """Whether two namespaces may be one: an object without a namespace gets it when it is applied."""
     return namespace == other or not namespace or not other
-
-
-def _is_understood(obj: Object) -> bool:
-    is_read = obj.group in _READ_GROUPS or (obj.group, obj.kind) in _READ_KINDS
-    return is_read or _OWN_GROUPS.match(obj.group) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orbit_release.check.objects import Object
@@ -41,27 +41,20 @@ class Kustomization:
         return keys <= _HARMLESS and not self.is_component
 
     @property
-    def namespace(self) -> str:
-        return text(self.root, "namespace")
-
-    @property
     def entries(self) -> list[str]:
         """What it includes, as it is written."""
         return [entry for key in _INCLUDES for item in items(self.root, key) if (entry := text(item))]
 
     def target(self, entry: str) -> str:
-        """Return the file or folder that an entry means."""
         return posixpath.normpath(posixpath.join(self.folder, entry))
 
 
 class WrittenObjects:
     """The objects that kustomizations include, by kind and name, and what these put around names."""
 
-    def __init__(self, objects: Iterable[Object], kustomizations: Sequence[Kustomization]) -> None:
-        """Take all kustomizations, the outer before the inner."""
-        self._objects: dict[tuple[str, str], Object] = {}
-        for obj in objects:
-            self._objects.setdefault((obj.kind, obj.name), obj)
+    def __init__(self, objects: Sequence[Object], kustomizations: Sequence[Kustomization]) -> None:
+        """Take all kustomizations, the outer before the inner; of objects with one name the first counts."""
+        self._objects = {(obj.kind, obj.name): obj for obj in reversed(objects)}
         # The outer prefix stands first, and the outer suffix last.
         self._prefixes = _combined([text(each.root, "namePrefix") for each in kustomizations])
         self._suffixes = _combined([text(each.root, "nameSuffix") for each in reversed(kustomizations)])

@@ -10,12 +10,14 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 
 from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.objects import Object, read
 from orbit_release.check.tree import folders_above
+from orbit_release.check.wiring.cluster import Cluster
 from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
 from orbit_release.errors import InvalidError, OrbitReleaseError
 from orbit_release.manifests.nodes import MappingNode, keys, text
@@ -37,64 +39,49 @@ REFUSED_KUSTOMIZATION = Group.WIRING.rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedGroup:
-    """What is applied together; `path` is the kustomization, or the folder where there is none."""
-
-    path: str
-    objects: tuple[Object, ...]
-
-
 class RefusedError(InvalidError):
     """The program that renders says that a kustomization is wrong."""
 
 
 class _MissingResourceError(OrbitReleaseError):
-    def __init__(self, kustomization: Kustomization, entry: str) -> None:
-        what = f"{kustomization.path} includes {entry}, which does not exist in git or has no kustomization"
-        super().__init__(what)
-        self.path, self.entry = kustomization.path, entry
-
-    def finding(self, folder: ManifestFolder) -> Finding:
-        lines = folder.data(self.path).decode("utf-8", "replace").split("\n")
-        line = next((number for number, text in enumerate(lines, 1) if self.entry in text), 1)
-        return Finding(MISSING_RESOURCE, self.path, line, f"{self.entry} is not there", "add it, or leave it out.")
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
 
 
-def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[RenderedGroup], list[Finding | Note]]:
-    """Return what the folder deploys, and what could not be rendered."""
+def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Cluster], list[Finding | Note]]:
+    """Return what the folder deploys, each cluster applied at once, and what could not be rendered."""
     reader = _KustomizationReader(folder)
     roots = reader.roots()
     if not roots and not folder.kustomizations:
         return _groups_without_kustomization(folder), []
-    groups: list[RenderedGroup] = []
+    groups: list[Cluster] = []
     reasons: defaultdict[str, list[str]] = defaultdict(list)
     findings: dict[tuple[str, int], Finding] = {}
     for root, result in _rendered(reader, roots, render):
         if isinstance(result, _MissingResourceError):
-            finding = result.finding(folder)
-            findings[finding.path, finding.line] = finding
+            findings[result.finding.path, result.finding.line] = result.finding
         elif isinstance(result, RefusedError):
             fix = "see what `kubectl kustomize` says of this folder."
             findings[root.path, 0] = Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, fix)
         elif isinstance(result, OrbitReleaseError):
             reasons[result.message].append(root.folder)
         else:
-            groups.append(RenderedGroup(root.path, tuple(result)))
+            groups.append(Cluster(result))
     notes = (f"wiring of {listed(names, _MOST_FOLDERS)} was not checked: {why}" for why, names in reasons.items())
     return groups, [*findings.values(), *(Note(Group.WIRING, note) for note in notes)]
 
 
-def _groups_without_kustomization(folder: ManifestFolder) -> list[RenderedGroup]:
+def _groups_without_kustomization(folder: ManifestFolder) -> list[Cluster]:
     """Take the folder for one group; where it holds an object twice, each folder in it is a group."""
     files = (path for path in folder.files if not folder.is_chart(path))
     objects = [obj for path in files for obj in folder.source(path).objects]
     if len({(obj.group, obj.kind, obj.namespace, obj.name) for obj in objects}) == len(objects):
-        return [RenderedGroup(folder.path, tuple(objects))]
+        return [Cluster(objects)]
     by_folder: defaultdict[str, list[Object]] = defaultdict(list)
     for obj in objects:
         by_folder[posixpath.dirname(obj.path)].append(obj)
-    return [RenderedGroup(path or ".", tuple(own)) for path, own in by_folder.items()]
+    return [Cluster(own) for own in by_folder.values()]
 
 
 class _KustomizationReader:
@@ -102,16 +89,14 @@ class _KustomizationReader:
 
     def __init__(self, folder: ManifestFolder) -> None:
         self.folder = folder
-        self._known: dict[str, Kustomization | None] = {}
+        self.at = cache(self._read)
 
-    def at(self, folder: str) -> Kustomization | None:
+    def _read(self, folder: str) -> Kustomization | None:
         """Return the kustomization of a folder, if it has one that is YAML."""
-        if folder not in self._known:
-            path = self.folder.kustomization(folder)
-            root = next(iter(self.folder.source(path).roots), None) if path else None
-            is_own = isinstance(root, MappingNode) and not text(root, "apiVersion").startswith(_FLUX)
-            self._known[folder] = Kustomization(path, root) if path and root is not None and is_own else None
-        return self._known[folder]
+        path = self.folder.kustomization(folder)
+        root = next(iter(self.folder.source(path).roots), None) if path else None
+        is_own = isinstance(root, MappingNode) and not text(root, "apiVersion").startswith(_FLUX)
+        return Kustomization(path, root) if path and root is not None and is_own else None
 
     def roots(self) -> list[Kustomization]:
         """Return the top-most kustomizations that no other one includes."""
@@ -146,16 +131,19 @@ class _KustomizationReader:
             elif _REMOTE.search(entry) or target.startswith(".."):
                 raise OrbitReleaseError(f"{kustomization.path} includes {entry}, which is not in this repository")
             else:
-                raise _MissingResourceError(kustomization, entry)
+                lines = self.folder.data(kustomization.path).decode("utf-8", "replace").split("\n")
+                line = next((number for number, text in enumerate(lines, 1) if entry in text), 1)
+                what, fix = f"{entry} is not there", "add it, or leave it out."
+                raise _MissingResourceError(Finding(MISSING_RESOURCE, kustomization.path, line, what, fix))
 
     def written_objects(self, reach: list[Kustomization]) -> WrittenObjects:
-        """Return the objects that kustomizations include, as they are written."""
         targets = (each.target(entry) for each in reach for entry in each.entries)
-        files = (target for target in targets if self.folder.is_file(target))
-        return WrittenObjects((obj for file in files for obj in self.folder.source(file).objects), reach)
+        files = filter(self.folder.is_file, targets)
+        return WrittenObjects([obj for file in files for obj in self.folder.source(file).objects], reach)
 
     def objects(self, plain: Kustomization, outer: frozenset[str] = frozenset()) -> Iterator[Object]:
         """Yield what a plain kustomization renders to; one that includes itself ends there."""
+        namespace = text(plain.root, "namespace")
         for target in map(plain.target, plain.entries):
             if self.folder.is_file(target):
                 included: Iterable[Object] = self.folder.source(target).objects
@@ -163,7 +151,7 @@ class _KustomizationReader:
                 inner = self.at(target) if target not in outer else None
                 included = self.objects(inner, outer | {plain.folder}) if inner else ()
             for obj in included:
-                yield replace(obj, namespace=plain.namespace) if plain.namespace else obj
+                yield replace(obj, namespace=namespace) if namespace else obj
 
 
 _Result = Iterable[Object] | OrbitReleaseError
@@ -187,10 +175,9 @@ def _rendered(
     results = render([root.folder for root, _ in others]) if others else {}
     for root, reach in others:
         result = results[root.folder]
-        yield root, result if isinstance(result, OrbitReleaseError) else _traced(reader, root, reach, result)
-
-
-def _traced(reader: _KustomizationReader, root: Kustomization, reach: list[Kustomization], result: bytes) -> _Result:
-    """Read what a program rendered, and find where each object is written."""
-    rendered, written = read(result, root.path), reader.written_objects(reach)
-    return rendered.fault or [replace(obj, is_rendered=True, origin=written.find(obj)) for obj in rendered.objects]
+        if isinstance(result, OrbitReleaseError):
+            yield root, result
+            continue
+        rendered, written = read(result, root.path), reader.written_objects(reach)
+        objects = [replace(obj, is_rendered=True, origin=written.find(obj)) for obj in rendered.objects]
+        yield root, rendered.fault or objects

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Sequence
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.manifests.unknown_images import UNKNOWN_IMAGE, repository_of, unknown_images
 from orbit_release.check.objects import ObjectFile
 from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.errors import InvalidError
@@ -16,33 +15,19 @@ from orbit_release.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
 from orbit_release.manifests.manifest import read_manifest
 from orbit_release.manifests.mark import mark_of
-from orbit_release.manifests.nodes import is_plain, line, scalars, value_of
+from orbit_release.manifests.nodes import Scalar, is_plain, items, line, scalar, scalars, value_of
 from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
 from orbit_release.service import Service
 
-UNDEPLOYED_SERVICE = Group.MANIFESTS.rule(
-    "undeployed-service", "Its image is built, and a release of it changes nothing."
-)
-PINNED_TAG = Group.MANIFESTS.rule(
-    "pinned-tag", "Automation leaves a tag alone that somebody chose, and nobody sees why."
-)
-DIFFERENT_TAGS = Group.MANIFESTS.rule("different-tags", "Two versions of a service run beside each other.")
-UNEDITABLE_IMAGE = Group.MANIFESTS.rule(
-    "uneditable-image", "A release of the service stops here, or leaves this behind."
-)
-PLACEHOLDER_TAG = Group.MANIFESTS.rule(
-    "placeholder-tag", "What fills a placeholder in knows no release, and a release leaves it alone."
-)
-BROKEN_MANIFEST = Group.MANIFESTS.rule("broken-manifest", "What is not YAML is not applied.")
-RULES = (
-    UNDEPLOYED_SERVICE,
-    UNKNOWN_IMAGE,
-    PINNED_TAG,
-    DIFFERENT_TAGS,
-    UNEDITABLE_IMAGE,
-    PLACEHOLDER_TAG,
-    BROKEN_MANIFEST,
-)
+_rule = Group.MANIFESTS.rule
+UNDEPLOYED = _rule("undeployed-service", "Its image is built, and a release of it changes nothing.")
+UNKNOWN_IMAGE = _rule("unknown-image", "No release ever changes the tag of an image of no service.")
+PINNED_TAG = _rule("pinned-tag", "Automation leaves a tag alone that somebody chose, and nobody sees why.")
+DIFFERENT_TAGS = _rule("different-tags", "Two versions of a service run beside each other.")
+UNEDITABLE = _rule("uneditable-image", "A release of the service stops here, or leaves this behind.")
+PLACEHOLDER = _rule("placeholder-tag", "What fills a placeholder in knows no release, and a release leaves it alone.")
+BROKEN_MANIFEST = _rule("broken-manifest", "What is not YAML is not applied.")
+RULES = (UNDEPLOYED, UNKNOWN_IMAGE, PINNED_TAG, DIFFERENT_TAGS, UNEDITABLE, PLACEHOLDER, BROKEN_MANIFEST)
 
 _WHERE = re.compile(r"(.+?):([0-9]+): (.*)", re.DOTALL)
 # Nothing in such a file is read differently by different readers; it is most of them, and trying takes long.
@@ -59,7 +44,7 @@ def check_applied(
         if own and not any(image.path in applied for image in own):
             message = f"{service.name} is named here, and no kustomization includes this file"
             fix = "add it to the `resources` of a kustomization."
-            yield Finding(UNDEPLOYED_SERVICE, own[0].path, own[0].line, message, fix)
+            yield Finding(UNDEPLOYED, own[0].path, own[0].line, message, fix)
 
 
 def check_manifests(
@@ -76,24 +61,21 @@ def check_manifests(
             place = configuration.place("services", service.name)
             message = f"no manifest in {folder.path} deploys {service.name}"
             fix = f"write `image: {service.repository}:latest` into its workload, or remove the service."
-            findings.append(Finding(UNDEPLOYED_SERVICE, *place, message, fix))
+            findings.append(Finding(UNDEPLOYED, *place, message, fix))
         own = [image for image in reader.images if image.reference.repository == service.repository]
         findings += _different_tags(service, own, reader.overrides)
-    findings += unknown_images(folder, configuration, template, reader.services)
+    findings += _unknown_images(folder, configuration, template, reader.services)
     return unique_findings(findings), reader.images
 
 
 class _ReferenceReader:
-    """Reads one file after the other, and keeps the references and the repositories that are named.
-
-    `overrides` are those references that stand in a kustomization's `images`.
-    """
+    """Reads one file after the other, and keeps the references and the repositories that are named."""
 
     def __init__(self, folder: ManifestFolder, services: Sequence[Service]) -> None:
         self.services = {service.repository: service for service in services}
         self.named: set[Repository] = set()
         self.images: list[FoundImage] = []
-        self.overrides: set[FoundImage] = set()
+        self.overrides: set[FoundImage] = set()  # those that stand in a kustomization's `images`
         self._folder = folder
         self._by_name = {repository.name: repository for repository in self.services}
         longest_first = sorted(self._by_name, key=len, reverse=True)
@@ -122,7 +104,7 @@ class _ReferenceReader:
             manifest = read_manifest(data, path, named)
         except InvalidError as error:
             self.named.update(named)
-            yield _fault(UNEDITABLE_IMAGE, path, error)
+            yield _fault(UNEDITABLE, path, error)
             return
         for spot in manifest.spots:
             self.named.add(spot.repository)
@@ -134,7 +116,7 @@ class _ReferenceReader:
         service = self.services[spot.repository]
         if isinstance(spot, Placeholder):
             message = f"the image of {service.name}, {value_of(spot.image)}, holds no plain tag"
-            yield Finding(PLACEHOLDER_TAG, path, at, message, "write `latest`, or the tag that is deployed.")
+            yield Finding(PLACEHOLDER, path, at, message, "write `latest`, or the tag that is deployed.")
             return
         image = FoundImage(spot.reference, path, at, mark_of(text, spot))
         self.images.append(image)
@@ -149,13 +131,13 @@ class _ReferenceReader:
         """Yield the images of services in kinds of objects that are not read; `known` lines are told of already."""
         for obj in (each for each in source.objects if pod_maker(each) is None):
             for image in (value for path, value in scalars(obj.root) if path[-1:] == ("image",)):
-                repository = repository_of(value_of(image))
+                repository = _repository_of(image)
                 if repository in self.services and line(image) not in known:
                     self.named.add(repository)
                     name = self.services[repository].name
                     message = f"{name} is deployed by a {obj.kind}, where no release looks for images"
                     fix = "deploy it by a kind that Kubernetes knows, or set its tag by hand."
-                    yield Finding(UNEDITABLE_IMAGE, source.path, line(image), message, fix)
+                    yield Finding(UNEDITABLE, source.path, line(image), message, fix)
 
 
 def _try_edit(data: bytes, path: str, spots: dict[Repository, Spot]) -> Iterator[Finding]:
@@ -167,7 +149,7 @@ def _try_edit(data: bytes, path: str, spots: dict[Repository, Spot]) -> Iterator
     try:
         rewrite(data, path, images)
     except InvalidError as error:
-        yield _fault(UNEDITABLE_IMAGE, path, error)
+        yield _fault(UNEDITABLE, path, error)
 
 
 def _is_on_one_line(data: bytes, spot: Container | KustomizeImage) -> bool:
@@ -190,7 +172,8 @@ def _different_tags(
 ) -> Iterator[Finding]:
     free = [image for image in images if image.mark is None]
     if any(image in overrides for image in images):  # what says no version is there to be replaced
-        free = [image for image in free if image in overrides or not _is_unset(image.reference)]
+        unset = {image for image in free if image.reference.digest is None and image.reference.tag in (None, LATEST)}
+        free = [image for image in free if image in overrides or image not in unset]
     for image in free[1:]:
         if image.reference.tag != free[0].reference.tag:
             first = f"{free[0].reference.version} in {free[0].path}:{free[0].line}"
@@ -198,5 +181,35 @@ def _different_tags(
             yield Finding(DIFFERENT_TAGS, image.path, image.line, message, "give both one tag.")
 
 
-def _is_unset(reference: ImageReference) -> bool:
-    return reference.digest is None and reference.tag in (None, LATEST)
+def _unknown_images(
+    folder: ManifestFolder, configuration: ConfigurationFile, template: str, repositories: Collection[Repository]
+) -> Iterator[Finding]:
+    """Yield the images that look like a service's by the template of their images, and are none."""
+    before, slot, after = template.partition("{service}")
+    if not slot or "/" not in before:
+        return
+    for path in (file for file in folder.files if before.encode() in folder.data(file)):
+        for image in _image_names(folder.source(path)):
+            repository = _repository_of(image)
+            if repository is None or repository in repositories:
+                continue
+            name = repository.name.removeprefix(before).removesuffix(after)
+            if f"{before}{name}{after}" == repository.name and name and "/" not in name:
+                message = f"{repository} is the image of no service"
+                fix = f"add `{name}` to the services of {configuration.path}, or correct the image."
+                yield Finding(UNKNOWN_IMAGE, path, line(image), message, fix)
+
+
+def _image_names(source: ObjectFile) -> Iterator[Scalar]:
+    """Yield what containers run, and what a kustomization gives a tag to."""
+    makers = filter(None, map(pod_maker, source.objects))
+    images = [scalar(container, "image") for maker in makers for container in maker.containers]
+    entries = (entry for root in source.roots for entry in items(root, "images"))
+    yield from filter(None, (*images, *(scalar(entry, "newName") or scalar(entry, "name") for entry in entries)))
+
+
+def _repository_of(image: Scalar) -> Repository | None:
+    try:
+        return ImageReference.parse(value_of(image)).repository
+    except InvalidError:
+        return None
