@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from orbit_release.cli.session import Session
-from orbit_release.doctor.groups import GROUPS
 
 if TYPE_CHECKING:
     from orbit_release.doctor.checks import Surroundings
     from orbit_release.flows.source import Source
+    from orbit_release.git.clone import Clone
+    from orbit_release.github.client import GitHub
 
+GROUPS = ("git", "github", "registry", "builder", "doppler", "dns", "certificate", "argocd", "nfs")
 _SECONDS = 10.0  # for the whole checklist
 _QUESTION_SECONDS = 8  # for one answer, so that its system is named when it hangs
 _REGISTRY_SECONDS = 4.0  # an image may need two questions
@@ -64,11 +66,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
         our_source(session, source),
         config.argocd,
         _QUESTION_SECONDS,
-        github=(
-            lambda: (
-                session.github(git, timeout=_QUESTION_SECONDS, attempts=1) if os.environ.get("GITHUB_TOKEN") else None
-            )
-        ),
+        github=partial(_github, session, git),
         registry=session.registry(budget=_REGISTRY_SECONDS),
         anonymous=Registry(budget=_REGISTRY_SECONDS),
         builder=partial(answering_builder, dict(os.environ), _QUESTION_SECONDS),
@@ -78,6 +76,10 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
         certificate=partial(endpoint.fetch_certificate, seconds=_QUESTION_SECONDS),
         now=time.time(),
     )
+
+
+def _github(session: Session, git: Clone) -> GitHub | None:
+    return session.github(git, timeout=_QUESTION_SECONDS, attempts=1) if os.environ.get("GITHUB_TOKEN") else None
 
 
 def _secrets() -> Iterator[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 from collections.abc import Callable
 
-from orbit_release.doctor.certificate import Certificate
+from orbit_release.doctor.judgements import Certificate
 from orbit_release.errors import AccessError, NotFoundError, UnavailableError
 
 _HTTPS = 443
@@ -49,8 +48,4 @@ def fetch_certificate(
         reason = "timed out" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
         raise UnavailableError(f"{host}:{port} does not speak TLS: {reason}", _REACH_HINT) from error
     names = (str(entry[1]) for entry in shown.get("subjectAltName", ()) if len(entry) > 1)
-    return Certificate(tuple(names), _seconds(str(shown.get("notAfter", ""))))
-
-
-def _seconds(moment: str) -> float:
-    return float(ssl.cert_time_to_seconds(moment)) if moment else time.time()
+    return Certificate(tuple(names), ssl.cert_time_to_seconds(str(shown["notAfter"])))

@@ -108,8 +108,8 @@ MAY = {
     "output.history": {"time"},  # to write a time in words
     "check.kustomize": {"concurrent", "os", "shutil", "subprocess"},
     "demo.sandbox": {"os", "pathlib", "subprocess", "sys"},
-    "doctor.endpoint": {"socket", "ssl", "time"},
-    "doctor.run_checks": {"concurrent", "threading"},
+    "doctor.endpoint": {"socket", "ssl"},
+    "doctor.run_checks": {"concurrent"},
     "doctor.show_checklist": {"sys"},
     "init.new_files": {"os"},
     "report.page": {"importlib"},
