@@ -1,7 +1,4 @@
-"""A proposed configuration as the text of orbit-release.yaml; each choice is a comment above its line.
-
-It is written line by line: a YAML library would have to be told the place of each comment anyway.
-"""
+"""A proposed configuration as the text of orbit-release.yaml; each choice is a comment above its line."""
 
 from __future__ import annotations
 
@@ -58,11 +55,7 @@ def _choices(choices: Iterable[str], indentation: str = "") -> Iterator[str]:
 
 def _paths(globs: Sequence[str]) -> Iterator[str]:
     line = f"    paths: [{', '.join(globs)}]"
-    if len(line) <= _WIDTH:
-        yield line
-    else:
-        yield "    paths:"
-        yield from (f"      - {glob}" for glob in globs)
+    yield from [line] if len(line) <= _WIDTH else ["    paths:", *(f"      - {glob}" for glob in globs)]
 
 
 def _printable_glob(glob: str) -> str:

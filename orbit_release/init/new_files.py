@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -70,7 +70,9 @@ def write_new_files(git: Clone, files: NewFiles) -> None:
                 written.append(targets[path])
                 file.write(text.encode())
     except BaseException:
-        _remove(written)
+        for target in written:
+            with suppress(OSError):
+                os.unlink(target)
         raise
 
 
@@ -79,9 +81,3 @@ def _refuse_outside(folder: str, targets: Mapping[str, str]) -> None:
     for path, target in targets.items():
         if os.path.commonpath([top, os.path.realpath(os.path.dirname(target))]) != top:
             raise ConflictError(f"{path} would lie outside of the repository", "a folder on the way is a link.")
-
-
-def _remove(files: Iterable[str]) -> None:
-    for file in files:
-        with suppress(OSError):
-            os.unlink(file)

@@ -19,7 +19,7 @@ from orbit_release.globs import Globs, quoted
 from orbit_release.image import Repository
 from orbit_release.init import open_choices
 from orbit_release.init.build_context import choose_context
-from orbit_release.init.dockerfiles import FoundDockerfile, find_dockerfiles, plain_name
+from orbit_release.init.dockerfiles import FoundDockerfile, find_dockerfiles, is_aside, plain_name
 from orbit_release.init.image_matching import ImageMatch, ImageMatching, match_images
 from orbit_release.init.images import DeployedImage, deployed_images, edited_files
 from orbit_release.service import BuildSettings
@@ -98,7 +98,7 @@ def _without_manifests(dockerfiles: Sequence[FoundDockerfile], names: CloneNames
     """Take every Dockerfile for a service that is deployed nowhere yet."""
     prefix = _own_prefix(names.repository)
     plain = {file.folder for file in dockerfiles if not file.is_variant}
-    own = [file for file in dockerfiles if not file.is_aside and not (file.is_variant and file.folder in plain)]
+    own = [file for file in dockerfiles if not is_aside(file.path) and not (file.is_variant and file.folder in plain)]
     often = {name for name, times in Counter(file.names[0] for file in own).items() if times > 1}
     by_name: dict[str, FoundDockerfile] = {}
     for file in own:
