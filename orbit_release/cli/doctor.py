@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ _TOKENS = ("GITHUB_TOKEN", "DOPPLER_TOKEN", "ARGOCD_AUTH_TOKEN")
 def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -> None:
     """Check what releases and the deployment need around them, and change nothing anywhere."""
     from orbit_release import output
+    from orbit_release.argocd.connection import secrets as login_secrets
     from orbit_release.doctor.checklist import LineState
     from orbit_release.doctor.run_checks import run_checks
     from orbit_release.doctor.show_checklist import show_checklist
@@ -43,7 +43,9 @@ def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -
         output.warn(f"{path} is not YAML: what it needs is not checked")
     checks = surroundings.checks()
     chosen = [checks[group] for group in GROUPS if not only or group in only]
-    lines = run_checks(chosen, seconds=_SECONDS, secrets=_secrets())
+    tokens = (os.environ.get(name, "") for name in _TOKENS)
+    secrets = (*tokens, *login_secrets(os.environ.get("ARGOCD_OPTS", "")))
+    lines = run_checks(chosen, seconds=_SECONDS, secrets=secrets)
     show_checklist(lines, format)
     if any(line.state is LineState.FAILED for line in lines):
         raise click.exceptions.Exit(1)
@@ -80,10 +82,3 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
 
 def _github(session: Session, git: Clone) -> GitHub | None:
     return session.github(git, timeout=_QUESTION_SECONDS, attempts=1) if os.environ.get("GITHUB_TOKEN") else None
-
-
-def _secrets() -> Iterator[str]:
-    from orbit_release.argocd.connection import secrets
-
-    yield from (os.environ.get(name, "") for name in _TOKENS)
-    yield from secrets(os.environ.get("ARGOCD_OPTS", ""))

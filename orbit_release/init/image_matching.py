@@ -60,12 +60,8 @@ def _namesakes(
 
 def _common_prefix(dockerfiles: Iterable[FoundDockerfile], images: Iterable[DeployedImage]) -> str:
     """Return the prefix that most names of Dockerfiles were found with; a name alone can be pushed nowhere."""
-    known = [file.names for file in dockerfiles]
-    counted = Counter(
-        image.prefix
-        for image in images
-        if image.prefix and any(distance(names, image.name) is not None for names in known)
-    )
+    known = [name for file in dockerfiles for name in file.names]
+    counted = Counter(image.prefix for image in images if image.prefix and distance(known, image.name) is not None)
     return max(counted, key=lambda prefix: (counted[prefix], _has_host(prefix)), default="")
 
 
@@ -131,12 +127,10 @@ def _match_by_likeness(images: Iterable[DeployedImage], dockerfiles: Sequence[Fo
     pairs = [(_likeness(image, file), image, file) for image in images for file in dockerfiles]
     matches: list[ImageMatch] = []
     for likeness, image, file in sorted(pairs, key=lambda pair: -pair[0]):
-        is_free = not any(image is match.image or file is match.dockerfile for match in matches)
-        if likeness >= _ALIKE and is_free:
+        if likeness >= _ALIKE and not any(image is match.image or file is match.dockerfile for match in matches):
             matches.append(ImageMatch(image, file, is_guess=True))
     return matches
 
 
 def _likeness(image: DeployedImage, dockerfile: FoundDockerfile) -> float:
-    own = plain_name(image.name)
-    return max(SequenceMatcher(None, own, name).ratio() for name in dockerfile.names)
+    return max(SequenceMatcher(None, plain_name(image.name), name).ratio() for name in dockerfile.names)

@@ -51,8 +51,7 @@ def new_files(git: Clone, template: str) -> NewFiles:
 
 def refuse_existing(git: Clone) -> None:
     """Raise ConflictError if something has one of the names already, a link that leads nowhere included."""
-    there = [path for path in PATHS if os.path.lexists(os.path.join(git.top, path))]
-    if there:
+    if there := [path for path in PATHS if os.path.lexists(os.path.join(git.top, path))]:
         hint = "it is never overwritten: move it away first; --dry-run shows what would be written."
         raise ConflictError(f"{' and '.join(there)} {'are' if there[1:] else 'is'} there already", hint)
 

@@ -39,10 +39,6 @@ class CloneNames:
     branch: str
     is_guess: bool = False
 
-    @property
-    def name(self) -> str:
-        return self.repository.rpartition("/")[2]
-
 
 @dataclass(frozen=True, slots=True)
 class ProposedService:
@@ -71,15 +67,13 @@ class ProposedConfiguration:
 
 def propose(tree: Tree, names: CloneNames, ignored: Ignored) -> ProposedConfiguration:
     """Return what the repository releases; NotFoundError if nothing in it is built from a Dockerfile."""
-    dockerfiles = find_dockerfiles(tree.below("."), names.name)
+    dockerfiles = find_dockerfiles(tree.below("."), names.repository.rpartition("/")[2])
     matching = match_images(dockerfiles, deployed_images(tree))
     if not matching.matches:
         matching = _without_manifests(dockerfiles, names)
     if not matching.matches:
-        hint = (
-            "it looks for Dockerfile, Dockerfile.* and *.Dockerfile; "
-            f"{MANUAL}/configuration.md shows how to write the file by hand."
-        )
+        hint = "it looks for Dockerfile, Dockerfile.* and *.Dockerfile; "
+        hint += f"{MANUAL}/configuration.md shows how to write the file by hand."
         raise NotFoundError("no service was found: the repository has no Dockerfile of its own", hint)
     manifests, manifest_choices = _manifests(matching)
     return ProposedConfiguration(
