@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orbit_release.argocd import client as argocd_api
 from orbit_release.argocd.application import Application, ApplicationSource, only_application
@@ -29,9 +28,7 @@ from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.probe import remote_tip, try_push
 from orbit_release.github import client as github_api
 from orbit_release.image import LATEST, ImageReference
-
-if TYPE_CHECKING:
-    from orbit_release.registry.client import Registry
+from orbit_release.registry.client import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +84,7 @@ class Surroundings:
         yield ok_line("git", "push", f"{remote} lets you push (a dry run; the branch's rules are not asked)")
 
     def _github(self) -> Iterator[ChecklistLine]:
-        repository = self.github()
-        if repository is None:
+        if (repository := self.github()) is None:
             yield unchecked_line("github", "token", "GITHUB_TOKEN is not set", github_api.TOKEN_HINT)
             return
         access = repository.push_rights(self.tip.branch)
@@ -154,8 +150,7 @@ class Surroundings:
             return error_line("certificate", host, error)
 
     def _argocd(self) -> Iterator[ChecklistLine]:
-        server = self.argocd()
-        if server is None:
+        if (server := self.argocd()) is None:
             what = "ARGOCD_SERVER or ARGOCD_AUTH_TOKEN is not set"
             yield unchecked_line("argocd", "server", what, argocd_api.TOKEN_HINT)
             return

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from orbit_release.doctor.judgements import Certificate
 from orbit_release.errors import AccessError, NotFoundError, UnavailableError
 
-_HTTPS = 443
 _NAME_HINT = "make its record, to the Gateway or the tunnel; where external-dns runs, ask it why it did not."
 _REACH_HINT = "is something listening there, and may this machine reach it?"
 
@@ -29,7 +28,7 @@ def fetch_certificate(
     host: str,
     *,
     seconds: float,
-    port: int = _HTTPS,
+    port: int = 443,
     context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
 ) -> Certificate:
     """Return the certificate that a host shows; AccessError where no authority that we trust has signed it."""

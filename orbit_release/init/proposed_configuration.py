@@ -82,7 +82,7 @@ def propose(tree: Tree, names: CloneNames, ignored: Ignored) -> ProposedConfigur
         manifests,
         _services(tree, matching, manifests, ignored),
         tuple(open_choices.image_choices(matching)),
-        open_choices.branch_choices(is_guess=names.is_guess),
+        (open_choices.BRANCH,) if names.is_guess else (),
         manifest_choices,
         tuple(open_choices.left_over(matching)),
     )
