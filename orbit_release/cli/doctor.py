@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from orbit_release.cli.session import Session
-from orbit_release.doctor.groups import GROUPS
 
 if TYPE_CHECKING:
     from orbit_release.doctor.checks import Surroundings
     from orbit_release.flows.source import Source
+    from orbit_release.git.clone import Clone
+    from orbit_release.github.client import GitHub
 
+GROUPS = ("git", "github", "registry", "builder", "doppler", "dns", "certificate", "argocd", "nfs")
 _SECONDS = 10.0  # for the whole checklist
 _QUESTION_SECONDS = 8  # for one answer, so that its system is named when it hangs
 _REGISTRY_SECONDS = 4.0  # an image may need two questions
@@ -32,6 +33,7 @@ _TOKENS = ("GITHUB_TOKEN", "DOPPLER_TOKEN", "ARGOCD_AUTH_TOKEN")
 def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -> None:
     """Check what releases and the deployment need around them, and change nothing anywhere."""
     from orbit_release import output
+    from orbit_release.argocd.connection import secrets as login_secrets
     from orbit_release.doctor.checklist import LineState
     from orbit_release.doctor.run_checks import run_checks
     from orbit_release.doctor.show_checklist import show_checklist
@@ -41,7 +43,9 @@ def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -
         output.warn(f"{path} is not YAML: what it needs is not checked")
     checks = surroundings.checks()
     chosen = [checks[group] for group in GROUPS if not only or group in only]
-    lines = run_checks(chosen, seconds=_SECONDS, secrets=_secrets())
+    tokens = (os.environ.get(name, "") for name in _TOKENS)
+    secrets = (*tokens, *login_secrets(os.environ.get("ARGOCD_OPTS", "")))
+    lines = run_checks(chosen, seconds=_SECONDS, secrets=secrets)
     show_checklist(lines, format)
     if any(line.state is LineState.FAILED for line in lines):
         raise click.exceptions.Exit(1)
@@ -64,11 +68,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
         our_source(session, source),
         config.argocd,
         _QUESTION_SECONDS,
-        github=(
-            lambda: (
-                session.github(git, timeout=_QUESTION_SECONDS, attempts=1) if os.environ.get("GITHUB_TOKEN") else None
-            )
-        ),
+        github=partial(_github, session, git),
         registry=session.registry(budget=_REGISTRY_SECONDS),
         anonymous=Registry(budget=_REGISTRY_SECONDS),
         builder=partial(answering_builder, dict(os.environ), _QUESTION_SECONDS),
@@ -80,8 +80,5 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     )
 
 
-def _secrets() -> Iterator[str]:
-    from orbit_release.argocd.connection import secrets
-
-    yield from (os.environ.get(name, "") for name in _TOKENS)
-    yield from secrets(os.environ.get("ARGOCD_OPTS", ""))
+def _github(session: Session, git: Clone) -> GitHub | None:
+    return session.github(git, timeout=_QUESTION_SECONDS, attempts=1) if os.environ.get("GITHUB_TOKEN") else None

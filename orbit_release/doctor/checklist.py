@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,22 +73,3 @@ def completed(
 
 def listed(names: Iterable[object]) -> str:
     return text.listed(names, _MOST_NAMES)
-
-
-def keys_line(wanted: Collection[str], there: Collection[str], where: str) -> ChecklistLine:
-    """Tell which keys that the manifests ask for are missing in a store."""
-    missing = sorted(set(wanted) - set(there))
-    if missing:
-        counted = f"{len(missing)} of {len(wanted)} keys are missing"
-        keys = ", ".join(missing)  # all of them: somebody has to enter each
-        fix = f"doppler secrets set {' '.join(missing)}"
-        return failed_line("doppler", "keys", f"{where}: {counted}: {keys}", fix)
-    return ok_line("doppler", "keys", f"{where}: all {len(wanted)} keys are there")
-
-
-def directory_lines(directories: Mapping[str, Collection[str]]) -> Iterator[ChecklistLine]:
-    """Tell, for each NFS server, the command that checks what the volumes mount from it."""
-    for server, paths in directories.items():
-        count = "1 directory" if len(paths) == 1 else f"{len(paths)} directories"
-        fix = f"ssh {shlex.quote(server)} ls -ldn {' '.join(map(shlex.quote, paths))}"
-        yield unchecked_line("nfs", server, f"{count}: cannot be seen from here", fix)

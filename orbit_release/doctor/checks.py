@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orbit_release.argocd import client as argocd_api
 from orbit_release.argocd.application import Application, ApplicationSource, only_application
 from orbit_release.config import ArgoCDNames
-from orbit_release.doctor.argocd_lines import source_line, sync_line
-from orbit_release.doctor.branch_lines import branch_line, publish_line
-from orbit_release.doctor.certificate import Certificate, certificate_line
+from orbit_release.doctor import judgements
 from orbit_release.doctor.checklist import (
     Check,
     ChecklistLine,
-    directory_lines,
     error_line,
     failed_line,
-    keys_line,
     listed,
     ok_line,
     unchecked_line,
 )
 from orbit_release.doctor.git_remote import remote_tip, try_push
-from orbit_release.doctor.image_pulls import RegistryAnswer, images_line, pull_line
+from orbit_release.doctor.judgements import Certificate, RegistryAnswer
 from orbit_release.doctor.needs import Needs
 from orbit_release.doppler import client as doppler_api
 from orbit_release.errors import AccessError, OrbitReleaseError
@@ -32,9 +28,7 @@ from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.github import client as github_api
 from orbit_release.image import LATEST, ImageReference
-
-if TYPE_CHECKING:
-    from orbit_release.registry.client import Registry
+from orbit_release.registry.client import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +84,27 @@ class Surroundings:
         yield ok_line("git", "push", f"{remote} lets you push (a dry run; the branch's rules are not asked)")
 
     def _github(self) -> Iterator[ChecklistLine]:
-        repository = self.github()
-        if repository is None:
+        if (repository := self.github()) is None:
             yield unchecked_line("github", "token", "GITHUB_TOKEN is not set", github_api.TOKEN_HINT)
             return
         access = repository.push_rights(self.tip.branch)
         yield ok_line("github", "token", f"GITHUB_TOKEN opens {repository.repository}")
-        yield branch_line(self.tip.branch, access)
-        yield publish_line(self.tip.branch, access)
+        yield judgements.branch_line(self.tip.branch, access)
+        yield judgements.publish_line(self.tip.branch, access)
 
     def _registry(self) -> Iterator[ChecklistLine]:
-        if not self.needs.images:
+        if self.needs.images:
+            answers = side_by_side(self._ask_registry, self.needs.images)
+            yield judgements.images_line(answers)
+            yield judgements.pull_line(answers, self.needs.images)
+        else:
             yield unchecked_line("registry", "images", "the manifests name no image", "see `manifests:`.")
-            return
-        answers = side_by_side(self._ask_registry, self.needs.images)
-        yield images_line(answers)
-        yield pull_line(answers, self.needs.images)
 
     def _ask_registry(self, image: ImageReference) -> RegistryAnswer:
         name = image.digest or image.tag or LATEST
         try:
-            return RegistryAnswer(image, is_there=self.anonymous.has(image.repository, name), is_public=True)
-        except AccessError:
-            pass
-        except OrbitReleaseError as error:
-            return RegistryAnswer(image, error=error.message)
-        try:
+            with suppress(AccessError):
+                return RegistryAnswer(image, is_there=self.anonymous.has(image.repository, name), is_public=True)
             return RegistryAnswer(image, is_there=self.registry.has(image.repository, name))
         except OrbitReleaseError as error:
             is_denied = isinstance(error, AccessError)
@@ -126,16 +115,13 @@ class Surroundings:
 
     def _doppler(self) -> Iterator[ChecklistLine]:
         keys = {key for keys in self.needs.keys.values() for key in keys}
-        where = listed(self.needs.keys) or "no store"
         if not keys:
             yield unchecked_line("doppler", "keys", "the manifests have no ExternalSecret")
-            return
-        store = self.doppler()
-        if store is None:
+        elif (store := self.doppler()) is None:
             what = f"DOPPLER_TOKEN is not set; the manifests ask for {len(keys)} keys"
             yield unchecked_line("doppler", "keys", what, doppler_api.TOKEN_HINT)
-            return
-        yield keys_line(keys, store.names(), where)
+        else:
+            yield judgements.keys_line(keys, store.names(), listed(self.needs.keys) or "no store")
 
     def _dns(self) -> Iterator[ChecklistLine]:
         if not self.needs.hosts:
@@ -159,13 +145,12 @@ class Surroundings:
         except OrbitReleaseError as error:
             return unchecked_line("certificate", host, error.message, "mend its record first.")
         try:
-            return certificate_line(host, self.certificate(host), self.now)
+            return judgements.certificate_line(host, self.certificate(host), self.now)
         except OrbitReleaseError as error:
             return error_line("certificate", host, error)
 
     def _argocd(self) -> Iterator[ChecklistLine]:
-        server = self.argocd()
-        if server is None:
+        if (server := self.argocd()) is None:
             what = "ARGOCD_SERVER or ARGOCD_AUTH_TOKEN is not set"
             yield unchecked_line("argocd", "server", what, argocd_api.TOKEN_HINT)
             return
@@ -176,11 +161,11 @@ class Surroundings:
             return
         yield ok_line("argocd", "server", f"{server.host} answers, and shows {application.name}")
         if self.ours.repository:
-            yield source_line(application, self.ours)
+            yield judgements.source_line(application, self.ours)
         else:
             what = "this clone's remote has no address to compare with"
             yield unchecked_line("argocd", "source", what, "set GITHUB_SERVER_URL and GITHUB_REPOSITORY.")
-        yield sync_line(application)
+        yield judgements.sync_line(application)
 
     def _application(self, server: argocd_api.ArgoCD) -> Application | ChecklistLine:
         """Return the application that the configuration names, else the only one that syncs the manifests."""
@@ -200,4 +185,4 @@ class Surroundings:
     def _nfs(self) -> Iterator[ChecklistLine]:
         if not self.needs.directories:
             yield unchecked_line("nfs", "directories", "the manifests have no NFS volume")
-        yield from directory_lines(self.needs.directories)
+        yield from judgements.directory_lines(self.needs.directories)

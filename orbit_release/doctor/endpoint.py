@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 from collections.abc import Callable
 
-from orbit_release.doctor.certificate import Certificate
+from orbit_release.doctor.judgements import Certificate
 from orbit_release.errors import AccessError, NotFoundError, UnavailableError
 
-_HTTPS = 443
 _NAME_HINT = "make its record, to the Gateway or the tunnel; where external-dns runs, ask it why it did not."
 _REACH_HINT = "is something listening there, and may this machine reach it?"
 
@@ -30,7 +28,7 @@ def fetch_certificate(
     host: str,
     *,
     seconds: float,
-    port: int = _HTTPS,
+    port: int = 443,
     context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
 ) -> Certificate:
     """Return the certificate that a host shows; AccessError where no authority that we trust has signed it."""
@@ -49,8 +47,4 @@ def fetch_certificate(
         reason = "timed out" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
         raise UnavailableError(f"{host}:{port} does not speak TLS: {reason}", _REACH_HINT) from error
     names = (str(entry[1]) for entry in shown.get("subjectAltName", ()) if len(entry) > 1)
-    return Certificate(tuple(names), _seconds(str(shown.get("notAfter", ""))))
-
-
-def _seconds(moment: str) -> float:
-    return float(ssl.cert_time_to_seconds(moment)) if moment else time.time()
+    return Certificate(tuple(names), ssl.cert_time_to_seconds(str(shown["notAfter"])))

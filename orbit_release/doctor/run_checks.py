@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field, replace
-from threading import Thread
+from dataclasses import replace
+from functools import partial
 
+from orbit_release.background import started
 from orbit_release.doctor.checklist import Check, ChecklistLine, completed
 from orbit_release.errors import OrbitReleaseError, UnavailableError
 from orbit_release.text import without
@@ -18,34 +19,25 @@ def run_checks(checks: Sequence[Check], *, seconds: float, secrets: Iterable[str
     What has not answered by then has failed. An error in one check leaves the others alone. None of the secrets is in
     a line, whoever quoted it.
     """
-    runs = [_Run(check) for check in checks]
-    for run in runs:
-        Thread(target=run.go, daemon=True).start()  # a daemon: who hangs must not keep the program from ending
-    wait([run.ended for run in runs], timeout=seconds)
+    told: list[list[ChecklistLine]] = [[] for _ in checks]
+    runs = [started(partial(_run, check, lines.append)) for check, lines in zip(checks, told, strict=True)]
+    wait(runs, timeout=seconds)
+    errors = [_error(run, seconds) for run in runs]
     hidden = tuple(secrets)
-    lines = (line for run in runs for line in run.lines_after(seconds))
+    lines = (line for check in map(completed, checks, told, errors) for line in check)
     return tuple(replace(line, what=without(hidden, line.what), fix=without(hidden, line.fix)) for line in lines)
 
 
-@dataclass
-class _Run:
-    check: Check
-    lines: list[ChecklistLine] = field(default_factory=list)
-    ended: Future[OrbitReleaseError | None] = field(default_factory=Future)
+def _run(check: Check, tell: Callable[[ChecklistLine], None]) -> None:
+    for line in check.lines():
+        tell(line)  # at once: what comes before an error, or before the time is over, counts
 
-    def go(self) -> None:
-        error: OrbitReleaseError | None = None
-        try:
-            for line in self.check.lines():
-                self.lines.append(line)
-        except OrbitReleaseError as told:
-            error = told
-        except Exception as bug:  # noqa: BLE001  (the other checks are worth their lines all the same)
-            error = OrbitReleaseError(f"{type(bug).__name__}: {bug}", "this is a bug of orbit-release; report it.")
-        self.ended.set_result(error)
 
-    def lines_after(self, seconds: float) -> tuple[ChecklistLine, ...]:
-        if self.ended.done():
-            return completed(self.check, tuple(self.lines), self.ended.result())
+def _error(run: Future[None], seconds: float) -> OrbitReleaseError | None:
+    if not run.done():
         hint = "is the network slow, or does something hold the answer back?"
-        return completed(self.check, tuple(self.lines), UnavailableError(f"no answer within {seconds:.0f} s", hint))
+        return UnavailableError(f"no answer within {seconds:.0f} s", hint)
+    error = run.exception()
+    if error is None or isinstance(error, OrbitReleaseError):
+        return error
+    return OrbitReleaseError(f"{type(error).__name__}: {error}", "this is a bug of orbit-release; report it.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
 
 import click
 
@@ -20,9 +20,8 @@ _LOOKS = {
 
 
 def show_checklist(lines: Sequence[ChecklistLine], shape: str) -> None:
-    """Print the lines, each with a mark, its state in words and, below it, what to do."""
     if shape == "json":
-        click.echo(output.to_json({"lines": [_document(line) for line in lines]}))
+        click.echo(output.to_json({"lines": [asdict(line) | {"fix": line.fix or None} for line in lines]}))
         return
     place = 0 if _can_show("".join(look[0] for look in _LOOKS.values())) else 1
     states = [f"{_LOOKS[line.state][place]} {line.state}" for line in lines]
@@ -41,8 +40,3 @@ def _can_show(text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def _document(line: ChecklistLine) -> dict[str, Any]:
-    state, fix = str(line.state), line.fix or None
-    return {"group": line.group, "name": line.name, "state": state, "what": line.what, "fix": fix}

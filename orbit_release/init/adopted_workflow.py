@@ -15,7 +15,6 @@ _PIN = f" # {CHOOSE} who holds orbit-release, and a commit of it that you trust 
 _LOGIN = re.compile(r"(?m)^( *)registry: ghcr\.io$")
 _MAIN = re.compile(r"\[main\]|\bmain\b")
 _PLAIN_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")  # in YAML, in an expression and in a script alike
-_REGISTRY = "ghcr.io"
 
 
 def adopted_workflow(text: str, branch: str, hosts: AbstractSet[str]) -> str:
@@ -23,16 +22,9 @@ def adopted_workflow(text: str, branch: str, hosts: AbstractSet[str]) -> str:
     if not _PLAIN_BRANCH.fullmatch(branch):
         hint = f"release from a branch with a plain name, or write both files by hand ({MANUAL}/adopting.md shows how)."
         raise InvalidError(f"the branch {branch!r} cannot be written into a workflow", hint)
-    own = _with_logins(_on_branch(text, branch) if branch != "main" else text, hosts)
-    return _OWN_ACTION.sub(_ACTION, _OWN_ACTION.sub(_ACTION + _PIN, own, count=1))
-
-
-def _on_branch(text: str, branch: str) -> str:
-    """Put a branch in the place of main, once at each: its own name may hold the word."""
-    return _MAIN.sub(lambda place: f'["{branch}"]' if place[0] == "[main]" else branch, text)
-
-
-def _with_logins(text: str, hosts: AbstractSet[str]) -> str:
-    others = ", ".join(sorted(host or "Docker Hub" for host in hosts - {_REGISTRY}))
-    line = rf"\1# {CHOOSE} the images live at {others}: log in there, with credentials of its own\n\g<0>"
-    return _LOGIN.sub(line, text) if others else text
+    if branch != "main":  # in one go: the branch's own name may hold the word
+        text = _MAIN.sub(lambda place: f'["{branch}"]' if place[0] == "[main]" else branch, text)
+    if others := ", ".join(sorted(host or "Docker Hub" for host in hosts - {"ghcr.io"})):
+        line = rf"\1# {CHOOSE} the images live at {others}: log in there, with credentials of its own\n\g<0>"
+        text = _LOGIN.sub(line, text)
+    return _OWN_ACTION.sub(_ACTION, _OWN_ACTION.sub(_ACTION + _PIN, text, count=1))

@@ -73,10 +73,6 @@ def _is_named(folder: str, text: str) -> bool:
 
 def _lacks(files: ContextFiles, read: ContextRead) -> bool:
     if read.path == ".":  # an empty context does not fail, and is not meant
-        return not any(map(_is_source, files.brought(read)))
+        names = map(posixpath.basename, files.brought(read))
+        return all("Dockerfile" in name or name == ".dockerignore" for name in names)
     return not files.brought(read) if read.is_pattern else files.lacks(read)
-
-
-def _is_source(path: str) -> bool:
-    name = posixpath.basename(path)
-    return "Dockerfile" not in name and name != ".dockerignore"

@@ -1,13 +1,10 @@
-"""A proposed configuration as the text of orbit-release.yaml; each choice is a comment above its line.
-
-It is written line by line: a YAML library would have to be told the place of each comment anyway.
-"""
+"""A proposed configuration as the text of orbit-release.yaml; each choice is a comment above its line."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from orbit_release.check.tree import path_bytes
 from orbit_release.init.proposed_configuration import ProposedConfiguration, ProposedService
@@ -48,21 +45,14 @@ def _service(service: ProposedService) -> Iterator[str]:
     if service.settings.context != ".":
         yield f"    context: {_scalar(service.settings.context)}"
     yield f"    dockerfile: {_scalar(service.settings.dockerfile)}"
-    yield from _paths([_scalar(_printable_glob(glob)) for glob in service.paths])
+    globs = [_scalar(_printable_glob(glob)) for glob in service.paths]
+    line = f"    paths: [{', '.join(globs)}]"
+    yield from [line] if len(line) <= _WIDTH else ["    paths:", *(f"      - {glob}" for glob in globs)]
 
 
 def _choices(choices: Iterable[str], indentation: str = "") -> Iterator[str]:
     for choice in choices:
         yield f"{indentation}# {CHOOSE} {printable(choice)}"
-
-
-def _paths(globs: Sequence[str]) -> Iterator[str]:
-    line = f"    paths: [{', '.join(globs)}]"
-    if len(line) <= _WIDTH:
-        yield line
-    else:
-        yield "    paths:"
-        yield from (f"      - {glob}" for glob in globs)
 
 
 def _printable_glob(glob: str) -> str:
@@ -72,5 +62,4 @@ def _printable_glob(glob: str) -> str:
 
 def _scalar(text: str) -> str:
     """Return text as YAML that every reader takes for text."""
-    is_text = _PLAIN.fullmatch(text) and not is_ambiguous(text)
-    return text if is_text else json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN.fullmatch(text) and not is_ambiguous(text) else json.dumps(text, ensure_ascii=False)

@@ -12,7 +12,6 @@ _ASIDE = frozenset({"vendor", "node_modules", "testdata", "examples"})
 _NAME = re.compile(r"Dockerfile(?:[.-](?P<after>[\w.-]+))?|(?P<before>[\w.-]+)\.Dockerfile")
 _NO_DOCKERFILE = ("dockerignore", "md", "txt", "j2", "jinja", "tmpl", "tpl", "template", "in", "orig", "bak", "swp")
 _GENERIC = frozenset({"build", "docker", "dockerfiles", "image", "src"})  # what many folders are called
-_SUFFIXES = ("-service", "-svc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,12 @@ class FoundDockerfile:
         """The folder that it is in; `.` is the root."""
         return posixpath.dirname(self.path) or "."
 
-    @property
-    def is_aside(self) -> bool:
-        """Whether it counts only if an image has its name."""
-        return is_aside(self.path)
-
 
 def is_aside(path: str) -> bool:
-    """Whether a file is in a folder of things that are not the repository's own services, or in a hidden one."""
+    """Whether a file is in a folder of things that are not the repository's own services, or in a hidden one.
+
+    A Dockerfile there counts only if an image has its name.
+    """
     return any(folder in _ASIDE or folder.startswith(".") for folder in path.split("/")[:-1])
 
 
@@ -77,4 +74,4 @@ def distance(names: Iterable[str], image: str) -> int | None:
 
 
 def _stem(name: str) -> str:
-    return next((name.removesuffix(suffix) for suffix in _SUFFIXES if name.endswith(suffix)), name)
+    return re.sub(r"-(?:service|svc)$", "", name)

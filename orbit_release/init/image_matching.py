@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
-from orbit_release.init.dockerfiles import FoundDockerfile, distance, plain_name
+from orbit_release.init.dockerfiles import FoundDockerfile, distance, is_aside, plain_name
 from orbit_release.init.images import DeployedImage
 
 _ALIKE = 0.7  # `temporal-worker` and `temporal-workflows` are; `api` and `app` are not
@@ -60,12 +60,8 @@ def _namesakes(
 
 def _common_prefix(dockerfiles: Iterable[FoundDockerfile], images: Iterable[DeployedImage]) -> str:
     """Return the prefix that most names of Dockerfiles were found with; a name alone can be pushed nowhere."""
-    known = [file.names for file in dockerfiles]
-    counted = Counter(
-        image.prefix
-        for image in images
-        if image.prefix and any(distance(names, image.name) is not None for names in known)
-    )
+    known = [name for file in dockerfiles for name in file.names]
+    counted = Counter(image.prefix for image in images if image.prefix and distance(known, image.name) is not None)
     return max(counted, key=lambda prefix: (counted[prefix], _has_host(prefix)), default="")
 
 
@@ -73,49 +69,41 @@ def _has_host(prefix: str) -> bool:
     return "." in prefix.partition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    rank: int
-    dockerfile: FoundDockerfile
-    image: DeployedImage
-    others: tuple[DeployedImage, ...]
-
-
 def _match_by_name(
-    dockerfiles: Iterable[FoundDockerfile], images: Iterable[DeployedImage], prefix: str
+    dockerfiles: Sequence[FoundDockerfile], images: Iterable[DeployedImage], prefix: str
 ) -> list[ImageMatch]:
     """Take the nearest pairs first; nothing is taken twice."""
     matches: dict[str, ImageMatch] = {}
     taken: set[str] = set()
-    pairs = _pairs(list(dockerfiles), images, prefix)
-    for pair in pairs:
-        if pair.image.name not in matches and pair.dockerfile.path not in taken:
-            same = [each.dockerfile.path for each in pairs if each.image is pair.image and each.rank == pair.rank]
-            rivals = tuple(path for path in same if path not in {*taken, pair.dockerfile.path})
-            taken.add(pair.dockerfile.path)
-            matches[pair.image.name] = ImageMatch(pair.image, pair.dockerfile, rivals, pair.others)
+    ranked = _ranked(dockerfiles, images, prefix)
+    for rank, match in ranked:
+        image, own = match.image, match.dockerfile.path
+        if image.name not in matches and own not in taken:
+            same = [rival.dockerfile.path for near, rival in ranked if rival.image is image and near == rank]
+            taken.add(own)
+            matches[image.name] = replace(match, rivals=tuple(path for path in same if path not in taken))
     return list(matches.values())
 
 
-def _pairs(dockerfiles: Sequence[FoundDockerfile], images: Iterable[DeployedImage], prefix: str) -> list[_Pair]:
+def _ranked(
+    dockerfiles: Sequence[FoundDockerfile], images: Iterable[DeployedImage], prefix: str
+) -> list[tuple[int, ImageMatch]]:
+    """Return all that would match, with how far apart the names are: the nearest first."""
     by_name: defaultdict[str, list[DeployedImage]] = defaultdict(list)
-    for image in sorted(images, key=lambda i: (i.prefix != prefix, not _is_own(i.prefix, prefix), i.repository.name)):
+    owner = _owner(prefix)
+    for image in sorted(images, key=lambda i: (i.prefix != prefix, _owner(i.prefix) != owner, i.repository.name)):
         by_name[image.name].append(image)
-    pairs = [
-        _Pair(rank, file, image, tuple(others))
+    ranked = [
+        (rank, ImageMatch(image, file, others=tuple(others)))
         for image, *others in by_name.values()
         for file in dockerfiles
-        if _is_own(image.prefix, prefix) and (rank := distance(file.names, image.name)) is not None
+        if _owner(image.prefix) == owner and (rank := distance(file.names, image.name)) is not None
     ]
-    return sorted(pairs, key=lambda pair: (pair.rank, pair.dockerfile.is_aside, pair.dockerfile.path))
-
-
-def _is_own(prefix: str, common: str) -> bool:
-    """Whether images with a prefix are the owner's who has the common one: of the same host and first folder."""
-    return _owner(prefix) == _owner(common)
+    return sorted(ranked, key=lambda pair: (pair[0], is_aside(pair[1].dockerfile.path), pair[1].dockerfile.path))
 
 
 def _owner(prefix: str) -> list[str]:
+    """Return the host, if it has one, and the first folder."""
     return prefix.split("/")[: 1 + _has_host(prefix)]
 
 
@@ -130,7 +118,7 @@ def _left(
     taken = {match.dockerfile.path for match in matches}
     folders = {match.dockerfile.folder for match in matches}
     named = [image for image in images if prefix and image.prefix == prefix and image.name not in built]
-    own = [file for file in dockerfiles if not file.is_aside and file.path not in taken]
+    own = [file for file in dockerfiles if not is_aside(file.path) and file.path not in taken]
     return named, [file for file in own if not (file.is_variant and file.folder in folders)]
 
 
@@ -139,12 +127,10 @@ def _match_by_likeness(images: Iterable[DeployedImage], dockerfiles: Sequence[Fo
     pairs = [(_likeness(image, file), image, file) for image in images for file in dockerfiles]
     matches: list[ImageMatch] = []
     for likeness, image, file in sorted(pairs, key=lambda pair: -pair[0]):
-        is_free = not any(image is match.image or file is match.dockerfile for match in matches)
-        if likeness >= _ALIKE and is_free:
+        if likeness >= _ALIKE and not any(image is match.image or file is match.dockerfile for match in matches):
             matches.append(ImageMatch(image, file, is_guess=True))
     return matches
 
 
 def _likeness(image: DeployedImage, dockerfile: FoundDockerfile) -> float:
-    own = plain_name(image.name)
-    return max(SequenceMatcher(None, own, name).ratio() for name in dockerfile.names)
+    return max(SequenceMatcher(None, plain_name(image.name), name).ratio() for name in dockerfile.names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -49,8 +49,7 @@ def new_files(git: Clone, template: str) -> NewFiles:
 
 def refuse_existing(git: Clone) -> None:
     """Raise ConflictError if something has one of the names already, a link that leads nowhere included."""
-    there = [path for path in PATHS if os.path.lexists(os.path.join(git.top, path))]
-    if there:
+    if there := [path for path in PATHS if os.path.lexists(os.path.join(git.top, path))]:
         hint = "it is never overwritten: move it away first; --dry-run shows what would be written."
         raise ConflictError(f"{' and '.join(there)} {'are' if there[1:] else 'is'} there already", hint)
 
@@ -68,7 +67,9 @@ def write_new_files(git: Clone, files: NewFiles) -> None:
                 written.append(targets[path])
                 file.write(text.encode())
     except BaseException:
-        _remove(written)
+        for target in written:
+            with suppress(OSError):
+                os.unlink(target)
         raise
 
 
@@ -77,9 +78,3 @@ def _refuse_outside(folder: str, targets: Mapping[str, str]) -> None:
     for path, target in targets.items():
         if os.path.commonpath([top, os.path.realpath(os.path.dirname(target))]) != top:
             raise ConflictError(f"{path} would lie outside of the repository", "a folder on the way is a link.")
-
-
-def _remove(files: Iterable[str]) -> None:
-    for file in files:
-        with suppress(OSError):
-            os.unlink(file)

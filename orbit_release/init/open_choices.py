@@ -8,6 +8,7 @@ from orbit_release.init.build_context import ChosenContext
 from orbit_release.init.image_matching import ImageMatch, ImageMatching
 from orbit_release.text import listed
 
+BRANCH = "the branch to release from, for the clone does not tell; the workflow names it, too"
 _MOST_NAMES = 3  # in a line
 _MOST_LINES = 20  # about what is left over; more say less
 
@@ -47,10 +48,6 @@ def image_choices(matching: ImageMatching) -> Iterator[str]:
     others = {image.prefix: image for match in matching.matches for image in match.others if image.prefix}
     for image in others.values():
         yield f"the manifests name images at {image.prefix} as well, {_some(image.files)} for one"
-
-
-def branch_choices(*, is_guess: bool) -> tuple[str, ...]:
-    return ("the branch to release from, for the clone does not tell; the workflow names it, too",) if is_guess else ()
 
 
 def manifest_choices(others: Sequence[str]) -> tuple[str, ...]:

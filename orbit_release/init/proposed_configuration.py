@@ -19,7 +19,7 @@ from orbit_release.globs import Globs, quoted
 from orbit_release.image import Repository
 from orbit_release.init import open_choices
 from orbit_release.init.build_context import choose_context
-from orbit_release.init.dockerfiles import FoundDockerfile, find_dockerfiles, plain_name
+from orbit_release.init.dockerfiles import FoundDockerfile, find_dockerfiles, is_aside, plain_name
 from orbit_release.init.image_matching import ImageMatch, ImageMatching, match_images
 from orbit_release.init.images import DeployedImage, deployed_images, edited_files
 from orbit_release.service import BuildSettings
@@ -38,10 +38,6 @@ class CloneNames:
     repository: str
     branch: str
     is_guess: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.repository.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +67,13 @@ class ProposedConfiguration:
 
 def propose(tree: Tree, names: CloneNames, ignored: Ignored) -> ProposedConfiguration:
     """Return what the repository releases; NotFoundError if nothing in it is built from a Dockerfile."""
-    dockerfiles = find_dockerfiles(tree.below("."), names.name)
+    dockerfiles = find_dockerfiles(tree.below("."), names.repository.rpartition("/")[2])
     matching = match_images(dockerfiles, deployed_images(tree))
     if not matching.matches:
         matching = _without_manifests(dockerfiles, names)
     if not matching.matches:
-        hint = (
-            "it looks for Dockerfile, Dockerfile.* and *.Dockerfile; "
-            f"{MANUAL}/configuration.md shows how to write the file by hand."
-        )
+        hint = "it looks for Dockerfile, Dockerfile.* and *.Dockerfile; "
+        hint += f"{MANUAL}/configuration.md shows how to write the file by hand."
         raise NotFoundError("no service was found: the repository has no Dockerfile of its own", hint)
     manifests, manifest_choices = _manifests(matching)
     return ProposedConfiguration(
@@ -88,7 +82,7 @@ def propose(tree: Tree, names: CloneNames, ignored: Ignored) -> ProposedConfigur
         manifests,
         _services(tree, matching, manifests, ignored),
         tuple(open_choices.image_choices(matching)),
-        open_choices.branch_choices(is_guess=names.is_guess),
+        (open_choices.BRANCH,) if names.is_guess else (),
         manifest_choices,
         tuple(open_choices.left_over(matching)),
     )
@@ -98,7 +92,7 @@ def _without_manifests(dockerfiles: Sequence[FoundDockerfile], names: CloneNames
     """Take every Dockerfile for a service that is deployed nowhere yet."""
     prefix = _own_prefix(names.repository)
     plain = {file.folder for file in dockerfiles if not file.is_variant}
-    own = [file for file in dockerfiles if not file.is_aside and not (file.is_variant and file.folder in plain)]
+    own = [file for file in dockerfiles if not is_aside(file.path) and not (file.is_variant and file.folder in plain)]
     often = {name for name, times in Counter(file.names[0] for file in own).items() if times > 1}
     by_name: dict[str, FoundDockerfile] = {}
     for file in own:

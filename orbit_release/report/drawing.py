@@ -108,8 +108,7 @@ class Bar:
 class Plot:
     """A figure, and its weeks as bars; `text` says what they show."""
 
-    name: str
-    definition: str
+    figure: Figure
     value: str | None
     most: str | None
     bars: tuple[Bar, ...]
@@ -125,8 +124,7 @@ def plot(figure: Figure, now: int) -> Plot:
     top = max((number for number in figure.weeks if number is not None), default=None)
     weeks = ", ".join(value(number, figure.unit) for number in figure.weeks)
     return Plot(
-        name=figure.name,
-        definition=figure.definition,
+        figure=figure,
         value=None if figure.value is None else value(figure.value, figure.unit),
         most=None if top is None else value(top, figure.unit),
         bars=tuple(_bars(figure, now, top or 1)),

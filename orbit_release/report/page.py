@@ -18,7 +18,7 @@ from orbit_release.flows.status import Status
 from orbit_release.releases.timeline import Stretch
 from orbit_release.report import drawing
 from orbit_release.report.figures import SOURCE, Figure
-from orbit_release.report.rows import SHORT, release_rows, service_row, summary, web
+from orbit_release.report.rows import release_rows, service_row, summary, web
 from orbit_release.report.time_words import Moment
 from orbit_release.text import counted, printable
 
@@ -80,7 +80,6 @@ def _content(page: Page) -> dict[str, Any]:
         "page": page,
         "title": "/".join(address.split("/")[3:]) or "Releases",
         "address": address,
-        "short": page.commit[:SHORT],
         "now": Moment(page.now),
         "services": services,
         "summary": summary(services),

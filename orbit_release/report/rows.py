@@ -15,8 +15,7 @@ from orbit_release.releases.timeline import Stretch, has_failed, is_fixed, rollb
 from orbit_release.report.time_words import Moment, duration
 from orbit_release.text import counted
 
-SHORT = 7  # digits of a commit that people read
-MAX_RELEASES, MAX_COMMITS = 500, 50
+_MOST_RELEASES, _MOST_COMMITS = 500, 50
 KINDS = {"bad": "image missing", "held": "held", "due": "to release", "ok": "up to date", "off": "absent"}
 
 
@@ -31,8 +30,7 @@ class ShownState:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    name: str
-    tag: str
+    status: Status
     digest: str
     since: Moment | None
     age: str
@@ -43,23 +41,17 @@ class ServiceRow:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
-    """A stretch of a service's history: what was deployed `since` then, and `ran` until the next release."""
+    """A stretch of a service's history; it `ran` for so many seconds until the next release, or until now."""
 
     service: str
+    deployed: Deployed
     since: Moment
     age: str
-    before: str
-    after: str
-    author: str
-    commit: str
     link: str
     ran: str
     seconds: int
-    is_rollback: bool
     has_failed: bool
-    is_current: bool
     commits: tuple[Commit, ...]
-    total: int
     compare: str
     command: str
 
@@ -73,8 +65,7 @@ def service_row(status: Status, history: Sequence[Stretch], now: int) -> Service
     """Return how a service stands; `now` in seconds since 1970."""
     deployed, targets = status.deployed, rollback_targets(history)
     return ServiceRow(
-        name=status.service.name,
-        tag=deployed.reference.version if deployed else "",
+        status=status,
         digest=str(status.digest or ""),
         since=Moment(deployed.since.time) if deployed else None,
         age=duration(now - deployed.since.time) if deployed else "",
@@ -111,7 +102,7 @@ def release_rows(histories: Mapping[str, Sequence[Stretch]], address: str, now: 
     """Return what was deployed, newest first, and how many older ones are left out."""
     places = [(service, place) for service, history in histories.items() for place in reversed(range(len(history)))]
     places.sort(key=lambda place: histories[place[0]][place[1]].since.time, reverse=True)
-    rows = [_release_row(service, histories[service], at, address, now) for service, at in places[:MAX_RELEASES]]
+    rows = [_release_row(service, histories[service], at, address, now) for service, at in places[:_MOST_RELEASES]]
     return rows, len(places) - len(rows)
 
 
@@ -121,20 +112,14 @@ def _release_row(service: str, history: Sequence[Stretch], at: int, address: str
     can_go_back = is_fixed(deployed.reference) and deployed.reference != history[-1].reference
     return ReleaseRow(
         service=service,
+        deployed=deployed,
         since=Moment(deployed.since.time),
         age=duration(now - deployed.since.time),
-        before=deployed.before.version if deployed.before else "",
-        after=deployed.reference.version,
-        author=deployed.since.author,
-        commit=deployed.since.name[:SHORT],
         link=f"{address}/commit/{deployed.since.name}" if address else "",
         ran=duration(seconds),
         seconds=seconds,
-        is_rollback=deployed.is_rollback,
         has_failed=is_failed,
-        is_current=deployed.until is None,
-        commits=deployed.commits[:MAX_COMMITS],
-        total=len(deployed.commits),
+        commits=deployed.commits[:_MOST_COMMITS],
         compare=_compare(deployed, address),
         command=_command(service, deployed) if can_go_back and not is_failed else "",  # nobody means to go back to that
     )

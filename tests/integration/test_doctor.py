@@ -16,11 +16,11 @@ import pytest
 from orbit_release.argocd.application import ApplicationSource
 from orbit_release.argocd.client import ArgoCD
 from orbit_release.argocd.connection import Connection
+from orbit_release.cli.doctor import GROUPS
 from orbit_release.config import ArgoCDNames
 from orbit_release.doctor import endpoint
 from orbit_release.doctor.checklist import Check, ChecklistLine, LineState, ok_line
 from orbit_release.doctor.checks import Surroundings
-from orbit_release.doctor.groups import GROUPS
 from orbit_release.doctor.needs import Needs
 from orbit_release.doctor.run_checks import run_checks
 from orbit_release.errors import NotFoundError

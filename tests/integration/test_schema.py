@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 from jsonschema import Draft202012Validator
 
-from orbit_release.doctor.groups import GROUPS
+from orbit_release.cli.doctor import GROUPS
 from orbit_release.planning.actions import Action
 from tests.integration.monorepo import FOLDER, Monorepo, Ran, git, pushed, sha
 

@@ -15,11 +15,20 @@ from orbit_release.argocd.application import (
     same_repository,
 )
 from orbit_release.argocd.connection import Connection, option, secrets
-from orbit_release.doctor.argocd_lines import source_line, sync_line
-from orbit_release.doctor.branch_lines import branch_line, publish_line
-from orbit_release.doctor.certificate import Certificate, certificate_line
-from orbit_release.doctor.checklist import ChecklistLine, LineState, directory_lines, keys_line
-from orbit_release.doctor.image_pulls import RegistryAnswer, images_line, pull_line
+from orbit_release.doctor.checklist import ChecklistLine, LineState
+from orbit_release.doctor.judgements import (
+    Certificate,
+    RegistryAnswer,
+    branch_line,
+    certificate_line,
+    directory_lines,
+    images_line,
+    keys_line,
+    publish_line,
+    pull_line,
+    source_line,
+    sync_line,
+)
 from orbit_release.errors import UsageError
 from orbit_release.github.push_rights import BranchRule, PushRights
 from orbit_release.image import ImageReference

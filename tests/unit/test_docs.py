@@ -22,9 +22,9 @@ import pytest
 import orbit_release
 from orbit_release import config, errors
 from orbit_release.check.run_rules import RULES
+from orbit_release.cli.doctor import GROUPS
 from orbit_release.cli.entry import cli
 from orbit_release.cli.session import INTERRUPTED
-from orbit_release.doctor.groups import GROUPS
 from orbit_release.planning.actions import Action
 from tests.manual import DOCS, README, ROOT, blocks, tokens
 

@@ -78,9 +78,17 @@ def test_a_release_links_to_its_commit_and_what_lies_between_the_older_first() -
     assert left_out == 0
     assert release.link == f"{ADDRESS}/commit/{SECOND.since.name}"
     assert back.compare == release.compare == f"{ADDRESS}/compare/{OLD.name}...{NEW.name}"
-    assert (first.before, first.compare) == ("", "")
-    assert (release.before, release.after, release.ran) == ("sha-0aa11bb", "sha-1a2b3c4", "23 h")
-    assert (back.is_rollback, back.is_current, back.ran) == (True, True, "1 h")
+    assert (first.compare, first.ran, release.ran, back.ran) == ("", "7 d", "23 h", "1 h")
+
+
+def test_a_release_names_what_it_replaced_and_what_is_deployed_now_is_marked() -> None:
+    table = unescape(render(page(histories=ROLLED_BACK)).partition('id="releases-title"')[2])
+    rows = [re.sub(r"<[^>]*>", "", row) for row in table.split('<tr role="row"')[2:]]
+    assert [(" now" in row, re.findall(r"(rollback)?(sha-\w+) →to (sha-\w+)", row)) for row in rows] == [
+        (True, [("rollback", "sha-1a2b3c4", "sha-0aa11bb")]),
+        (False, [("", "sha-0aa11bb", "sha-1a2b3c4")]),
+        (False, []),
+    ]
 
 
 @pytest.mark.parametrize("address", ["", "http://github.com/acme/shop", "javascript:alert(1)", "//evil.example"])
