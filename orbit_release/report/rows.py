@@ -44,7 +44,7 @@ class ReleaseRow:
     """A stretch of a service's history; it `ran` for so many seconds until the next release, or until now."""
 
     service: str
-    deployed: Deployed
+    deployed: Stretch
     since: Moment
     age: str
     link: str
