@@ -35,14 +35,20 @@ def _bytes(place: str) -> bytes:
 
 
 def ignored(clone: Clone, paths: Iterable[str]) -> set[str]:
-    """Return those paths that git is told to ignore, as a file or a folder, there or not."""
+    """Return those paths that a .gitignore of the repository names, as a file or a folder, there or not.
+
+    What a person ignores on this machine alone (core.excludesFile, .git/info/exclude) says nothing of the repository.
+    """
     names = {path: _ignorable(clone.top, path) for path in paths}
     stdin = os.fsencode("".join(f"{name}\0" for name in names.values()))
-    done = clone.process.run("check-ignore", "-z", "--stdin", "--no-index", stdin=stdin)
+    own_files = ("-c", f"core.excludesFile={os.devnull}")
+    done = clone.process.run(*own_files, "check-ignore", "--verbose", "-z", "--stdin", "--no-index", stdin=stdin)
     if done.returncode > 1:  # 1: none of them is ignored
         message = f"git check-ignore failed: {complaint(done.stderr)}"
         raise UnavailableError(message, "see what `git status` says of this clone.")
-    told = {os.fsdecode(name) for name in done.stdout.split(b"\0")}
+    fields = [os.fsdecode(field) for field in done.stdout.split(b"\0")]
+    matches = zip(fields[::4], fields[2::4], fields[3::4], strict=False)  # source, line, pattern, path
+    told = {name for file, glob, name in matches if file.endswith(".gitignore") and not glob.startswith("!")}
     return {path for path, name in names.items() if name in told}
 
 

@@ -327,7 +327,7 @@ def is_plain(scalar: Scalar) -> bool:
 
 
 def is_null(scalar: Scalar) -> bool:
-    return is_plain(scalar) and scalar.value in _NULLS
+    return (is_plain(scalar) and scalar.value in _NULLS) or scalar.tag == "tag:yaml.org,2002:null"
 
 
 def is_text(scalar: Scalar) -> bool:

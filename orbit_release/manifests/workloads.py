@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.nodes import Node, SequenceNode, child, is_text, items, scalar, text
+from orbit_release.manifests.nodes import Node, Scalar, SequenceNode, child, is_plain, is_text, items, scalar, text
 from orbit_release.manifests.objects import is_kustomization, objects_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ POD_TEMPLATES: dict[str, tuple[str, ...]] = {
 }
 # Where an object of another kind may keep it. Such an object counts as running, and no release edits it.
 _OTHER_TEMPLATES = (_CRON_TEMPLATE, _TEMPLATE, ())
+_ZERO = re.compile(r"[-+]?0+|0[xob]0+")
 CONTAINERS = ("initContainers", "containers")  # in the order in which they run
 
 
@@ -95,8 +97,13 @@ def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkloa
 def _workload(root: Node, pod: Node) -> AppliedWorkload:
     kind, name, namespace = text(root, "kind"), text(root, "metadata", "name"), text(root, "metadata", "namespace")
     is_run_by_time = child(root, "spec", "jobTemplate") is not None
-    is_idle = is_run_by_time or kind == "Job" or text(root, "spec", "replicas") == "0"
+    is_idle = is_run_by_time or kind == "Job" or _is_zero(child(root, "spec", "replicas"))
     return AppliedWorkload(kind, name, tuple(images_of(pod)), is_idle, namespace)
+
+
+def _is_zero(node: Node | None) -> bool:
+    """Whether a node is the number 0, in any of YAML's ways to write it; in quotes it is a text."""
+    return isinstance(node, Scalar) and is_plain(node) and _ZERO.fullmatch(node.value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ class _KustomizeChanges:
     def read(cls, path: str, root: Node) -> _KustomizeChanges:
         images, replicas = items(root, "images"), items(root, "replicas")
         repositories = {text(image, "name"): new for image in images if (new := text(image, "newName"))}
-        asleep = frozenset(text(entry, "name") for entry in replicas if text(entry, "count") == "0")
+        asleep = frozenset(text(entry, "name") for entry in replicas if _is_zero(child(entry, "count")))
         namespace, prefix, suffix = (text(root, key) for key in ("namespace", "namePrefix", "nameSuffix"))
         return cls(path[: path.rfind("/") + 1], namespace, prefix, suffix, repositories, asleep)
 

@@ -166,9 +166,17 @@ def test_what_is_made_before_the_build_is_what_git_ignores(repo: Monorepo) -> No
     with Clone(str(repo.clone), environment()) as clone:
         assert ignored_by_git(clone, [*ignored, *kept]) == {*ignored}
         assert ignored_by_git(clone, kept) == set()
-        (repo.clone / ".git/info").mkdir(exist_ok=True)
-        (repo.clone / ".git/info/exclude").write_text("known.txt\n")
+        write(repo, "web/.gitignore", "made\nknown.txt\n")
         assert ignored_by_git(clone, ["web/known.txt"]) == {"web/known.txt"}  # although git knows it
+
+
+def test_what_only_this_machine_ignores_is_not_made_before_the_build(repo: Monorepo, tmp_path: Path) -> None:
+    (repo.clone / ".git/info").mkdir(exist_ok=True)
+    (repo.clone / ".git/info/exclude").write_text("excluded\n")
+    (tmp_path / "mine").write_text("mine\n")
+    repo.git("config", "core.excludesFile", str(tmp_path / "mine"))
+    with Clone(str(repo.clone), environment()) as clone:
+        assert ignored_by_git(clone, ["mine", "excluded"]) == set()
 
 
 def test_a_constant_number_of_git_processes(repo: Monorepo, tmp_path: Path) -> None:

@@ -83,3 +83,9 @@ def test_a_kustomization_puts_to_sleep_what_is_in_its_folder(folder: str, idle: 
 )
 def test_what_differs_in_images_alone(one: bytes | None, other: bytes | None, same: object) -> None:
     assert same_but_for_images(one, other, lambda image: is_of(image, "x")) is same
+
+
+@pytest.mark.parametrize(("count", "is_idle"), [("0", True), ("00", True), ("0x0", True), ('"0"', False), ("1", False)])
+def test_without_replicas_it_may_be_right_without_a_pod(count: str, *, is_idle: bool) -> None:
+    text = f"kind: Deployment\nspec: {{replicas: {count}, template: {{spec: {{containers: [{{image: a}}]}}}}}}\n"
+    assert [workload.is_idle for workload in workloads([("a.yaml", text.encode())])] == [is_idle]
