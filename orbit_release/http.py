@@ -3,7 +3,8 @@
 - A secret travels by https, or to this machine itself.
 - A redirect is an answer like any other. Who asked decides what it means, so `Authorization` never follows one.
 - Proxies and certificates of the environment are for other machines. ~/.netrc and cookies are for nobody.
-- A timeout is for the whole answer, from the look-up of its address to its last byte, also where a server drips.
+- A timeout is for the whole answer, from the connection to its last byte, also where a server drips. Nothing is sent
+  after it. (Looking up the address of a name is the system's: it alone has a limit of its own.)
 - The limit of an answer's size counts what is read out of it, so also what was compressed.
 """
 
@@ -13,27 +14,34 @@ import io
 import ipaddress
 import json
 import re
+import socket
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
+from http.client import HTTPResponse
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import disable_warnings
-from urllib3.exceptions import HTTPError, InsecureRequestWarning, MaxRetryError
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, disable_warnings
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, InsecureRequestWarning, MaxRetryError, NewConnectionError
 
-from orbit_release.background import started
 from orbit_release.text import without
 
 Response = requests.Response
 # What a session raises where no answer comes. Errors of requests are OSErrors; ValueError: a redirect to no address.
 FAULTS = (OSError, ValueError)
-_CHUNK_BYTES = 64 * 1024
+_CHUNK_BYTES = _LINE_BYTES = 64 * 1024
+_MOMENT = 0.001  # seconds
 _LONGEST_QUOTE = 200  # characters
+_USER = re.compile(r"[^\s/@]*:[^\s@]*@")  # of an address, with the password
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+# When the answer that is waited for must be here, in the seconds of `monotonic`.
+_ENDS: ContextVar[float] = ContextVar("ends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +115,12 @@ def reason_of(error: BaseException) -> str:
         return "timed out"
     if isinstance(root, OSError):
         return root.strerror or type(root).__name__
-    return quoted(str(root))
+    return quoted(_USER.sub("***@", str(root)))
 
 
 def is_timeout(error: BaseException) -> bool:
-    return isinstance(_root(error), TimeoutError)
+    root = _root(error)
+    return isinstance(root, TimeoutError) or type(root).__name__.endswith("Timeout")
 
 
 def is_unconnected(error: BaseException) -> bool:
@@ -153,27 +162,133 @@ class _Adapter(HTTPAdapter):
         super().__init__()
         self._most_bytes = most_bytes
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **given: Any) -> requests.Response:
-        """Leave the answer behind at the deadline: a socket's own timeout starts again with every byte."""
-        seconds = given["timeout"]
-        given["timeout"] = (seconds / 2, seconds)  # half to connect, which leaves time for a host's second address
-        try:
-            return started(partial(self._whole_answer, request, *args, **given)).result(seconds)
-        except TimeoutError as error:
-            raise requests.ReadTimeout("timed out", request=request) from error
+    def init_poolmanager(self, *args: Any, **given: Any) -> None:
+        super().init_poolmanager(*args, **given)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
-    def _whole_answer(self, request: requests.PreparedRequest, *args: Any, **given: Any) -> requests.Response:
-        response = super().send(request, *args, **given)
-        body = bytearray()
+    def proxy_manager_for(self, proxy: str, **given: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **given)
+        if not proxy.lower().startswith("socks"):  # connections through those are made otherwise
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **given: Any) -> requests.Response:
+        ends = _ENDS.set(monotonic() + given["timeout"])
         try:
-            # Not `stream`, which takes the line before a chunk however long it is.
-            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=True):
-                body += chunk
-                if len(body) > self._most_bytes:
-                    raise TooLargeError(f"more than {self._most_bytes} bytes")
+            response = super().send(request, *args, **given)
+            response.raw = io.BytesIO(self._body(response))
         except HTTPError as error:
             raise requests.ConnectionError(error, request=request) from error
         finally:
-            response.raw.close()
-        response.raw = io.BytesIO(body)
+            _ENDS.reset(ends)
         return response
+
+    def _body(self, response: requests.Response) -> bytes:
+        body = bytearray()
+        try:
+            for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=True):
+                body += chunk
+                if len(body) > self._most_bytes:
+                    raise TooLargeError(f"more than {self._most_bytes} bytes")
+        finally:
+            response.raw.close()
+        return bytes(body)
+
+
+def _left() -> float:
+    """Return the seconds until the answer must be here; a moment, where there are none."""
+    return max(_ENDS.get() - monotonic(), _MOMENT)
+
+
+def _limit(sock: socket.socket) -> None:
+    """Let the next step take what is left, and no step begin once that is nothing."""
+    if monotonic() >= _ENDS.get():
+        raise TimeoutError("timed out")
+    sock.settimeout(_left())
+
+
+class _Arriving(io.RawIOBase):
+    """What arrives at a socket. No read takes longer than what is left of the time."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._socket = raw, sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        _limit(self._socket)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
+
+
+class _Lines(io.BufferedReader):
+    """Lines end somewhere: urllib3 reads those between the chunks of an answer however long they are."""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return super().readline(_LINE_BYTES if size is None or size < 0 else size)
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **given: Any) -> None:
+        super().__init__(sock, *args, **given)
+        self.fp = _Lines(_Arriving(self.fp.detach(), sock))
+
+
+class _Connection(HTTPConnection):
+    """Connects, sends and reads before the answer must be here."""
+
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return self._connected()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "timed out") from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+    def _connected(self) -> socket.socket:
+        """Try the addresses of the host one after the other; each gets its share of the time."""
+        fault = OSError("has no address")
+        addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        for tried, (*_, address) in enumerate(addresses):
+            share = _left() / (len(addresses) - tried)
+            try:
+                connection = socket.create_connection((str(address[0]), self.port), share)
+            except OSError as error:
+                fault = error
+                continue
+            for option in self.socket_options or ():
+                connection.setsockopt(*option)
+            connection.settimeout(_left())  # for a handshake, or what is sent
+            return connection
+        raise fault
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        _limit(self.sock)  # the handshake, which follows
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _limit(self.sock)
+        super().send(data)
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}

@@ -18,13 +18,13 @@ from github import Auth, Github, GithubException
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 from requests import RequestException
 
-from orbit_release.errors import AccessError, UnavailableError, UsageError
+from orbit_release.errors import AccessError, UnavailableError, UnusableError, UsageError
 from orbit_release.github import pull_request as pulls
 from orbit_release.github.commits import File, commit_request, find_commit, store_commit
 from orbit_release.github.faults import Asked, Fault, explained
 from orbit_release.github.pull_request import PullRequest
 from orbit_release.github.push_rights import PushRights, push_rights
-from orbit_release.http import HttpSession, is_secure, is_token
+from orbit_release.http import HttpSession, TooLargeError, is_secure, is_token
 
 T = TypeVar("T")
 
@@ -150,13 +150,19 @@ class GitHub:
     def _retry(self, action: Callable[[], T]) -> T:
         for attempt in range(self._attempts - 1):
             try:
-                return action()
+                return self._ask(action)
             except _FAULTS as error:
                 pause = Fault.of(error, self._token).pause(attempt)
                 if pause is None:
                     raise
             self._sleep(pause)
-        return action()
+        return self._ask(action)
+
+    def _ask(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except TooLargeError as error:
+            raise UnusableError(f"{self._host} answers with {error}", "check GITHUB_API_URL.") from error
 
 
 def _check(api: str, repository: str, token: str) -> None:
@@ -181,20 +187,19 @@ class _Https(HTTPSRequestsConnectionClass):
         self.session = HttpSession(_MOST_BYTES)
 
 
+Requester.injectConnectionClasses(_Http, _Https)  # for good: each connection that it makes keeps the one policy
+
+
 def _connect(api: str, token: str, timeout: int) -> Github:
     """Return a client that neither repeats anything nor waits by itself; `timeout`: seconds for an answer."""
-    Requester.injectConnectionClasses(_Http, _Https)  # a client takes them when it is made
-    try:
-        return Github(
-            base_url=api,
-            auth=Auth.Token(token),
-            timeout=timeout,
-            user_agent="orbit-release",
-            per_page=100,
-            retry=None,
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-            lazy=True,
-        )
-    finally:
-        Requester.resetConnectionClasses()
+    return Github(
+        base_url=api,
+        auth=Auth.Token(token),
+        timeout=timeout,
+        user_agent="orbit-release",
+        per_page=100,
+        retry=None,
+        seconds_between_requests=0,
+        seconds_between_writes=0,
+        lazy=True,
+    )

@@ -92,7 +92,7 @@ MAY = {
     "git.private_index": {"tempfile"},
     "git.process": {"os", "subprocess"},
     "github.client": {"secrets", "time"},
-    "http": {"io"},
+    "http": {"http", "io", "socket", "time"},
     "registry.call": {"http", "threading"},  # http: for the names of its statuses
     "registry.client": {"http", "pathlib", "random", "time"},
     "registry.credentials": {"pathlib", "subprocess"},
