@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -104,14 +104,14 @@ class PublishingOptions:
         return Publishing(pull_request.put, local, subject, address, review, pull_request.withdraw)
 
     def _put(self, session: Session, git: Clone) -> Put:
-        from orbit_release.flows.publish import through_api, through_git
+        from orbit_release.flows.publish import put_by_api, put_by_git
 
         if self.dry_run:
             return _show_diff
         known = all(os.environ.get(name) for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"))
         default = "api" if in_actions() and known and not self.no_push else "git"
         by_api = (self.via or default) == "api"
-        return through_api(git, session.github(git)) if by_api else through_git(git)
+        return partial(put_by_api, git, session.github(git)) if by_api else partial(put_by_git, git)
 
     def _review(self) -> Callable[[Release, Notes], None]:
         """Tell what a release does, and ask on a terminal whether it is wanted."""

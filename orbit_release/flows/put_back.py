@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from orbit_release.errors import NotFoundError, UnavailableError
 from orbit_release.flows.hold import unmarked
@@ -14,11 +13,9 @@ from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.manifests.rewrite import FoundImage, NewImage
+from orbit_release.registry.client import Registry
 from orbit_release.releases.timeline import Deployed
 from orbit_release.service import Service
-
-if TYPE_CHECKING:
-    from orbit_release.registry.client import Registry
 
 _SHOWN = 5  # tags in a hint
 _ASKED = 20  # tags that the registry is asked about for it

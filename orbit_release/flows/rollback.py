@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from orbit_release.argocd.blame import blame
 from orbit_release.argocd.verdict import Failed, Look
@@ -19,11 +18,9 @@ from orbit_release.flows.undo import Undo
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, Tag
 from orbit_release.manifests.rewrite import NewImage
+from orbit_release.registry.client import Registry
 from orbit_release.releases.timeline import Deployed, deployed_at, is_fixed, rollback_targets
 from orbit_release.service import Service
-
-if TYPE_CHECKING:
-    from orbit_release.registry.client import Registry
 
 Histories = Mapping[str, Sequence[Deployed]]
 
