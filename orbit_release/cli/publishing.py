@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orbit_release.cli.session import INTERRUPTED, Session, in_actions
-from orbit_release.errors import UsageError
+from orbit_release.cli.session import INTERRUPTED, Session, in_actions, refuse
 
 if TYPE_CHECKING:
     from orbit_release.flows.publish_until_landed import Landed, Published, Publishing, Put
@@ -59,18 +58,17 @@ class PublishingOptions:
     rollback_on_failure: bool = False
 
     def __post_init__(self) -> None:
-        if self.rollback_on_failure and not self.wait:
-            raise UsageError("--rollback-on-failure goes with --wait", "add --wait.")
-        if self.auto_merge and not self.pr:
-            raise UsageError("--auto-merge goes with --pr", "add --pr.")
-        if self.no_push and (self.pr or self.via == "api"):
-            other = "--pr" if self.pr else "--via api"
-            raise UsageError("--no-push keeps the release here", f"leave out --no-push or {other}.")
-        if self.pr and self.via == "git":
-            raise UsageError("--pr goes through GitHub's API", "leave out --via git.")
-        if self.wait and (self.pr or self.no_push):
-            other = "--pr" if self.pr else "--no-push"
-            raise UsageError("--wait is for what goes on the release branch", f"leave out --wait or {other}.")
+        pr, no_push, wait, via = self.pr, self.no_push, self.wait, self.via
+        local, on_branch = "--no-push keeps the release here", "--wait is for what goes on the release branch"
+        refuse(
+            (self.rollback_on_failure and not wait, "--rollback-on-failure goes with --wait", "add --wait."),
+            (self.auto_merge and not pr, "--auto-merge goes with --pr", "add --pr."),
+            (no_push and pr, local, "leave out --no-push or --pr."),
+            (no_push and via == "api", local, "leave out --no-push or --via api."),
+            (pr and via == "git", "--pr goes through GitHub's API", "leave out --via git."),
+            (wait and pr, on_branch, "leave out --wait or --pr."),
+            (wait and no_push, on_branch, "leave out --wait or --no-push."),
+        )
 
     @property
     def words(self) -> bool:

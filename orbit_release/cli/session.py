@@ -96,6 +96,13 @@ class Session:
         return f"{server}/{name}" if server and name else web_address(git.remote_address())
 
 
+def refuse(*mistakes: tuple[object, str, str]) -> None:
+    """Raise the message and the hint of the first mistake that was made."""
+    for is_made, message, hint in mistakes:
+        if is_made:
+            raise UsageError(message, hint)
+
+
 def in_actions() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 

@@ -57,7 +57,7 @@ def bump(
     unhold: bool = False,
 ) -> Published | None:
     """Publish the tags that a person asked for; HeldError for a service with a hold, unless `unhold` takes it away."""
-    images = [_require(registry, change) for change in changes]
+    images = [_required_image(registry, change) for change in changes]
     for change in changes:
         _check_label(registry, change)
 
@@ -80,13 +80,13 @@ def bump_built(
             return BuiltOutcome(None, Plan(commit, (), superseded=True))
         now = plan(source, services, head=head or tip.commit, registry=registry, tip=tip)
         changes = [TagChange(due.service, due.tag) for due in now.with_action(Action.RELEASE) if due.tag]
-        images = [_require(registry, change) for change in changes]
+        images = [_required_image(registry, change) for change in changes]
         return BuiltOutcome(publish(source, tip, release_on(source, tip, images), publishing), now)
 
     return publish_until_landed(source, publishing, attempt)
 
 
-def _require(registry: Registry | None, change: TagChange) -> NewImage:
+def _required_image(registry: Registry | None, change: TagChange) -> NewImage:
     """Return the image to write, which the registry must have."""
     repository, tag, digest = change.service.repository, change.tag, change.digest
     refresh = registry.require(repository, tag, digest) if registry else None

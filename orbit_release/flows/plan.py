@@ -43,12 +43,12 @@ def plan(
         return Plan(None, tuple(actions.absent(service, "yet: there is no commit") for service in services))
     there = _services_at(source, _commit(source.git, head), services)
     if base is not None:
-        plan = _compare(source, there, base, registry)
+        plan = _compared(source, there, base, registry)
     else:
         plan = _against_deployed(source, there, registry, tip)
     if force:
-        plan = _force(source, there, plan, registry)
-    return _aim_latest(source, plan, registry, tip) if latest and registry else plan
+        plan = _forced(source, there, plan, registry)
+    return _with_latest(source, plan, registry, tip) if latest and registry else plan
 
 
 def plan_unheld(source: Source, services: Sequence[Service], tip: Tip) -> Plan:
@@ -88,7 +88,7 @@ def _services_at(source: Source, head: str, services: Sequence[Service]) -> Serv
     return ServicesAtHead(head, tuple(services), present, frozenset(own))
 
 
-def _compare(source: Source, head: ServicesAtHead, base: str, registry: Registry | None) -> Plan:
+def _compared(source: Source, head: ServicesAtHead, base: str, registry: Registry | None) -> Plan:
     git = source.git
     hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
     # Zeros are the state before a branch existed, in GitHub's push event.
@@ -118,7 +118,7 @@ def _against_deployed(
         return head.plan(())
     git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
-    plans = _assess(source, head, tip, registry, holds=holds)
+    plans = _assessed(source, head, tip, registry, holds=holds)
     targets = _targets(source, head, _stale(plans))
     running = [plan.deployed.commit for plan in plans if plan.service.name in targets and plan.deployed]
     history = git.history([tip.commit, head.commit, *targets.values(), *filter(None, running)])
@@ -155,7 +155,7 @@ def _hold_moved_back(
     return [actions.held(plan, str(back[plan.service.name])) if plan.service.name in back else plan for plan in plans]
 
 
-def _assess(
+def _assessed(
     source: Source, head: ServicesAtHead, tip: Tip, registry: Registry | None, *, holds: bool
 ) -> list[ServicePlan]:
     """Decide what trees can tell, for each reference that the manifests carry of a service."""
@@ -205,7 +205,7 @@ def _ask_registry(registry: Registry | None, plans: Sequence[ServicePlan]) -> Se
     return side_by_side(ask, plans)
 
 
-def _force(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry | None) -> Plan:
+def _forced(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry | None) -> Plan:
     """Build again what is current or built already; what is held, absent or older than what is deployed stays."""
     again = [service for service in plan.with_action(Action.CURRENT, Action.RELEASE) if not service.is_newer]
     if plan.superseded or not again:
@@ -218,17 +218,17 @@ def _force(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry 
         build = replace(_with_target(source, current, targets), action=Action.BUILD, reason=reason)
         image = registry.image(build.service.repository, build.tag) if registry and build.tag else None
         forced[build.service.name] = actions.clash_checked(build, image.revision if image else None)
-    return replace(plan, services=tuple(forced.get(each.service.name, each) for each in plan.services))
+    return replace(plan, services=tuple(forced.get(decided.service.name, decided) for decided in plan.services))
 
 
-def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
+def _with_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
     """Let `latest` stay where a build is older than what it is now: an old run that came late."""
     tip = tip or source.git.tip(source.config.branch, fetch=False)
     builds = {build.service.name: build for build in plan.with_action(Action.BUILD) if build.target}
     running = side_by_side(lambda build: registry.image(build.service.repository, LATEST), builds.values())
     forward = may_move(source, tip, running, [build.target or "" for build in builds.values()])
     moves = dict(zip(builds, forward, strict=True))
-    services = (replace(each, latest=moves.get(each.service.name, True)) for each in plan.services)
+    services = (replace(decided, latest=moves.get(decided.service.name, True)) for decided in plan.services)
     return replace(plan, services=tuple(services))
 
 

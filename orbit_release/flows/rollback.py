@@ -168,7 +168,7 @@ def _deployed_then(
 
 
 def _first_release(histories: Histories) -> str:
-    stretches = [stretch for each in histories.values() for stretch in each]
+    stretches = [stretch for stretches in histories.values() for stretch in stretches]
     commits = [stretch.since for stretch in stretches if is_fixed(stretch.reference)]
     first = min(commits, key=lambda commit: commit.time, default=None)
     if first is None:
