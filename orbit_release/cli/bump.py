@@ -11,7 +11,7 @@ import click
 from orbit_release.cli.publishing import PublishingOptions, is_interactive, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, complete_service, head_of_run, refuse
 from orbit_release.cli.wait import awaited, wait_options
-from orbit_release.errors import NotFoundError, OrbitReleaseError
+from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.config import Config
@@ -113,7 +113,7 @@ def _show_built(done: BuiltOutcome, how: PublishingOptions, wait: Callable[[dict
     from orbit_release import output
 
     _tell_nothing(done)
-    fault = _fault_of(done)
+    fault = done.fault
     with shown(how, done.published, [str(image) for image in done.missing]) as document:
         try:
             # With nothing released for a fault, what is deployed is not what was wanted.
@@ -139,11 +139,3 @@ def _tell_nothing(done: BuiltOutcome) -> None:
         output.say("nothing to do: no image waits for its release")
     for held in done.plan.with_action(Action.HELD):
         output.say(f"{held.service.name} stays: {printable(held.reason)}")
-
-
-def _fault_of(done: BuiltOutcome) -> OrbitReleaseError | None:
-    from orbit_release.planning.targets import clash_of
-
-    hint = "their builds failed or did not run: run `orbit-release build`, then this again."
-    missing = ", ".join(map(str, done.missing))
-    return clash_of(done.plan.services) or (NotFoundError(f"not in the registry: {missing}", hint) if missing else None)

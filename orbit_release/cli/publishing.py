@@ -204,5 +204,4 @@ def _confirm(diff: str, question: str) -> None:
 
 
 def is_interactive() -> bool:
-    """Whether somebody can be asked."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

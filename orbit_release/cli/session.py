@@ -49,7 +49,9 @@ class Session:
         start = os.environ.get("GITHUB_WORKSPACE") if in_actions() else None
         loaded = config.load(data, os.path.relpath(file, start or os.curdir))
         git.branch = loaded.branch
-        return Source(git, loaded, _inside(git.top, file), data, os.path.relpath(file))
+        path = os.path.relpath(os.path.realpath(file), os.path.realpath(git.top))
+        inside = not path.startswith(os.pardir)
+        return Source(git, loaded, path if inside else None, data, os.path.relpath(file))
 
     def registry(self, budget: float = 60.0) -> Registry:
         """`budget`: seconds that a question may take."""
@@ -124,12 +126,6 @@ def _read(path: str) -> bytes:
         raise ConfigurationError(f"there is no {path}", hint) from error
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "check what it is.") from error
-
-
-def _inside(top: str, file: str) -> str | None:
-    """Return the file's path in the repository, or None if it lies elsewhere."""
-    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(top))
-    return None if relative.startswith(os.pardir) else relative
 
 
 def head_of_run() -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orbit_release.errors import ConflictError, HeldError, InvalidError
+from orbit_release.errors import ConflictError, HeldError, InvalidError, NotFoundError, OrbitReleaseError
 from orbit_release.flows.hold import held_marks
 from orbit_release.flows.plan import plan
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
@@ -15,6 +15,7 @@ from orbit_release.git.graph import History
 from orbit_release.image import Digest, ImageReference, Tag
 from orbit_release.manifests.rewrite import FoundImage, NewImage
 from orbit_release.planning.actions import Action, Plan
+from orbit_release.planning.targets import clash_of
 from orbit_release.registry.client import Registry
 from orbit_release.service import Service
 
@@ -45,6 +46,13 @@ class BuiltOutcome:
     def missing(self) -> tuple[ImageReference, ...]:
         """The images that should have been built and are not in the registry."""
         return tuple(build.image for build in self.plan.with_action(Action.BUILD) if build.image)
+
+    @property
+    def fault(self) -> OrbitReleaseError | None:
+        missing = ", ".join(map(str, self.missing))
+        hint = "their builds failed or did not run: run `orbit-release build`, then this again."
+        lost = NotFoundError(f"not in the registry: {missing}", hint) if missing else None
+        return clash_of(self.plan.services) or lost
 
 
 def bump(
@@ -87,7 +95,6 @@ def bump_built(
 
 
 def _required_image(registry: Registry | None, change: TagChange) -> NewImage:
-    """Return the image to write, which the registry must have."""
     repository, tag, digest = change.service.repository, change.tag, change.digest
     refresh = registry.require(repository, tag, digest) if registry else None
     return NewImage(repository, tag, digest=digest, refresh=refresh)

@@ -89,7 +89,9 @@ def _publish_marks(
     def attempt(tip: Tip) -> HoldOutcome:
         marks, left = decide(tip)
         release = release_on(source, tip, marks=marks)
-        unplaced = _unplaced(services, release)
+        names, why = unmarked(services, release), "; ".join(place.why for place in release.unplaced)
+        hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
+        unplaced = InvalidError(f"{', '.join(names)}: {why}", hint) if names else None
         if unplaced and not everything:
             raise unplaced
         return HoldOutcome(publish(source, tip, release, publishing, verb), left, unplaced)
@@ -115,10 +117,3 @@ def unmarked(services: Sequence[Service], release: Release) -> list[str]:
     placed = {edit.repository for edit in release.marks}
     unplaced = {place.repository for place in release.unplaced} - placed
     return [service.name for service in services if service.repository in unplaced]
-
-
-def _unplaced(services: Sequence[Service], release: Release) -> InvalidError | None:
-    names = unmarked(services, release)
-    why = "; ".join(place.why for place in release.unplaced)
-    hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
-    return InvalidError(f"{', '.join(names)}: {why}", hint) if names else None

@@ -233,11 +233,11 @@ def _with_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None
 
 
 def may_move(source: Source, tip: Tip, latest: Sequence[RemoteImage | None], targets: Sequence[str]) -> list[bool]:
-    """Tell for each image that is `latest` now whether that may move to the image of a target: only forward."""
+    """Tell for each `latest` whether it may move to a target, which it does forward and along the release branch."""
     git = source.git
     running = [git.fetch_commit(image.revision) if image and image.revision else None for image in latest]
-    history = git.history([tip.commit, *targets, *filter(None, running)])
+    is_ancestor = git.history([tip.commit, *targets, *filter(None, running)]).is_ancestor
     return [
-        actions.is_forward(history, running=commit, target=target, tip=tip.commit)
-        for commit, target in zip(running, targets, strict=True)
+        is_ancestor(target, tip.commit) and (now is None or now == target or not is_ancestor(target, now))
+        for now, target in zip(running, targets, strict=True)
     ]

@@ -55,7 +55,6 @@ class RollbackHold:
 def put_back(
     source: Source, tip: Tip, images: Mapping[Service, NewImage], publishing: Publishing, hold: RollbackHold
 ) -> RollbackOutcome:
-    """Publish images in the place of what is deployed."""
     deployed = source.deployed(tip)
     now = {service: deployed[service.repository] for service in images}
     moving = [s for s, wanted in images.items() if not all(_is_at(image.reference, wanted) for image in now[s])]

@@ -162,15 +162,5 @@ def most_urgent(plans: Sequence[ServicePlan]) -> ServicePlan:
     return min(plans, key=lambda plan: (not plan.is_newer, order.index(plan.action)))
 
 
-def is_forward(history: History, *, running: str | None, target: str, tip: str) -> bool:
-    """Whether `latest`, built from `running` as far as that is known, may move to a target.
-
-    Only what is on the release branch may be `latest`; `tip` is where that stands. All are heads of the history.
-    """
-    if not history.is_ancestor(target, tip):
-        return False
-    return running is None or running == target or not history.is_ancestor(target, running)
-
-
 def _current(plan: ServicePlan, reason: str) -> ServicePlan:
     return replace(plan, action=Action.CURRENT, reason=reason, target=None)
