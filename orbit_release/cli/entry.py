@@ -17,7 +17,6 @@ from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
 from orbit_release.errors import OrbitReleaseError, UnavailableError, UsageError
 
 _VERBOSE = "orbit_release.verbose"
-_ACTIONS = "orbit_release.actions"  # output asks for it
 
 _COMMANDS = [
     *("plan", "build", "bump", "rollback", "hold", "unhold", "history", "status", "report"),
@@ -64,7 +63,7 @@ def main() -> None:
         # PYTHONUNBUFFERED: a write that the system takes only in part would be cut off without a word
         sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     with click.Context(cli, color=colour) as context:
-        context.meta[_ACTIONS] = in_actions()
+        context.meta["orbit_release.actions"] = in_actions()  # output asks for it
         code = _run(context)
     _leave(code)
 

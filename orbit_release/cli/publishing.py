@@ -85,21 +85,18 @@ class PublishingOptions:
         forward: bool = False,
         subject: str = "",
     ) -> Publishing:
-        """Return how what is done to some services is published.
-
-        `forward`: a pull request that proposes something newer is left as it is.
-        """
+        """`forward`: a pull request that proposes something newer is left as it is."""
         from orbit_release.flows.publish import ReleasePullRequest
         from orbit_release.flows.publish_until_landed import Publishing
         from orbit_release.github.pull_request import branch_name
 
-        local, address, review = self.no_push, session.address(source.git), self._review()
+        common = (self.no_push, subject, session.address(source.git), self._review())
         if not self.pr or self.dry_run:
-            return Publishing(self._put(session, source.git), local, subject, address, review)
+            return Publishing(self._put(session, source.git), *common)
         wanted, services = source.config.select(names), source.config.services
         branch = branch_name([service.name for service in wanted], [service.name for service in services], verb)
         pull_request = ReleasePullRequest(source, session.github(source.git), branch, forward, self.auto_merge)
-        return Publishing(pull_request.put, local, subject, address, review, pull_request.withdraw)
+        return Publishing(pull_request.put, *common, pull_request.withdraw)
 
     def _put(self, session: Session, git: Clone) -> Put:
         from orbit_release.flows.publish import put_by_api, put_by_git
@@ -112,7 +109,7 @@ class PublishingOptions:
         return partial(put_by_api, git, session.github(git)) if by_api else partial(put_by_git, git)
 
     def _review(self) -> Callable[[Release, Notes], None]:
-        """Tell what a release does, and ask on a terminal whether it is wanted."""
+        """Return what tells people of a release, and asks on a terminal whether it is wanted."""
         from orbit_release import output
         from orbit_release.output.releases import leaving
 

@@ -48,6 +48,7 @@ class Building:
     """Where a build takes its sources from and where its images go; without a registry they stay in the engine."""
 
     source: Source
+    head: str
     registry: Registry | None
     address: str
     jobs: int
@@ -55,16 +56,10 @@ class Building:
 
 
 def build(
-    building: Building,
-    services: Sequence[Service],
-    *,
-    named: bool,
-    head: str,
-    builder: Callable[[], Builder],
-    progress: Progress,
+    building: Building, services: Sequence[Service], *, named: bool, builder: Callable[[], Builder], progress: Progress
 ) -> list[BuildOutcome]:
     """Build what the plan asks for at head, or exactly the named services; one failure stops no other build."""
-    source, registry = building.source, building.registry
+    source, head, registry = building.source, building.head, building.registry
     if named:
         plans = plan_named(source, services, head=head, registry=registry)
     else:
