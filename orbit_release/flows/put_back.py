@@ -17,8 +17,8 @@ from orbit_release.registry.client import Registry
 from orbit_release.releases.timeline import Deployed
 from orbit_release.service import Service
 
-_SHOWN = 5  # tags in a hint
-_ASKED = 20  # tags that the registry is asked about for it
+TAGS_IN_HINT = 5
+_ASKED = 20  # tags that the registry is asked about for such a hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def restored_image(
     there = _digest(registry, wanted) if registry else None
     if registry and there is None:
         left = [stretch.reference for stretch in others if stretch.reference != wanted][:_ASKED]
-        tags = list(islice((reference.version for reference in left if _digest(registry, reference)), _SHOWN))
+        tags = list(islice((reference.version for reference in left if _digest(registry, reference)), TAGS_IN_HINT))
         hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
         raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")
     if wanted.tag is None:

@@ -11,7 +11,7 @@ from orbit_release.argocd.verdict import Failed, Look
 from orbit_release.errors import ConflictError, InvalidError, NotFoundError
 from orbit_release.flows.history import history
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish_until_landed
-from orbit_release.flows.put_back import RollbackHold, RollbackOutcome, put_back, restored_image, why_left
+from orbit_release.flows.put_back import TAGS_IN_HINT, RollbackHold, RollbackOutcome, put_back, restored_image, why_left
 from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.flows.undo import Undo
@@ -23,8 +23,6 @@ from orbit_release.releases.timeline import Deployed, deployed_at, is_fixed, rol
 from orbit_release.service import Service
 
 Histories = Mapping[str, Sequence[Deployed]]
-
-_SHOWN = 5  # tags in a hint
 
 
 def rollback(
@@ -133,7 +131,7 @@ def _named(service: Service, stretches: Sequence[Deployed], tag: Tag) -> ImageRe
     named = next((reference for reference in references if reference.tag == tag), None)
     if named is None:
         tags = dict.fromkeys(reference.version for reference in references if is_fixed(reference))
-        hint = f"it was with {', '.join([*tags][:_SHOWN])}" if tags else "it was never released"
+        hint = f"it was with {', '.join([*tags][:TAGS_IN_HINT])}" if tags else "it was never released"
         raise NotFoundError(f"{service.name} was never deployed with {tag}", f"{hint}; see orbit-release history.")
     if not is_fixed(named):
         raise InvalidError(f"{tag} may be any image", "name a tag that stays what it is: orbit-release history.")
