@@ -43,14 +43,14 @@ def build_command(
 
     source = session.source()
     registry = session.registry() if push else None
-    building = Building(source, registry, session.address(source.git), jobs=jobs, force=force)
+    head = head or head_of_run() or "HEAD"
+    building = Building(source, head, registry, session.address(source.git), jobs=jobs, force=force)
     services = source.config.select(names)
     with build_progress(terminal=sys.stderr.isatty()) as progress:
         results = build(
             building,
             services,
             named=bool(names),
-            head=head or head_of_run() or "HEAD",
             builder=lambda: choose_builder(builder, environ=os.environ, github_token=os.environ.get("GITHUB_TOKEN")),
             progress=progress,
         )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orbit_release.cli.publishing import PublishingOptions, is_interactive, publishing_options, shown, withdraw
-from orbit_release.cli.session import Session, complete_service, head_of_run
+from orbit_release.cli.session import Session, complete_service, head_of_run, refuse
 from orbit_release.cli.wait import awaited, wait_options
-from orbit_release.errors import NotFoundError, OrbitReleaseError, UsageError
+from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.config import Config
@@ -54,12 +54,18 @@ def bump_command(
     from orbit_release import output
     from orbit_release.flows.bump import bump, bump_built
 
-    _check_built(built=built, head=head, no_verify=no_verify, unhold=unhold)
+    by_name = "name the service and its tag, or run orbit-release unhold."
+    refuse(
+        (head and not built, "--head goes with --built", "a tag names its commit itself."),
+        (built and no_verify, "--built asks the registry what was built", "leave out --no-verify."),
+        (built and unhold, "--built leaves what is held", by_name),
+        (not message.isprintable(), "the message must be one line without control characters", "shorten it."),
+    )
     how, source, registry = PublishingOptions(**options), session.source(), session.registry()
     asked = None if no_verify else registry
     names = words if built else words[::2]
     wait = awaited(session, source, how, asked)
-    publishing = how.publishing(session, source, names, forward=built, subject=_one_line(message))
+    publishing = how.publishing(session, source, names, forward=built, subject=message.strip())
     if built:
         services = source.config.select(words)
         done = bump_built(source, services, head=head or head_of_run(), registry=registry, publishing=publishing)
@@ -68,7 +74,7 @@ def bump_command(
         _show_built(done, how, partial(wait, services, done.published) if wait else None)
         return
     changes = _changes(source.config, words)
-    confirm = _unmerged(allowed=allow_unmerged)
+    confirm = cache(partial(_is_wanted, allowed=allow_unmerged))
     published = bump(source, changes, registry=asked, publishing=publishing, confirm_unmerged=confirm, unhold=unhold)
     if not published:
         withdraw(publishing)  # the person knows best
@@ -79,25 +85,16 @@ def bump_command(
             wait([change.service for change in changes], published, document)
 
 
-def _check_built(*, built: bool, head: str | None, no_verify: bool, unhold: bool) -> None:
-    if head and not built:
-        raise UsageError("--head goes with --built", "a tag names its commit itself.")
-    if built and no_verify:
-        raise UsageError("--built asks the registry what was built", "leave out --no-verify.")
-    if built and unhold:
-        raise UsageError("--built leaves what is held", "name the service and its tag, or run orbit-release unhold.")
-
-
 def _changes(config: Config, words: tuple[str, ...]) -> list[TagChange]:
     from orbit_release.flows.bump import TagChange
     from orbit_release.image import Digest, Tag
 
-    if not words or len(words) % 2:
-        hint = "for example: orbit-release bump bifrost sha-1a2b3c4"
-        raise UsageError("bump takes pairs of a service and a tag", hint)
     names, tags = words[::2], words[1::2]
-    if len(set(names)) < len(names):
-        raise UsageError("a service is named twice", "give each service one tag.")
+    example = "for example: orbit-release bump bifrost sha-1a2b3c4"
+    refuse(
+        (not words or len(words) % 2, "bump takes pairs of a service and a tag", example),
+        (len(set(names)) < len(names), "a service is named twice", "give each service one tag."),
+    )
     parts = [text.partition("@") for text in tags]
     wanted = {
         name: (Tag(tag), Digest(digest) if at else None) for name, (tag, at, digest) in zip(names, parts, strict=True)
@@ -105,20 +102,10 @@ def _changes(config: Config, words: tuple[str, ...]) -> list[TagChange]:
     return [TagChange(service, *wanted[service.name]) for service in config.select(names)]
 
 
-def _unmerged(*, allowed: bool) -> Callable[[str], bool]:
-    @cache
-    def confirm(message: str) -> bool:
-        if allowed or not is_interactive():
-            return allowed
-        return click.confirm(f"{message}. Deploy it all the same?", default=False, err=True)
-
-    return confirm
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise UsageError("the message must be one line without control characters", "shorten it.")
-    return text.strip()
+def _is_wanted(message: str, *, allowed: bool) -> bool:
+    if allowed or not is_interactive():
+        return allowed
+    return click.confirm(f"{message}. Deploy it all the same?", default=False, err=True)
 
 
 def _show_built(done: BuiltOutcome, how: PublishingOptions, wait: Callable[[dict[str, Any]], None] | None) -> None:
@@ -126,7 +113,7 @@ def _show_built(done: BuiltOutcome, how: PublishingOptions, wait: Callable[[dict
     from orbit_release import output
 
     _tell_nothing(done)
-    fault = _fault_of(done)
+    fault = done.fault
     with shown(how, done.published, [str(image) for image in done.missing]) as document:
         try:
             # With nothing released for a fault, what is deployed is not what was wanted.
@@ -152,11 +139,3 @@ def _tell_nothing(done: BuiltOutcome) -> None:
         output.say("nothing to do: no image waits for its release")
     for held in done.plan.with_action(Action.HELD):
         output.say(f"{held.service.name} stays: {printable(held.reason)}")
-
-
-def _fault_of(done: BuiltOutcome) -> OrbitReleaseError | None:
-    from orbit_release.planning.targets import clash_of
-
-    hint = "their builds failed or did not run: run `orbit-release build`, then this again."
-    missing = ", ".join(map(str, done.missing))
-    return clash_of(done.plan.services) or (NotFoundError(f"not in the registry: {missing}", hint) if missing else None)

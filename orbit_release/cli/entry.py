@@ -17,7 +17,6 @@ from orbit_release.cli.session import INTERRUPTED, PROGRAM, Session, in_actions
 from orbit_release.errors import OrbitReleaseError, UnavailableError, UsageError
 
 _VERBOSE = "orbit_release.verbose"
-_ACTIONS = "orbit_release.actions"  # output asks for it
 
 _COMMANDS = [
     *("plan", "build", "bump", "rollback", "hold", "unhold", "history", "status", "report"),
@@ -64,7 +63,7 @@ def main() -> None:
         # PYTHONUNBUFFERED: a write that the system takes only in part would be cut off without a word
         sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     with click.Context(cli, color=colour) as context:
-        context.meta[_ACTIONS] = in_actions()
+        context.meta["orbit_release.actions"] = in_actions()  # output asks for it
         code = _run(context)
     _leave(code)
 
@@ -92,7 +91,8 @@ def _run(context: click.Context) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _show(_usage_error(error))
+        command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
+        return _show(UsageError(error.format_message(), f"{command} --help says more."))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
@@ -101,12 +101,9 @@ def _run(context: click.Context) -> int:
     except OSError as error:  # a full disk, a folder without permission: not our bug
         return _show(UnavailableError(str(error), "check the disk and the permissions; -v shows what was tried."))
     except Exception as error:  # noqa: BLE001  (the last resort: a bug is ours, and says so)
-        return _show(_bug(error))
-
-
-def _usage_error(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    return UsageError(error.format_message(), f"{context.command_path if context else PROGRAM} --help says more.")
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        hint = "this is a bug of orbit-release; run it again with -v and report what it prints."
+        return _show(OrbitReleaseError(what, hint).with_traceback(error.__traceback__))
 
 
 def _show(error: OrbitReleaseError) -> int:
@@ -117,9 +114,3 @@ def _show(error: OrbitReleaseError) -> int:
             output.console.say_traceback(error)
         output.show_error(error)
     return error.exit_code
-
-
-def _bug(error: Exception) -> OrbitReleaseError:
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    hint = "this is a bug of orbit-release; run it again with -v and report what it prints."
-    return OrbitReleaseError(what, hint).with_traceback(error.__traceback__)

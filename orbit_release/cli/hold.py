@@ -29,7 +29,7 @@ def hold_command(session: Session, /, names: tuple[str, ...], *, everything: boo
     from orbit_release.flows.hold import hold
     from orbit_release.manifests.mark import valid_reason
 
-    source, services = _select(session, names, everything=everything)
+    source, services = _selected(session, names, everything=everything)
     how = PublishingOptions(**options)
     publishing = how.publishing(session, source, names, "hold")
     held = hold(source, services, valid_reason(reason), everything=everything, publishing=publishing)
@@ -48,14 +48,14 @@ def unhold_command(
     """Let automation change the tags of services again."""
     from orbit_release.flows.hold import next_releases, unhold
 
-    source, services = _select(session, names, everything=everything)
+    source, services = _selected(session, names, everything=everything)
     how = PublishingOptions(**options)
     publishing = how.publishing(session, source, names, "unhold")
     freed = unhold(source, services, reason, everything=everything, publishing=publishing)
     _show(freed, how, publishing, lambda published: next_releases(source, published))
 
 
-def _select(session: Session, names: Sequence[str], *, everything: bool) -> tuple[Source, Sequence[Service]]:
+def _selected(session: Session, names: Sequence[str], *, everything: bool) -> tuple[Source, Sequence[Service]]:
     if everything == bool(names):
         raise UsageError("name services, or all of them with --all", "orbit-release status lists them.")
     source = session.source()

@@ -7,13 +7,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orbit_release.cli.session import INTERRUPTED, Session, in_actions
-from orbit_release.errors import UsageError
+from orbit_release.cli.session import INTERRUPTED, Session, in_actions, refuse
 
 if TYPE_CHECKING:
     from orbit_release.flows.publish_until_landed import Landed, Published, Publishing, Put
@@ -59,18 +58,17 @@ class PublishingOptions:
     rollback_on_failure: bool = False
 
     def __post_init__(self) -> None:
-        if self.rollback_on_failure and not self.wait:
-            raise UsageError("--rollback-on-failure goes with --wait", "add --wait.")
-        if self.auto_merge and not self.pr:
-            raise UsageError("--auto-merge goes with --pr", "add --pr.")
-        if self.no_push and (self.pr or self.via == "api"):
-            other = "--pr" if self.pr else "--via api"
-            raise UsageError("--no-push keeps the release here", f"leave out --no-push or {other}.")
-        if self.pr and self.via == "git":
-            raise UsageError("--pr goes through GitHub's API", "leave out --via git.")
-        if self.wait and (self.pr or self.no_push):
-            other = "--pr" if self.pr else "--no-push"
-            raise UsageError("--wait is for what goes on the release branch", f"leave out --wait or {other}.")
+        pr, no_push, wait, via = self.pr, self.no_push, self.wait, self.via
+        local, on_branch = "--no-push keeps the release here", "--wait is for what goes on the release branch"
+        refuse(
+            (self.rollback_on_failure and not wait, "--rollback-on-failure goes with --wait", "add --wait."),
+            (self.auto_merge and not pr, "--auto-merge goes with --pr", "add --pr."),
+            (no_push and pr, local, "leave out --no-push or --pr."),
+            (no_push and via == "api", local, "leave out --no-push or --via api."),
+            (pr and via == "git", "--pr goes through GitHub's API", "leave out --via git."),
+            (wait and pr, on_branch, "leave out --wait or --pr."),
+            (wait and no_push, on_branch, "leave out --wait or --no-push."),
+        )
 
     @property
     def words(self) -> bool:
@@ -87,34 +85,31 @@ class PublishingOptions:
         forward: bool = False,
         subject: str = "",
     ) -> Publishing:
-        """Return how what is done to some services is published.
-
-        `forward`: a pull request that proposes something newer is left as it is.
-        """
+        """`forward`: a pull request that proposes something newer is left as it is."""
         from orbit_release.flows.publish import ReleasePullRequest
         from orbit_release.flows.publish_until_landed import Publishing
         from orbit_release.github.pull_request import branch_name
 
-        local, address, review = self.no_push, session.address(source.git), self._review()
+        common = (self.no_push, subject, session.address(source.git), self._review())
         if not self.pr or self.dry_run:
-            return Publishing(self._put(session, source.git), local, subject, address, review)
+            return Publishing(self._put(session, source.git), *common)
         wanted, services = source.config.select(names), source.config.services
         branch = branch_name([service.name for service in wanted], [service.name for service in services], verb)
         pull_request = ReleasePullRequest(source, session.github(source.git), branch, forward, self.auto_merge)
-        return Publishing(pull_request.put, local, subject, address, review, pull_request.withdraw)
+        return Publishing(pull_request.put, *common, pull_request.withdraw)
 
     def _put(self, session: Session, git: Clone) -> Put:
-        from orbit_release.flows.publish import through_api, through_git
+        from orbit_release.flows.publish import put_by_api, put_by_git
 
         if self.dry_run:
             return _show_diff
         known = all(os.environ.get(name) for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"))
         default = "api" if in_actions() and known and not self.no_push else "git"
         by_api = (self.via or default) == "api"
-        return through_api(git, session.github(git)) if by_api else through_git(git)
+        return partial(put_by_api, git, session.github(git)) if by_api else partial(put_by_git, git)
 
     def _review(self) -> Callable[[Release, Notes], None]:
-        """Tell what a release does, and ask on a terminal whether it is wanted."""
+        """Return what tells people of a release, and asks on a terminal whether it is wanted."""
         from orbit_release import output
         from orbit_release.output.releases import leaving
 
@@ -206,5 +201,4 @@ def _confirm(diff: str, question: str) -> None:
 
 
 def is_interactive() -> bool:
-    """Whether somebody can be asked."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

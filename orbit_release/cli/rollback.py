@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.publishing import PublishingOptions, publishing_options, shown, withdraw
-from orbit_release.cli.session import Session, complete_service
+from orbit_release.cli.session import Session, complete_service, refuse
 from orbit_release.cli.wait import awaited, wait_options
-from orbit_release.errors import UsageError
+
+if TYPE_CHECKING:
+    from orbit_release.flows.put_back import RollbackOutcome
 
 
 @click.command("rollback")
@@ -43,13 +45,18 @@ def rollback_command(
     With --all and --to, put every service back to what was deployed then, in one commit.
     """
     from orbit_release import output
-    from orbit_release.cli.rolled import tell_rolled
     from orbit_release.flows.put_back import RollbackHold
     from orbit_release.flows.rollback import rollback, rollback_all
     from orbit_release.image import Tag
     from orbit_release.manifests.mark import valid_reason
 
-    _check(service, everything=everything, to=to, reason=reason, no_hold=no_hold)
+    everyone = "orbit-release rollback bifrost, or orbit-release rollback --all --to 2h"
+    alone = "orbit-release rollback SERVICE TAG takes one service back."
+    refuse(
+        (everything == (service is not None), "name a service, or all of them with --all", everyone),
+        (everything != (to is not None), "--all and --to go together", alone),
+        (reason and no_hold, "--reason is that of the hold", "leave out --no-hold or --reason."),
+    )
     hold = RollbackHold(not no_hold, valid_reason(reason) if reason else "")
     how, source = PublishingOptions(**options), session.source()
     names = [service] if service else []
@@ -71,11 +78,18 @@ def rollback_command(
             wait(services, rolled.published, document)
 
 
-def _check(service: str | None, *, everything: bool, to: str | None, reason: str, no_hold: bool) -> None:
-    if everything == (service is not None):
-        example = "orbit-release rollback bifrost, or orbit-release rollback --all --to 2h"
-        raise UsageError("name a service, or all of them with --all", example)
-    if everything != (to is not None):
-        raise UsageError("--all and --to go together", "orbit-release rollback SERVICE TAG takes one service back.")
-    if reason and no_hold:
-        raise UsageError("--reason is that of the hold", "leave out --no-hold or --reason.")
+def tell_rolled(rolled: RollbackOutcome, *, dry_run: bool = False) -> None:
+    """Tell which services stay as they are, and which are held now."""
+    from orbit_release import output
+    from orbit_release.manifests.mark import is_hold
+    from orbit_release.text import printable
+
+    for name, why in rolled.left.items():
+        output.say(f"{name} stays: it {printable(why)}")
+    holds = rolled.published.notes.holds if rolled.published and not dry_run else {}
+    for name, reason in holds.items():
+        if is_hold(reason):
+            output.say(f"{name} is held: {printable(reason or '')}; once it is mended: orbit-release unhold {name}")
+    for name, back in rolled.loose.items():
+        then = "that it went back holds it, until a bump by hand" if back else "nothing holds it"
+        output.warn(f"{name} has no place for the comment `# held`: {then}")

@@ -49,7 +49,9 @@ class Session:
         start = os.environ.get("GITHUB_WORKSPACE") if in_actions() else None
         loaded = config.load(data, os.path.relpath(file, start or os.curdir))
         git.branch = loaded.branch
-        return Source(git, loaded, _inside(git.top, file), data, os.path.relpath(file))
+        path = os.path.relpath(os.path.realpath(file), os.path.realpath(git.top))
+        inside = not path.startswith(os.pardir)
+        return Source(git, loaded, path if inside else None, data, os.path.relpath(file))
 
     def registry(self, budget: float = 60.0) -> Registry:
         """`budget`: seconds that a question may take."""
@@ -96,6 +98,13 @@ class Session:
         return f"{server}/{name}" if server and name else web_address(git.remote_address())
 
 
+def refuse(*mistakes: tuple[object, str, str]) -> None:
+    """Raise the message and the hint of the first mistake that was made."""
+    for is_made, message, hint in mistakes:
+        if is_made:
+            raise UsageError(message, hint)
+
+
 def in_actions() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
@@ -117,12 +126,6 @@ def _read(path: str) -> bytes:
         raise ConfigurationError(f"there is no {path}", hint) from error
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "check what it is.") from error
-
-
-def _inside(top: str, file: str) -> str | None:
-    """Return the file's path in the repository, or None if it lies elsewhere."""
-    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(top))
-    return None if relative.startswith(os.pardir) else relative
 
 
 def head_of_run() -> str | None:

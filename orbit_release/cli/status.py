@@ -53,7 +53,6 @@ def ask_status(
     session: Session, source: Source, names: Sequence[str], *, fetch: bool, offline: bool, live: bool = False
 ) -> tuple[Statuses, Tip]:
     """Return how services stand, and the tip of the release branch that this is true of."""
-    from orbit_release.cli.argocd import observed_application
     from orbit_release.flows.status import status
 
     tip = source.git.tip(source.config.branch, fetch=fetch)
@@ -61,13 +60,18 @@ def ask_status(
     github = session.github(source.git) if token and not offline else None
     left_out = ["the registry and GitHub: --offline"] if offline else []
     left_out += ["open pull requests: no GITHUB_TOKEN"] if not (offline or token) else []
+    observe = None
+    if live:
+        from orbit_release.cli.argocd import observed_application
+
+        observe = observed_application(session, source, None, _PATIENCE).observe
     statuses = status(
         source,
         source.config.select(names),
         tip,
         registry=None if offline else session.registry(budget=_PATIENCE),
         pull_requests=(lambda: github.open_releases(tip.branch)) if github else None,
-        application=observed_application(session, source, None, _PATIENCE).observe if live else None,
+        application=observe,
         unasked=left_out,
     )
     return statuses, tip

@@ -109,7 +109,7 @@ def _tell(
 ) -> None:
     """Tell how a wait ended, to people and in a document, and raise what there is to complain about."""
     from orbit_release.cli.publishing import tell_published
-    from orbit_release.cli.rolled import tell_rolled
+    from orbit_release.cli.rollback import tell_rolled
     from orbit_release.output.releases import release_document
     from orbit_release.output.wait import show_wait, wait_document
 

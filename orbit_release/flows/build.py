@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from orbit_release.builders.request import BuildRequest
 from orbit_release.errors import OrbitReleaseError
-from orbit_release.flows.latest import may_move
-from orbit_release.flows.plan import plan, plan_named
+from orbit_release.flows.plan import may_move, plan, plan_named
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.git.private_index import check_out
@@ -22,11 +21,11 @@ from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.planning.matrix import labels
 from orbit_release.planning.targets import clash_of
+from orbit_release.registry.client import Registry
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
     from orbit_release.builders.choose import Builder
-    from orbit_release.registry.client import Registry
 
 _LAST_LINES = 20
 Progress = Callable[[str, str | None], None]  # service, one line of what happens; None: that was all
@@ -49,6 +48,7 @@ class Building:
     """Where a build takes its sources from and where its images go; without a registry they stay in the engine."""
 
     source: Source
+    head: str
     registry: Registry | None
     address: str
     jobs: int
@@ -56,16 +56,10 @@ class Building:
 
 
 def build(
-    building: Building,
-    services: Sequence[Service],
-    *,
-    named: bool,
-    head: str,
-    builder: Callable[[], Builder],
-    progress: Progress,
+    building: Building, services: Sequence[Service], *, named: bool, builder: Callable[[], Builder], progress: Progress
 ) -> list[BuildOutcome]:
     """Build what the plan asks for at head, or exactly the named services; one failure stops no other build."""
-    source, registry = building.source, building.registry
+    source, head, registry = building.source, building.head, building.registry
     if named:
         plans = plan_named(source, services, head=head, registry=registry)
     else:
@@ -142,7 +136,7 @@ def _move_latest(source: Source, registry: Registry, tip: Tip, outcome: BuildOut
     try:
         digest = outcome.digest or registry.require(repository, plan.tag)
         now = registry.image(repository, LATEST)
-        [forward] = may_move(source, tip, [(now, plan.target)])
+        [forward] = may_move(source, tip, [now], [plan.target])
         if forward and (now is None or now.digest != digest):
             registry.copy_tag(repository, digest, LATEST)
     except OrbitReleaseError as error:

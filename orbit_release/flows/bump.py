@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from orbit_release.errors import ConflictError, HeldError, InvalidError
+from orbit_release.errors import ConflictError, HeldError, InvalidError, NotFoundError, OrbitReleaseError
 from orbit_release.flows.hold import held_marks
 from orbit_release.flows.plan import plan
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
@@ -16,10 +15,11 @@ from orbit_release.git.graph import History
 from orbit_release.image import Digest, ImageReference, Tag
 from orbit_release.manifests.rewrite import FoundImage, NewImage
 from orbit_release.planning.actions import Action, Plan
+from orbit_release.planning.targets import clash_of
+from orbit_release.registry.client import Registry
 from orbit_release.service import Service
 
-if TYPE_CHECKING:
-    from orbit_release.registry.client import Registry
+Confirm = Callable[[str], bool]  # says whether what a message tells of is wanted all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,13 @@ class BuiltOutcome:
         """The images that should have been built and are not in the registry."""
         return tuple(build.image for build in self.plan.with_action(Action.BUILD) if build.image)
 
+    @property
+    def fault(self) -> OrbitReleaseError | None:
+        missing = ", ".join(map(str, self.missing))
+        hint = "their builds failed or did not run: run `orbit-release build`, then this again."
+        lost = NotFoundError(f"not in the registry: {missing}", hint) if missing else None
+        return clash_of(self.plan.services) or lost
+
 
 def bump(
     source: Source,
@@ -54,14 +61,11 @@ def bump(
     *,
     registry: Registry | None,
     publishing: Publishing,
-    confirm_unmerged: Callable[[str], bool],
+    confirm_unmerged: Confirm,
     unhold: bool = False,
 ) -> Published | None:
-    """Set the services' tags as a person asked, publish the release and return it (None: nothing to do).
-
-    HeldError for a service with a hold, unless it is to be taken away with it.
-    """
-    images = [_require(registry, change) for change in changes]
+    """Publish the tags that a person asked for; HeldError for a service with a hold, unless `unhold` takes it away."""
+    images = [_required_image(registry, change) for change in changes]
     for change in changes:
         _check_label(registry, change)
 
@@ -79,26 +83,21 @@ def bump_built(
     """Release every service whose target's image is in the registry, in one commit, from the fresh state."""
 
     def attempt(tip: Tip) -> BuiltOutcome:
-        now = _plan_on(source, tip, services, head or tip.commit, registry)
+        commit = source.git.fetch_commit(head or tip.commit)
+        if commit and not source.is_ancestor(commit, tip.commit):
+            return BuiltOutcome(None, Plan(commit, (), superseded=True))
+        now = plan(source, services, head=head or tip.commit, registry=registry, tip=tip)
         changes = [TagChange(due.service, due.tag) for due in now.with_action(Action.RELEASE) if due.tag]
-        images = [_require(registry, change) for change in changes]
+        images = [_required_image(registry, change) for change in changes]
         return BuiltOutcome(publish(source, tip, release_on(source, tip, images), publishing), now)
 
     return publish_until_landed(source, publishing, attempt)
 
 
-def _plan_on(source: Source, tip: Tip, services: Sequence[Service], head: str, registry: Registry) -> Plan:
-    commit = source.git.fetch_commit(head)
-    if commit and not source.is_ancestor(commit, tip.commit):
-        return Plan(commit, (), superseded=True)
-    return plan(source, services, head=head, registry=registry, tip=tip)
-
-
-def _require(registry: Registry | None, change: TagChange) -> NewImage:
-    """Return the image to write, which the registry must have."""
-    repository = change.service.repository
-    there = registry.require(repository, change.tag, change.digest) if registry else None
-    return NewImage(repository, change.tag, digest=change.digest, refresh=there)
+def _required_image(registry: Registry | None, change: TagChange) -> NewImage:
+    repository, tag, digest = change.service.repository, change.tag, change.digest
+    refresh = registry.require(repository, tag, digest) if registry else None
+    return NewImage(repository, tag, digest=digest, refresh=refresh)
 
 
 def _check_label(registry: Registry | None, change: TagChange) -> None:
@@ -110,13 +109,7 @@ def _check_label(registry: Registry | None, change: TagChange) -> None:
 
 
 def _check(
-    source: Source,
-    tip: Tip,
-    changes: Sequence[TagChange],
-    registry: Registry | None,
-    confirm_unmerged: Callable[[str], bool],
-    *,
-    unhold: bool,
+    source: Source, tip: Tip, changes: Sequence[TagChange], registry: Registry | None, confirm: Confirm, *, unhold: bool
 ) -> None:
     """Refuse what must not be published on this tip: held, unknown, unmerged or older than what is deployed."""
     deployed = source.deployed(tip)
@@ -134,15 +127,15 @@ def _check(
             target = commits[change.image]
             _check_order(change, target, {image.reference: commits[image.reference] for image in images}, history)
             if target is None or not history.is_ancestor(target, tip.commit):
-                _check_merged(change, tip, confirm_unmerged)
+                _check_merged(change, tip, confirm)
 
 
 def _check_images(change: TagChange, images: Sequence[FoundImage], *, verified: bool, unhold: bool) -> None:
     name = change.service.name
-    for image in images:
-        if image.hold is not None and not unhold:
-            hint = f"add --unhold, or first run: orbit-release unhold {name}"
-            raise HeldError(f"{name} is held: {image.hold or 'no reason given'}", hint)
+    held = [image.hold for image in images if image.hold is not None]
+    if held and not unhold:
+        hint = f"add --unhold, or first run: orbit-release unhold {name}"
+        raise HeldError(f"{name} is held: {held[0] or 'no reason given'}", hint)
     for image in images:
         if image.reference.digest and not change.digest and not verified:
             message = f"{image.path}:{image.line}: {name} is pinned to a digest"
@@ -159,7 +152,7 @@ def _check_order(
             raise ConflictError(message, hint)
 
 
-def _check_merged(change: TagChange, tip: Tip, confirm_unmerged: Callable[[str], bool]) -> None:
+def _check_merged(change: TagChange, tip: Tip, confirm: Confirm) -> None:
     message = f"the commit of {change.service.name} {change.tag} is not on {tip.branch}"
-    if not confirm_unmerged(message):
+    if not confirm(message):
         raise ConflictError(message, "merge it first, or deploy it all the same with --allow-unmerged.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
@@ -14,6 +14,9 @@ from orbit_release.git.clone import Tip
 from orbit_release.image import Repository
 from orbit_release.releases.release import Release
 from orbit_release.service import Service
+
+Marks = Mapping[Repository, str | None]
+Decide = Callable[[Tip], tuple[Marks, Mapping[str, str]]]  # the marks to set, and why services are left, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +39,16 @@ def hold(
     With `everything`, services that no manifest names are none to be held.
     """
 
-    def attempt(tip: Tip) -> HoldOutcome:
+    def decide(tip: Tip) -> tuple[Marks, Mapping[str, str]]:
         deployed = source.deployed(tip)
         there = [service for service in services if deployed[service.repository]]
         if missing := [service for service in services if service not in there and not everything]:
             raise source.not_named(missing[0])
         held = _reasons(source, tip, there)
         marks = {service.repository: reason for service in there if service.name not in held}
-        left = {name: f"is held already: {why}" for name, why in held.items()}
-        return _publish_marks(source, tip, there, marks, left, publishing, "hold", everything=everything)
+        return marks, {name: f"is held already: {why}" for name, why in held.items()}
 
-    return publish_until_landed(source, publishing, attempt)
+    return _publish_marks(source, services, decide, publishing, "hold", everything=everything)
 
 
 def unhold(
@@ -57,57 +59,47 @@ def unhold(
     With `everything`, services that are not held are none to speak of.
     """
 
-    def attempt(tip: Tip) -> HoldOutcome:
+    def decide(tip: Tip) -> tuple[Marks, Mapping[str, str]]:
         held, back = _reasons(source, tip, services), moved_back(source, tip, services)
         # The end of a freeze leaves alone what somebody moved back in the meantime, or before.
         let_go, kept = ({}, back) if reason is not None else (back, {})
         due = held if reason is None else {name for name, why in held.items() if why == reason}
         freed = [service for service in services if service.name in due or service.name in let_go]
         marks = {s.repository: f"no, after {let_go[s.name].commit[:7]}" if s.name in let_go else None for s in freed}
-        still: dict[str, str] = {}
-        for service in services:
-            if service.name in held and service not in freed:
-                still[service.name] = f"stays held: {held[service.name]}"
-            elif service.name in kept:
-                still[service.name] = f"stays held: {kept[service.name]}"
-        idle = [] if everything else [s.name for s in services if s not in freed and s.name not in still]
-        left = still | dict.fromkeys(idle, "is not held")
-        return _publish_marks(source, tip, freed, marks, left, publishing, "unhold", everything=everything)
+        stay = {**kept, **{s.name: held[s.name] for s in services if s.name in held and s not in freed}}
+        left = {s.name: f"stays held: {stay[s.name]}" for s in services if s.name in stay}
+        idle = [] if everything else [s.name for s in services if s not in freed and s.name not in stay]
+        return marks, left | dict.fromkeys(idle, "is not held")
 
-    return publish_until_landed(source, publishing, attempt)
+    return _publish_marks(source, services, decide, publishing, "unhold", everything=everything)
 
 
 def next_releases(source: Source, published: Published) -> dict[str, str]:
     """Return what automation does next with each service whose hold was taken away."""
-    services = source.config.select(list(published.notes.holds))
-    return {
-        due.service.name: f"the next run releases {due.tag}"
-        if due.tag
-        else f"there is nothing to release, {due.reason}"
-        for due in plan_unheld(source, services, published.tip).services
-    }
+    plan = plan_unheld(source, source.config.select(list(published.notes.holds)), published.tip)
+    idle = {freed.service.name: f"there is nothing to release, {freed.reason}" for freed in plan.services}
+    return idle | {freed.service.name: f"the next run releases {freed.tag}" for freed in plan.services if freed.tag}
 
 
 def _publish_marks(
-    source: Source,
-    tip: Tip,
-    services: Sequence[Service],
-    marks: Mapping[Repository, str | None],
-    left: Mapping[str, str],
-    publishing: Publishing,
-    verb: str,
-    *,
-    everything: bool,
+    source: Source, services: Sequence[Service], decide: Decide, publishing: Publishing, verb: str, *, everything: bool
 ) -> HoldOutcome:
     """Publish marks; if all services are meant, one without a place for its mark does not stop the others."""
-    release = release_on(source, tip, marks=marks)
-    unplaced = _unplaced(services, release)
-    if unplaced and not everything:
-        raise unplaced
-    return HoldOutcome(publish(source, tip, release, publishing, verb), left, unplaced)
+
+    def attempt(tip: Tip) -> HoldOutcome:
+        marks, left = decide(tip)
+        release = release_on(source, tip, marks=marks)
+        names, why = unmarked(services, release), "; ".join(place.why for place in release.unplaced)
+        hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
+        unplaced = InvalidError(f"{', '.join(names)}: {why}", hint) if names else None
+        if unplaced and not everything:
+            raise unplaced
+        return HoldOutcome(publish(source, tip, release, publishing, verb), left, unplaced)
+
+    return publish_until_landed(source, publishing, attempt)
 
 
-def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> dict[Repository, str | None]:
+def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> Marks:
     """Return what takes the holds of services away."""
     held = _reasons(source, tip, services)
     return {service.repository: None for service in services if service.name in held}
@@ -115,12 +107,9 @@ def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> dict[Re
 
 def _reasons(source: Source, tip: Tip, services: Sequence[Service]) -> dict[str, str]:
     """Return the reasons of the services that are held, by name."""
-    reasons: dict[str, str] = {}
-    for service in services:
-        for image in source.deployed(tip)[service.repository]:
-            if image.hold is not None:
-                reasons.setdefault(service.name, image.hold)
-    return reasons
+    images = source.deployed(tip)
+    holds = {s.name: [image.hold for image in images[s.repository] if image.hold is not None] for s in services}
+    return {name: reasons[0] for name, reasons in holds.items() if reasons}
 
 
 def unmarked(services: Sequence[Service], release: Release) -> list[str]:
@@ -128,10 +117,3 @@ def unmarked(services: Sequence[Service], release: Release) -> list[str]:
     placed = {edit.repository for edit in release.marks}
     unplaced = {place.repository for place in release.unplaced} - placed
     return [service.name for service in services if service.repository in unplaced]
-
-
-def _unplaced(services: Sequence[Service], release: Release) -> InvalidError | None:
-    names = unmarked(services, release)
-    why = "; ".join(place.why for place in release.unplaced)
-    hint = "write the image on a line of its own, `image: NAME:TAG`; a bump by hand lets go of what moved back."
-    return InvalidError(f"{', '.join(names)}: {why}", hint) if names else None

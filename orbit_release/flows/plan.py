@@ -12,18 +12,8 @@ from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.graph import History
 from orbit_release.image import LATEST, ImageReference
-from orbit_release.planning.actions import (
-    Action,
-    Deployment,
-    Plan,
-    ServicePlan,
-    absent,
-    aim,
-    assess,
-    clashing,
-    held,
-    with_image,
-)
+from orbit_release.planning import actions
+from orbit_release.planning.actions import Action, Deployment, Plan, ServicePlan
 from orbit_release.planning.targets import ServicesAtHead, compare, find_targets, settings_differ
 from orbit_release.service import Service
 
@@ -50,15 +40,15 @@ def plan(
     again what is there already; `latest` asks the registry whether a build may move that tag.
     """
     if head == "HEAD" and source.git.commit(head) is None:
-        return Plan(None, tuple(absent(service, "yet: there is no commit") for service in services))
+        return Plan(None, tuple(actions.absent(service, "yet: there is no commit") for service in services))
     there = _services_at(source, _commit(source.git, head), services)
     if base is not None:
-        plan = _compare(source, there, base, registry)
+        plan = _compared(source, there, base, registry)
     else:
         plan = _against_deployed(source, there, registry, tip)
     if force:
-        plan = _force(source, there, plan, registry)
-    return _aim_latest(source, plan, registry, tip) if latest and registry else plan
+        plan = _forced(source, there, plan, registry)
+    return _with_latest(source, plan, registry, tip) if latest and registry else plan
 
 
 def plan_unheld(source: Source, services: Sequence[Service], tip: Tip) -> Plan:
@@ -85,11 +75,10 @@ def plan_named(
 
 
 def _commit(git: Clone, revision: str, hint: str = "", what: str = "") -> str:
-    commit = git.fetch_commit(revision)
-    if commit is None:
-        hint = hint or "name a branch, a tag or a commit of this clone, or fetch it first."
-        raise NotFoundError(f"{what}{revision} names no commit, or several", hint)
-    return commit
+    if commit := git.fetch_commit(revision):
+        return commit
+    hint = hint or "name a branch, a tag or a commit of this clone, or fetch it first."
+    raise NotFoundError(f"{what}{revision} names no commit, or several", hint)
 
 
 def _services_at(source: Source, head: str, services: Sequence[Service]) -> ServicesAtHead:
@@ -99,9 +88,11 @@ def _services_at(source: Source, head: str, services: Sequence[Service]) -> Serv
     return ServicesAtHead(head, tuple(services), present, frozenset(own))
 
 
-def _compare(source: Source, head: ServicesAtHead, base: str, registry: Registry | None) -> Plan:
+def _compared(source: Source, head: ServicesAtHead, base: str, registry: Registry | None) -> Plan:
     git = source.git
-    start = _base(git, base)
+    hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
+    # Zeros are the state before a branch existed, in GitHub's push event.
+    start = _commit(git, base, hint, "base ") if base.strip("0") or not base else None
     with git.first_parents(head.commit) as commits:  # git reads the history while we compare the trees
         files = git.changes([start], head.commit)[start]
         plans = compare(head, files, source.settings(start), source.settings(head.commit), base)
@@ -112,13 +103,6 @@ def _compare(source: Source, head: ServicesAtHead, base: str, registry: Registry
         targets = _targets(source, head, stale)
     plans = [_with_target(source, plan, targets) for plan in plans]
     return head.plan(_ask_registry(registry, plans), start or "the empty tree")
-
-
-def _base(git: Clone, base: str) -> str | None:
-    if base and not base.strip("0"):  # the state before a branch existed, in GitHub's push event
-        return None
-    hint = "it may have been force-pushed away: the default, --base deployed, needs no event and loses nothing."
-    return _commit(git, base, hint, "base ")
 
 
 def _with_target(source: Source, plan: ServicePlan, targets: Mapping[str, str]) -> ServicePlan:
@@ -134,7 +118,7 @@ def _against_deployed(
         return head.plan(())
     git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
-    plans = _assess(source, head, tip, registry, holds=holds)
+    plans = _assessed(source, head, tip, registry, holds=holds)
     targets = _targets(source, head, _stale(plans))
     running = [plan.deployed.commit for plan in plans if plan.service.name in targets and plan.deployed]
     history = git.history([tip.commit, head.commit, *targets.values(), *filter(None, running)])
@@ -151,7 +135,7 @@ def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history:
     target = targets.get(plan.service.name)
     if target is None or plan.action is Action.HELD:
         return plan
-    return aim(_with_target(source, plan, targets), target, history)
+    return actions.aim(_with_target(source, plan, targets), target, history)
 
 
 def _stale(plans: Iterable[ServicePlan]) -> list[Service]:
@@ -168,10 +152,10 @@ def _hold_moved_back(
     from orbit_release.flows.moved_back import moved_back  # noqa: PLC0415
 
     back = moved_back(source, tip, stale, registry)
-    return [held(plan, str(back[plan.service.name])) if plan.service.name in back else plan for plan in plans]
+    return [actions.held(plan, str(back[plan.service.name])) if plan.service.name in back else plan for plan in plans]
 
 
-def _assess(
+def _assessed(
     source: Source, head: ServicesAtHead, tip: Tip, registry: Registry | None, *, holds: bool
 ) -> list[ServicePlan]:
     """Decide what trees can tell, for each reference that the manifests carry of a service."""
@@ -191,7 +175,7 @@ def _assess(
         commit = deployed.commit if deployed else None
         inputs = head.inputs(service, changes[commit]) if commit else ()
         differ = commit is not None and settings_differ(source.settings(commit), new, service)
-        plans.append(assess(service, deployed, inputs, settings_changed=differ))
+        plans.append(actions.assess(service, deployed, inputs, settings_changed=differ))
     return plans
 
 
@@ -215,39 +199,45 @@ def _ask_registry(registry: Registry | None, plans: Sequence[ServicePlan]) -> Se
         if plan.action is not Action.BUILD or plan.tag is None:
             return plan
         image = registry.image(plan.service.repository, plan.tag)
-        return with_image(_clash_with(plan, image), there=image is not None)
+        plan = actions.clash_checked(plan, image.revision if image else None)
+        return actions.with_image(plan, there=image is not None)
 
     return side_by_side(ask, plans)
 
 
-def _clash_with(plan: ServicePlan, image: RemoteImage | None) -> ServicePlan:
-    """Leave a service alone if the image under its target's tag is that of another commit."""
-    return clashing(plan, image.revision) if image and image.revision not in (None, "", plan.target) else plan
-
-
-def _force(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry | None) -> Plan:
+def _forced(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry | None) -> Plan:
     """Build again what is current or built already; what is held, absent or older than what is deployed stays."""
-    again = [there for there in plan.with_action(Action.CURRENT, Action.RELEASE) if not there.is_newer]
+    again = [service for service in plan.with_action(Action.CURRENT, Action.RELEASE) if not service.is_newer]
     if plan.superseded or not again:
         return plan
     source.git.deepen()
-    targets = _targets(source, head, [there.service for there in again])
+    targets = _targets(source, head, [current.service for current in again])
     forced: dict[str, ServicePlan] = {}
-    for there in again:
-        reason = f"forced; {there.reason}"
-        build = replace(_with_target(source, there, targets), action=Action.BUILD, reason=reason)
+    for current in again:
+        reason = f"forced; {current.reason}"
+        build = replace(_with_target(source, current, targets), action=Action.BUILD, reason=reason)
         image = registry.image(build.service.repository, build.tag) if registry and build.tag else None
-        forced[build.service.name] = _clash_with(build, image)
-    return replace(plan, services=tuple(forced.get(each.service.name, each) for each in plan.services))
+        forced[build.service.name] = actions.clash_checked(build, image.revision if image else None)
+    return replace(plan, services=tuple(forced.get(decided.service.name, decided) for decided in plan.services))
 
 
-def _aim_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
+def _with_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
     """Let `latest` stay where a build is older than what it is now: an old run that came late."""
-    from orbit_release.flows.latest import may_move  # noqa: PLC0415
-
     tip = tip or source.git.tip(source.config.branch, fetch=False)
-    builds = [(build, build.target) for build in plan.with_action(Action.BUILD) if build.target]
-    images = side_by_side(lambda pair: registry.image(pair[0].service.repository, LATEST), builds)
-    moves = may_move(source, tip, [(image, target) for image, (_, target) in zip(images, builds, strict=True)])
-    stay = {build.service.name for (build, _), forward in zip(builds, moves, strict=True) if not forward}
-    return replace(plan, services=tuple(replace(each, latest=each.service.name not in stay) for each in plan.services))
+    builds = {build.service.name: build for build in plan.with_action(Action.BUILD) if build.target}
+    running = side_by_side(lambda build: registry.image(build.service.repository, LATEST), builds.values())
+    forward = may_move(source, tip, running, [build.target or "" for build in builds.values()])
+    moves = dict(zip(builds, forward, strict=True))
+    services = (replace(decided, latest=moves.get(decided.service.name, True)) for decided in plan.services)
+    return replace(plan, services=tuple(services))
+
+
+def may_move(source: Source, tip: Tip, latest: Sequence[RemoteImage | None], targets: Sequence[str]) -> list[bool]:
+    """Tell for each `latest` whether it may move to a target, which it does forward and along the release branch."""
+    git = source.git
+    running = [git.fetch_commit(image.revision) if image and image.revision else None for image in latest]
+    is_ancestor = git.history([tip.commit, *targets, *filter(None, running)]).is_ancestor
+    return [
+        is_ancestor(target, tip.commit) and (now is None or now == target or not is_ancestor(target, now))
+        for now, target in zip(running, targets, strict=True)
+    ]

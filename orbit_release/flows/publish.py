@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
-from orbit_release.flows.publish_until_landed import Landed, OvertakenError, Put, Withdrawal
+from orbit_release.flows.publish_until_landed import Landed, OvertakenError, Withdrawal
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.push import file_mode, publish
+from orbit_release.github.commits import File
 from orbit_release.github.pull_request import body
 from orbit_release.image import ImageReference, Repository
 from orbit_release.releases.messages import Notes
@@ -18,32 +19,23 @@ from orbit_release.releases.release import Release
 
 if TYPE_CHECKING:
     from orbit_release.github.client import GitHub
-    from orbit_release.github.commits import File
 
 _PLAIN = "100644"
 _OTHERWISE = "publish with --via git, or make it a plain file: `git update-index --chmod=-x`."
 
 
-def through_git(git: Clone) -> Put:
+def put_by_git(git: Clone, tip: Tip, release: Release, notes: Notes) -> Landed:
     """Push a commit made here, or move the clone's own branch where that is the tip."""
-
-    def put(tip: Tip, release: Release, notes: Notes) -> Landed:
-        return _landed(publish(git, tip, release.files, notes.message()))
-
-    return put
+    return _landed(publish(git, tip, release.files, notes.message()))
 
 
-def through_api(git: Clone, github: GitHub) -> Put:
+def put_by_api(git: Clone, github: GitHub, tip: Tip, release: Release, notes: Notes) -> Landed:
     """Have GitHub commit; InvalidError for a manifest that it would not keep as it is."""
-
-    def put(tip: Tip, release: Release, notes: Notes) -> Landed:
-        files = _files(git, tip, release.files)
-        for file in files:
-            if file.mode != _PLAIN:  # createCommitOnBranch knows no modes and would change it
-                raise InvalidError(f"{file.path} is executable, and GitHub's API would change that", _OTHERWISE)
-        return _landed(github.commit(tip.branch, tip.commit, files, notes.message()))
-
-    return put
+    files = _files(git, tip, release.files)
+    for file in files:
+        if file.mode != _PLAIN:  # createCommitOnBranch knows no modes and would change it
+            raise InvalidError(f"{file.path} is executable, and GitHub's API would change that", _OTHERWISE)
+    return _landed(github.commit(tip.branch, tip.commit, files, notes.message()))
 
 
 def _landed(commit: str | None) -> Landed:
@@ -53,8 +45,6 @@ def _landed(commit: str | None) -> Landed:
 
 
 def _files(git: Clone, tip: Tip, files: Mapping[str, bytes]) -> list[File]:
-    from orbit_release.github.commits import File  # noqa: PLC0415
-
     for path in files:
         if not path.isprintable():  # surrogates stand for bytes that are no UTF-8, and are not printable either
             raise InvalidError(f"{path!r} is no text, and GitHub's API takes no other name", "publish with --via git.")

@@ -71,8 +71,6 @@ class Publishing:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A release, what it says of itself, and where it went."""
-
     release: Release
     notes: Notes
     landed: Landed
@@ -80,11 +78,7 @@ class Published:
 
 
 def publish_until_landed(
-    source: Source,
-    publishing: Publishing,
-    attempt: Callable[[Tip], T],
-    *,
-    sleep: Callable[[float], None] = time.sleep,
+    source: Source, publishing: Publishing, attempt: Callable[[Tip], T], *, sleep: Callable[[float], None] = time.sleep
 ) -> T:
     """Attempt to publish on a fresh tip each time that somebody was faster; ConflictError when that never ends."""
     git, branch = source.git, source.config.branch
@@ -112,16 +106,12 @@ def publish(
     """Publish a release (None: it changes nothing); OvertakenError if somebody was faster."""
     if not release.changes:
         return None
-    notes = _notes(source, release, publishing, verb)
-    publishing.review(release, notes)
-    return Published(release, notes, publishing.put(tip, release, notes), tip)
-
-
-def _notes(source: Source, release: Release, publishing: Publishing, verb: str) -> Notes:
     names = {service.repository: service.name for service in source.config.services}
     steps = tuple(_step(source, name, edit) for name, edit in steps_of(release.edits, names).items())
     holds = {names[edit.repository]: edit.after for edit in release.marks}
-    return Notes(steps, publishing.address, publishing.subject, verb, holds)
+    notes = Notes(steps, publishing.address, publishing.subject, verb, holds)
+    publishing.review(release, notes)
+    return Published(release, notes, publishing.put(tip, release, notes), tip)
 
 
 def _step(source: Source, name: str, edit: Edit) -> Step:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from orbit_release.errors import NotFoundError, UnavailableError
 from orbit_release.flows.hold import unmarked
@@ -14,14 +13,12 @@ from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.manifests.rewrite import FoundImage, NewImage
+from orbit_release.registry.client import Registry
 from orbit_release.releases.timeline import Stretch
 from orbit_release.service import Service
 
-if TYPE_CHECKING:
-    from orbit_release.registry.client import Registry
-
-_SHOWN = 5  # tags in a hint
-_ASKED = 20  # tags that the registry is asked about for it
+TAGS_IN_HINT = 5
+_ASKED = 20  # tags that the registry is asked about for such a hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,6 @@ class RollbackHold:
 def put_back(
     source: Source, tip: Tip, images: Mapping[Service, NewImage], publishing: Publishing, hold: RollbackHold
 ) -> RollbackOutcome:
-    """Publish images in the place of what is deployed."""
     deployed = source.deployed(tip)
     now = {service: deployed[service.repository] for service in images}
     moving = [s for s, wanted in images.items() if not all(_is_at(image.reference, wanted) for image in now[s])]
@@ -94,7 +90,7 @@ def restored_image(
     there = _digest(registry, wanted) if registry else None
     if registry and there is None:
         left = [stretch.reference for stretch in others if stretch.reference != wanted][:_ASKED]
-        tags = list(islice((reference.version for reference in left if _digest(registry, reference)), _SHOWN))
+        tags = list(islice((reference.version for reference in left if _digest(registry, reference)), TAGS_IN_HINT))
         hint = f"of what was deployed before, it has {', '.join(tags)}" if tags else "build it again from its commit"
         raise NotFoundError(f"{wanted} is not in the registry any more", f"{hint}; orbit-release history shows all.")
     if wanted.tag is None:

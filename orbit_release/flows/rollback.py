@@ -5,29 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from orbit_release.argocd.blame import blame
 from orbit_release.argocd.verdict import Failed, Look
 from orbit_release.errors import ConflictError, InvalidError, NotFoundError
 from orbit_release.flows.history import history
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish_until_landed
-from orbit_release.flows.put_back import RollbackHold, RollbackOutcome, put_back, restored_image, why_left
+from orbit_release.flows.put_back import TAGS_IN_HINT, RollbackHold, RollbackOutcome, put_back, restored_image, why_left
 from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.flows.undo import Undo
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, Tag
 from orbit_release.manifests.rewrite import NewImage
+from orbit_release.registry.client import Registry
 from orbit_release.releases.timeline import Stretch, deployed_at, is_fixed, rollback_targets
 from orbit_release.service import Service
 
-if TYPE_CHECKING:
-    from orbit_release.registry.client import Registry
-
 Histories = Mapping[str, Sequence[Stretch]]
-
-_SHOWN = 5  # tags in a hint
 
 
 def rollback(
@@ -76,8 +71,7 @@ def rollback_all(
         histories = history(source, services, tip)
         then = _deployed_then(source, services, tip, histories, to)
         now = {service: _current(histories[service.name]) for service in services}
-        moving = {service: then.get(service.name) for service in services if now[service]}
-        moving = {service: reference for service, reference in moving.items() if reference != now[service]}
+        moving = {s: then.get(s.name) for s in services if now[s] and now[s] != then.get(s.name)}
         fixed = [(service, reference) for service, reference in moving.items() if reference and is_fixed(reference)]
         checked = side_by_side(lambda pair: restored_image(registry, *pair, others=()), fixed)
         images = {service: image for (service, _), image in zip(fixed, checked, strict=True)}
@@ -137,7 +131,7 @@ def _named(service: Service, stretches: Sequence[Stretch], tag: Tag) -> ImageRef
     named = next((reference for reference in references if reference.tag == tag), None)
     if named is None:
         tags = dict.fromkeys(reference.version for reference in references if is_fixed(reference))
-        hint = f"it was with {', '.join([*tags][:_SHOWN])}" if tags else "it was never released"
+        hint = f"it was with {', '.join([*tags][:TAGS_IN_HINT])}" if tags else "it was never released"
         raise NotFoundError(f"{service.name} was never deployed with {tag}", f"{hint}; see orbit-release history.")
     if not is_fixed(named):
         raise InvalidError(f"{tag} may be any image", "name a tag that stays what it is: orbit-release history.")
@@ -171,7 +165,7 @@ def _deployed_then(
 
 
 def _first_release(histories: Histories) -> str:
-    stretches = [stretch for each in histories.values() for stretch in each]
+    stretches = [stretch for stretches in histories.values() for stretch in stretches]
     commits = [stretch.since for stretch in stretches if is_fixed(stretch.reference)]
     first = min(commits, key=lambda commit: commit.time, default=None)
     if first is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class Source:
         return {service.name: service.settings for service in config.services} if config else None
 
     def service_at(self, service: Service, commit: str) -> Service:
-        """Return a service with the build settings of a commit, which its image is built with."""
+        """Return a service with the build settings of a commit."""
         settings = (self.settings(commit) or {}).get(service.name, service.settings)
         return service if settings == service.settings else replace(service, settings=settings)
 
@@ -56,28 +57,23 @@ class Source:
         with self.git.log(tip.commit, [self.config_path]) as log:
             blobs = [file.before for _, files in log for file in files if file.before]
         self.git.have(blobs)
-        return list(dict.fromkeys([self.config.manifests, *filter(None, map(self._folder, blobs))]))
-
-    def _folder(self, blob: str) -> str | None:
-        try:
-            return configuration.load(self.git.blob(blob), "").manifests
-        except ConfigurationError:
-            return None
+        folders = [self.config.manifests]
+        for blob in blobs:
+            with suppress(ConfigurationError):
+                folders.append(configuration.load(self.git.blob(blob), "").manifests)
+        return list(dict.fromkeys(folders))
 
     def deployed(self, tip: Tip) -> Images:
         """Return the references that the manifests at the tip carry, by repository; they are read once."""
         if tip.commit not in self._deployed:
-            self._deployed[tip.commit] = self._read(tip)
+            from orbit_release.manifests.rewrite import find_images  # noqa: PLC0415  (comparing two trees reads none)
+
+            images: dict[Repository, list[FoundImage]] = {service.repository: [] for service in self.config.services}
+            for path, data in self.manifests(tip):
+                for image in find_images(data, path, images.keys()):
+                    images[image.reference.repository].append(image)
+            self._deployed[tip.commit] = images
         return self._deployed[tip.commit]
-
-    def _read(self, tip: Tip) -> Images:
-        from orbit_release.manifests.rewrite import find_images  # noqa: PLC0415  (comparing two trees reads none)
-
-        images: dict[Repository, list[FoundImage]] = {service.repository: [] for service in self.config.services}
-        for path, data in self.manifests(tip):
-            for image in find_images(data, path, images.keys()):
-                images[image.reference.repository].append(image)
-        return images
 
     def manifests(self, tip: Tip) -> Iterator[tuple[str, bytes]]:
         """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""

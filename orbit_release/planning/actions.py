@@ -36,10 +36,6 @@ class Deployment:
     commit: str | None = None
 
     @property
-    def tag(self) -> Tag | None:
-        return self.reference.tag
-
-    @property
     def name(self) -> str:
         """What people call it: the tag, or the digest of an image that is deployed without one."""
         return self.reference.suffix.lstrip(":@") or "no tag"
@@ -97,10 +93,11 @@ def assess(
         return replace(plan, reason=f"no manifest names {service.repository}")
     if deployed.hold is not None:
         return held(plan, deployed.hold or "no reason given")
-    if deployed.tag == LATEST or not deployed.reference.suffix:
+    tag = deployed.reference.tag
+    if tag == LATEST or not deployed.reference.suffix:
         return replace(plan, reason=f"never released: deployed is {deployed.name}")
-    if deployed.tag and deployed.tag.commit_prefix is None:
-        return replace(plan, action=Action.HELD, reason=f"pinned to {deployed.tag} by hand", files=())
+    if tag and tag.commit_prefix is None:
+        return replace(plan, action=Action.HELD, reason=f"pinned to {tag} by hand", files=())
     if deployed.commit is None:
         return replace(plan, reason=f"{deployed.name} names no commit that is known here")
     if files or settings_changed:
@@ -121,7 +118,7 @@ def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
     aimed = replace(plan, target=target)
     deployed = plan.deployed
     if deployed is None or deployed.commit is None:
-        same = deployed is not None and deployed.tag == aimed.tag
+        same = deployed is not None and deployed.reference.tag == aimed.tag
         return _current(aimed, f"{aimed.tag} is deployed") if same else aimed
     if target != deployed.commit and history.is_ancestor(target, deployed.commit):
         return replace(_current(aimed, f"{deployed.name} is newer than {aimed.tag}"), is_newer=True)
@@ -142,8 +139,10 @@ def with_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
     return replace(plan, action=Action.RELEASE)
 
 
-def clashing(plan: ServicePlan, revision: str) -> ServicePlan:
+def clash_checked(plan: ServicePlan, revision: str | None) -> ServicePlan:
     """Leave a service alone whose tag belongs to the image of another commit: nothing is ever overwritten."""
+    if revision in {None, "", plan.target}:
+        return plan
     reason = f"{plan.image} was built from {revision}, not from {plan.target}"
     return replace(plan, action=Action.HELD, reason=reason, clash=True)
 
@@ -161,16 +160,6 @@ def most_urgent(plans: Sequence[ServicePlan]) -> ServicePlan:
     order = (Action.HELD, Action.BUILD, Action.RELEASE, Action.CURRENT)
     # A release sets all of the references, so the newest of them has a veto.
     return min(plans, key=lambda plan: (not plan.is_newer, order.index(plan.action)))
-
-
-def is_forward(history: History, *, running: str | None, target: str, tip: str) -> bool:
-    """Whether `latest`, built from `running` as far as that is known, may move to a target.
-
-    Only what is on the release branch may be `latest`; `tip` is where that stands. All are heads of the history.
-    """
-    if not history.is_ancestor(target, tip):
-        return False
-    return running is None or running == target or not history.is_ancestor(target, running)
 
 
 def _current(plan: ServicePlan, reason: str) -> ServicePlan:

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 from orbit_release.errors import UsageError
 from orbit_release.image import LATEST, ImageReference
 from orbit_release.planning.actions import Action, Plan, ServicePlan
 
 # https://docs.github.com/actions/reference/limits: "Job matrix: 256 jobs per workflow run"
 _MAX_JOBS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class BuildJob:
-    """One job of the matrix. All values are text; lists are joined by newlines, platforms by commas."""
-
-    service: str
-    image: str
-    commit: str
-    tag: str
-    tags: str
-    context: str
-    dockerfile: str
-    platforms: str
-    build_args: str
-    labels: str
-    cache_scope: str
 
 
 def labels(plan: ServicePlan, source: str) -> dict[str, str]:
@@ -39,30 +20,33 @@ def labels(plan: ServicePlan, source: str) -> dict[str, str]:
 
 
 def matrix(plan: Plan, source: str) -> dict[str, list[dict[str, str]]]:
-    """Return `{"include": […]}` with a job for each service to build; UsageError past GitHub's limit."""
+    """Return `{"include": […]}` with a job for each service to build; UsageError past GitHub's limit.
+
+    All values of a job are text; lists are joined by newlines, platforms by commas.
+    """
     jobs = [_job(service, source) for service in plan.with_action(Action.BUILD)]
     if len(jobs) > _MAX_JOBS:
         hint = "build in two steps: name some of the services."
         raise UsageError(f"{len(jobs)} services to build, and GitHub runs {_MAX_JOBS} jobs of a matrix", hint)
-    return {"include": [asdict(job) for job in jobs]}
+    return {"include": jobs}
 
 
-def _job(plan: ServicePlan, source: str) -> BuildJob:
+def _job(plan: ServicePlan, source: str) -> dict[str, str]:
     service, settings = plan.service, plan.service.settings
     tags = (plan.tag, LATEST) if plan.latest else (plan.tag,)
-    return BuildJob(
-        service=service.name,
-        image=str(service.repository),
-        commit=plan.target or "",
-        tag=str(plan.tag),
-        tags="\n".join(str(ImageReference(service.repository, tag)) for tag in tags),
-        context=settings.context,
-        dockerfile=settings.dockerfile,
-        platforms=",".join(settings.platforms),
-        build_args=_lines(dict(settings.build_args)),
-        labels=_lines(labels(plan, source)),
-        cache_scope=service.name,
-    )
+    return {
+        "service": service.name,
+        "image": str(service.repository),
+        "commit": plan.target or "",
+        "tag": str(plan.tag),
+        "tags": "\n".join(str(ImageReference(service.repository, tag)) for tag in tags),
+        "context": settings.context,
+        "dockerfile": settings.dockerfile,
+        "platforms": ",".join(settings.platforms),
+        "build_args": _lines(dict(settings.build_args)),
+        "labels": _lines(labels(plan, source)),
+        "cache_scope": service.name,
+    }
 
 
 def _lines(pairs: dict[str, str]) -> str:

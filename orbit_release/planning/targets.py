@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orbit_release.errors import ConflictError
 from orbit_release.git.graph import ChangedFile
@@ -15,7 +15,7 @@ Settings = Mapping[str, BuildSettings] | None  # by service; None where there is
 
 @dataclass(frozen=True, slots=True)
 class ServicesAtHead:
-    """The services to plan for, and which of them exist at the commit to plan for: those that have their Dockerfile.
+    """The services to plan for; `present` are those that have their Dockerfile at the commit.
 
     `own_ignore_files`: the names of those whose Dockerfile has an ignore file of its own.
     """
@@ -49,10 +49,10 @@ def compare(
     plans = []
     for service in head.present:
         inputs = head.inputs(service, files)
+        plan = ServicePlan(service, Action.CURRENT, f"no input changed since {base}", files=inputs)
         if inputs or settings_differ(old, new, service):
-            plans.append(ServicePlan(service, Action.BUILD, describe(inputs, f"since {base}"), files=inputs))
-        else:
-            plans.append(ServicePlan(service, Action.CURRENT, f"no input changed since {base}"))
+            plan = replace(plan, action=Action.BUILD, reason=describe(inputs, f"since {base}"))
+        plans.append(plan)
     return plans
 
 

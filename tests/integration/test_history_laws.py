@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
@@ -14,7 +15,7 @@ from orbit_release import config
 from orbit_release.errors import NotFoundError
 from orbit_release.flows import bump, hold, rollback
 from orbit_release.flows.history import history
-from orbit_release.flows.publish import through_git
+from orbit_release.flows.publish import put_by_git
 from orbit_release.flows.publish_until_landed import Publishing
 from orbit_release.flows.put_back import RollbackHold
 from orbit_release.flows.source import Source
@@ -45,7 +46,7 @@ class World:
 
     @property
     def publishing(self) -> Publishing:
-        return Publishing(through_git(self.git))
+        return Publishing(partial(put_by_git, self.git))
 
     def service(self, name: str) -> Service:
         return self.source.config.select([name])[0]

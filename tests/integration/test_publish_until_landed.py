@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from orbit_release import config
 from orbit_release.errors import ConflictError
-from orbit_release.flows.publish import through_git
+from orbit_release.flows.publish import put_by_git
 from orbit_release.flows.publish_until_landed import OvertakenError, Publishing, publish_until_landed
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
@@ -31,7 +32,7 @@ def test_whoever_is_overtaken_tries_again_on_the_new_tip(offline: Monorepo, sour
             raise OvertakenError
         return tip.commit
 
-    landed = publish_until_landed(source, Publishing(through_git(source.git)), attempt, sleep=pauses.append)
+    landed = publish_until_landed(source, Publishing(partial(put_by_git, source.git)), attempt, sleep=pauses.append)
     assert (landed, len(set(tips)), len(pauses)) == (tips[-1], 3, 2)
     assert all(0 <= pause <= 0.2 for pause in pauses)
 
@@ -43,6 +44,6 @@ def test_a_branch_that_always_moves_ends_in_a_conflict(source: Source) -> None:
         raise OvertakenError
 
     with pytest.raises(ConflictError, match="main moved during each of 40 attempts to publish"):
-        publish_until_landed(source, Publishing(through_git(source.git)), attempt, sleep=pauses.append)
+        publish_until_landed(source, Publishing(partial(put_by_git, source.git)), attempt, sleep=pauses.append)
     assert len(pauses) == 39
     assert max(pauses) <= 2
