@@ -15,8 +15,8 @@ from typing import TypeVar
 from orbit_release.errors import MANUAL, ConfigurationError, InvalidError, UsageError
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
-from orbit_release.manifests import nodes
-from orbit_release.manifests.nodes import MappingNode, Node, Scalar, SequenceNode
+from orbit_release.manifests import yaml_nodes as nodes
+from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 from orbit_release.service import BuildSettings, Service
 
 FILE_NAME = "orbit-release.yaml"

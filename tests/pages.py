@@ -14,7 +14,7 @@ from orbit_release.globs import Globs
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action
 from orbit_release.releases.timeline import Stretch
-from orbit_release.report.figures import figures
+from orbit_release.report.dora_figures import figures
 from orbit_release.report.page import Page
 from orbit_release.service import BuildSettings, Service
 

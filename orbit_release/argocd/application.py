@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from orbit_release.remote import web_address
+from orbit_release.remote_address import web_address
 
 SKIPPED = "argocd.argoproj.io/skip-reconcile"
 

@@ -6,8 +6,8 @@ import posixpath
 import re
 from functools import cache
 
-from orbit_release.check.objects import ObjectFile, may_hold_objects, read
 from orbit_release.check.tree import Tree, folders_above
+from orbit_release.check.written_objects import ObjectFile, may_hold_objects, read
 from orbit_release.manifests.objects import ENDINGS, KUSTOMIZATIONS, is_kustomization
 
 _TEMPLATE = re.compile(rb"\{\{|\$\{")

@@ -8,15 +8,15 @@ from collections.abc import Collection, Iterator, Sequence
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.objects import ObjectFile
 from orbit_release.check.wiring.cluster import pod_maker
+from orbit_release.check.written_objects import ObjectFile
 from orbit_release.errors import InvalidError
 from orbit_release.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
 from orbit_release.manifests.manifest import read_manifest
 from orbit_release.manifests.mark import mark_of
-from orbit_release.manifests.nodes import Scalar, is_plain, items, line, scalar, scalars, value_of
 from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
+from orbit_release.manifests.yaml_nodes import Scalar, is_plain, items, line, scalar, scalars, value_of
 from orbit_release.service import Service
 
 _rule = Group.MANIFESTS.rule

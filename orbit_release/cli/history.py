@@ -6,8 +6,8 @@ import time
 
 import click
 
-from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.session import Session, complete_service
+from orbit_release.cli.time_arguments import parse_moment
 
 
 @click.command("history")

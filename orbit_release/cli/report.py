@@ -21,7 +21,7 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
     from pathlib import Path
 
     from orbit_release import output
-    from orbit_release.report.figures import figures
+    from orbit_release.report.dora_figures import figures
     from orbit_release.report.own_commits import own_commits
     from orbit_release.report.page import Page, render
 

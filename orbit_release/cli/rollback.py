@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orbit_release.cli.moment import parse_moment
 from orbit_release.cli.publishing import PublishingOptions, publishing_options, shown, withdraw
 from orbit_release.cli.session import Session, complete_service, refuse
+from orbit_release.cli.time_arguments import parse_moment
 from orbit_release.cli.wait import awaited, wait_options
 
 if TYPE_CHECKING:
-    from orbit_release.flows.put_back import RollbackOutcome
+    from orbit_release.flows.restore_images import RollbackOutcome
 
 
 @click.command("rollback")
@@ -45,7 +45,7 @@ def rollback_command(
     With --all and --to, put every service back to what was deployed then, in one commit.
     """
     from orbit_release import output
-    from orbit_release.flows.put_back import RollbackHold
+    from orbit_release.flows.restore_images import RollbackHold
     from orbit_release.flows.rollback import rollback, rollback_all
     from orbit_release.image import Tag
     from orbit_release.manifests.mark import valid_reason

@@ -92,7 +92,7 @@ class Session:
 
     def address(self, git: Clone) -> str:
         """Return the monorepo's web address as Actions, else as the remote names it."""
-        from orbit_release.remote import web_address
+        from orbit_release.remote_address import web_address
 
         server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
         return f"{server}/{name}" if server and name else web_address(git.remote_address())

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orbit_release.cli.moment import parse_length
 from orbit_release.cli.session import Session, services_argument
+from orbit_release.cli.time_arguments import parse_length
 from orbit_release.errors import OrbitReleaseError
 
 if TYPE_CHECKING:
     from orbit_release.cli.publishing import PublishingOptions
-    from orbit_release.flows.awaited import AwaitedRelease
+    from orbit_release.flows.awaited_release import AwaitedRelease
     from orbit_release.flows.publish_until_landed import Published
-    from orbit_release.flows.put_back import RollbackOutcome
+    from orbit_release.flows.restore_images import RollbackOutcome
     from orbit_release.flows.source import Source
     from orbit_release.flows.wait import ObservedApplication, WaitResult
     from orbit_release.registry.client import Registry
@@ -41,7 +41,7 @@ def wait_command(
 ) -> None:
     """Wait until Argo CD runs our release: synced, healthy, and with our images."""
     from orbit_release.cli.argocd import observed_application
-    from orbit_release.flows.awaited import AwaitedRelease
+    from orbit_release.flows.awaited_release import AwaitedRelease
     from orbit_release.flows.wait import fault_of
     from orbit_release.output.wait import show_wait
 
@@ -80,7 +80,7 @@ def awaited(session: Session, source: Source, how: PublishingOptions, registry: 
         return None
     from orbit_release import output
     from orbit_release.cli.argocd import observed_application
-    from orbit_release.flows.awaited import AwaitedRelease
+    from orbit_release.flows.awaited_release import AwaitedRelease
     from orbit_release.flows.rollback import rollback_failed
     from orbit_release.flows.rollback_on_failure import see_through
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from orbit_release.errors import UnavailableError
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.listings import remote_branch
+from orbit_release.git.plumbing_output import remote_branch
 from orbit_release.git.process import remote_error
 
 _HINT = "check the network; over ssh, whether a key needs its passphrase."

@@ -11,7 +11,7 @@ from orbit_release.doctor.checklist import ChecklistLine, failed_line, listed, o
 from orbit_release.errors import MANUAL
 from orbit_release.github.push_rights import BLOCKING, BYPASSES, BranchRule, PushRights
 from orbit_release.image import ImageReference
-from orbit_release.remote import web_address
+from orbit_release.remote_address import web_address
 from orbit_release.text import counted
 
 _APP = (

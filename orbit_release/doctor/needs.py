@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.nodes import Node, child, items, keys, text
 from orbit_release.manifests.objects import objects_of
 from orbit_release.manifests.workloads import images_of, pod_of
+from orbit_release.manifests.yaml_nodes import Node, child, items, keys, text
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute")
 _NFS_DRIVER = "nfs.csi.k8s.io"

@@ -20,7 +20,7 @@ from orbit_release.git.private_index import check_out
 from orbit_release.image import LATEST, Digest, ImageReference
 from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.planning.matrix import labels
-from orbit_release.planning.targets import clash_of
+from orbit_release.planning.target_commits import clash_of
 from orbit_release.registry.client import Registry
 from orbit_release.service import Service
 

@@ -15,7 +15,7 @@ from orbit_release.git.graph import History
 from orbit_release.image import Digest, ImageReference, Tag
 from orbit_release.manifests.rewrite import FoundImage, NewImage
 from orbit_release.planning.actions import Action, Plan
-from orbit_release.planning.targets import clash_of
+from orbit_release.planning.target_commits import clash_of
 from orbit_release.registry.client import Registry
 from orbit_release.service import Service
 

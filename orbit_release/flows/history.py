@@ -10,7 +10,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.graph import Commit
-from orbit_release.git.listings import Blobs
+from orbit_release.git.plumbing_output import Blobs
 from orbit_release.image import Repository
 from orbit_release.manifests.objects import is_manifest
 from orbit_release.manifests.rewrite import find_images

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.flows.moved_back import moved_back
 from orbit_release.flows.plan import plan_unheld
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
+from orbit_release.flows.reverted_releases import moved_back
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import Repository

@@ -14,7 +14,7 @@ from orbit_release.git.graph import History
 from orbit_release.image import LATEST, ImageReference
 from orbit_release.planning import actions
 from orbit_release.planning.actions import Action, Deployment, Plan, ServicePlan
-from orbit_release.planning.targets import ServicesAtHead, compare, find_targets, settings_differ
+from orbit_release.planning.target_commits import ServicesAtHead, compare, find_targets, settings_differ
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _hold_moved_back(
     stale = _stale(plan for plan in plans if plan.deployed)
     if not stale:
         return plans
-    from orbit_release.flows.moved_back import moved_back  # noqa: PLC0415
+    from orbit_release.flows.reverted_releases import moved_back  # noqa: PLC0415
 
     back = moved_back(source, tip, stale, registry)
     return [actions.held(plan, str(back[plan.service.name])) if plan.service.name in back else plan for plan in plans]

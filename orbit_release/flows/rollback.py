@@ -9,12 +9,19 @@ from dataclasses import replace
 from orbit_release.argocd.blame import blame
 from orbit_release.argocd.verdict import Failed, Look
 from orbit_release.errors import ConflictError, InvalidError, NotFoundError
+from orbit_release.flows.failed_release import Undo
 from orbit_release.flows.history import history
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish_until_landed
-from orbit_release.flows.put_back import TAGS_IN_HINT, RollbackHold, RollbackOutcome, put_back, restored_image, why_left
+from orbit_release.flows.restore_images import (
+    TAGS_IN_HINT,
+    RollbackHold,
+    RollbackOutcome,
+    put_back,
+    restored_image,
+    why_left,
+)
 from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
-from orbit_release.flows.undo import Undo
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, Tag
 from orbit_release.manifests.rewrite import NewImage

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from orbit_release.argocd.verdict import Failed, Look
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.publish_until_landed import Published
-from orbit_release.flows.put_back import RollbackOutcome
+from orbit_release.flows.restore_images import RollbackOutcome
 from orbit_release.flows.wait import WaitResult, fault_of
 from orbit_release.text import printable
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from orbit_release.argocd.observation import WELL, Observation, Resource, owners_of
 from orbit_release.errors import OrbitReleaseError
-from orbit_release.flows.awaited import DeployedImages
+from orbit_release.flows.awaited_release import DeployedImages
 from orbit_release.flows.history import history
 from orbit_release.flows.plan import plan, plan_unheld
 from orbit_release.flows.side_by_side import side_by_side

@@ -15,7 +15,7 @@ from orbit_release.argocd.verdict import ERRORS_LAST, Failed, Look, PastLooks, R
 from orbit_release.background import started
 from orbit_release.config import ArgoCDNames
 from orbit_release.errors import OrbitReleaseError
-from orbit_release.flows.awaited import AwaitedRelease
+from orbit_release.flows.awaited_release import AwaitedRelease
 from orbit_release.image import ImageReference
 
 if TYPE_CHECKING:

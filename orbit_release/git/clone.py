@@ -15,10 +15,10 @@ from itertools import takewhile
 from typing import Self
 
 from orbit_release.errors import NotFoundError, OrbitReleaseError, UnavailableError
-from orbit_release.git import listings
+from orbit_release.git import plumbing_output as listings
 from orbit_release.git.graph import ChangedFile, Commit, History
-from orbit_release.git.listings import LOGGED, RAW, Blobs, TreeFile
-from orbit_release.git.objects import OBJECT_NAME, GitObject, Objects
+from orbit_release.git.object_reader import OBJECT_NAME, GitObject, Objects
+from orbit_release.git.plumbing_output import LOGGED, RAW, Blobs, TreeFile
 from orbit_release.git.process import Process, remote_error
 from orbit_release.git.remotes import Remotes, tracking
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from orbit_release.errors import AccessError, ConfigurationError, ConflictError, OrbitReleaseError, UnavailableError
 from orbit_release.git.clone import Clone, Tip
-from orbit_release.git.listings import remote_branch
+from orbit_release.git.plumbing_output import remote_branch
 from orbit_release.git.private_index import private_index
 from orbit_release.git.process import SETTINGS, Process, complaint, remote_error
 

@@ -14,8 +14,8 @@ from orbit_release.image import ImageReference, Repository
 from orbit_release.init.dockerfiles import is_aside
 from orbit_release.manifests.image_fields import KustomizeImage, Placeholder
 from orbit_release.manifests.manifest import Manifest, read_manifest
-from orbit_release.manifests.nodes import value_of
 from orbit_release.manifests.objects import ENDINGS
+from orbit_release.manifests.yaml_nodes import value_of
 
 _MENTION = re.compile(rb"""\b(image|newName|name)["']?[ \t]*:[ \t]*(?:&\S+[ \t]+)?["']?([^\s"'#,}]+)""")
 _KUSTOMIZED = re.compile(rb"\b(?:newTag|digest|newName)\b")

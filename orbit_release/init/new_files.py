@@ -16,7 +16,7 @@ from orbit_release.git.clone import Clone
 from orbit_release.init import adopted_workflow
 from orbit_release.init.configuration_text import CHOOSE, configuration_text
 from orbit_release.init.proposed_configuration import CloneNames, propose
-from orbit_release.remote import web_address
+from orbit_release.remote_address import web_address
 
 PATHS = (config.FILE_NAME, adopted_workflow.PATH)
 _BRANCH = "main"

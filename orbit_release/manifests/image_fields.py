@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.nodes import Node, Scalar, SequenceNode, text, value_of, with_merged
 from orbit_release.manifests.workloads import CONTAINERS, POD_TEMPLATES
+from orbit_release.manifests.yaml_nodes import Node, Scalar, SequenceNode, text, value_of, with_merged
 
 _KUSTOMIZATIONS = ("", "Kustomization", "Component")
 _KUSTOMIZE_GROUP = "kustomize.config.k8s.io/"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from orbit_release.errors import InvalidError
 from orbit_release.image import Repository
 from orbit_release.manifests.image_fields import Image, Placeholder, Spot, find_spots
-from orbit_release.manifests.nodes import decoded, line_of, parse, start_of
 from orbit_release.manifests.splice import span
+from orbit_release.manifests.yaml_nodes import decoded, line_of, parse, start_of
 
 
 @dataclass(frozen=True, slots=True)

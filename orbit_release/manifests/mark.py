@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests import nodes
+from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.image_fields import Image, KustomizeImage
 from orbit_release.manifests.manifest import Manifest, read_manifest, spots_in
 from orbit_release.manifests.proof import prove_comments, unproven

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import nodes
-from orbit_release.manifests.nodes import MappingNode, Node
+from orbit_release.manifests import yaml_nodes as nodes
+from orbit_release.manifests.yaml_nodes import MappingNode, Node
 
 ENDINGS = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")

@@ -14,9 +14,9 @@ from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, Image, KustomizeImage, Placeholder
 from orbit_release.manifests.manifest import Manifest, read_manifest
 from orbit_release.manifests.mark import is_hold, mark_of
-from orbit_release.manifests.nodes import start_of, value_of
 from orbit_release.manifests.proof import prove
 from orbit_release.manifests.splice import Replacement, splice
+from orbit_release.manifests.yaml_nodes import start_of, value_of
 
 
 @dataclass(frozen=True, slots=True)

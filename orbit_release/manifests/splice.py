@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.nodes import BREAKS, Scalar, end_of, is_ambiguous, is_plain, line_of, start_of, value_of
+from orbit_release.manifests.yaml_nodes import (
+    BREAKS,
+    Scalar,
+    end_of,
+    is_ambiguous,
+    is_plain,
+    line_of,
+    start_of,
+    value_of,
+)
 
 _PROPERTIES = re.compile(rf"(?:[&!]\S*+(?:[ \t{BREAKS}]++(?:#[^{BREAKS}]*+)?)*+)*+")
 _BLOCK_HEADER = re.compile(rf"[|>][^{BREAKS}]*+(?:\r\n|[{BREAKS}]) *+")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.nodes import Node, Scalar, SequenceNode, child, is_plain, is_text, items, scalar, text
 from orbit_release.manifests.objects import is_kustomization, objects_of
+from orbit_release.manifests.yaml_nodes import Node, Scalar, SequenceNode, child, is_plain, is_text, items, scalar, text
 
 if TYPE_CHECKING:
     from orbit_release.manifests.rewrite import FoundImage

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from orbit_release.releases.timeline import Stretch, has_failed
-from orbit_release.report.figures import WEEK, WEEKS, Figure
+from orbit_release.report.dora_figures import WEEK, WEEKS, Figure
 from orbit_release.report.time_words import Moment, value
 from orbit_release.text import counted
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orbit_release.flows.status import Status
 from orbit_release.releases.timeline import Stretch
 from orbit_release.report import drawing
-from orbit_release.report.figures import SOURCE, Figure
+from orbit_release.report.dora_figures import SOURCE, Figure
 from orbit_release.report.rows import release_rows, service_row, summary, web
 from orbit_release.report.time_words import Moment
 from orbit_release.text import counted, printable

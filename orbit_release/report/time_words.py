@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from orbit_release.report.figures import Unit
+from orbit_release.report.dora_figures import Unit
 
 _MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60  # seconds
 _LONG = 14 * _DAY  # from here on nobody asks for the hours

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from orbit_release.cli.moment import parse_length
+from orbit_release.cli.time_arguments import parse_length
 from orbit_release.cli.wait import wait_command
 from tests.infrastructure.cluster import ROOT, Cluster, secrets
 from tests.infrastructure.design import (

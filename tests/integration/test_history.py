@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orbit_release.cli.moment import parse_moment
+from orbit_release.cli.time_arguments import parse_moment
 from orbit_release.errors import UsageError
 from tests.integration.monorepo import FOLDER, MANIFEST, SERVICES, Monorepo, git, sha
 

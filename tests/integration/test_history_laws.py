@@ -17,7 +17,7 @@ from orbit_release.flows import bump, hold, rollback
 from orbit_release.flows.history import history
 from orbit_release.flows.publish import put_by_git
 from orbit_release.flows.publish_until_landed import Publishing
-from orbit_release.flows.put_back import RollbackHold
+from orbit_release.flows.restore_images import RollbackHold
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
 from orbit_release.image import Tag

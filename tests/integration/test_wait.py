@@ -25,7 +25,7 @@ from orbit_release.argocd.connection import Connection
 from orbit_release.argocd.verdict import Failed, Ready, Superseded, Waiting
 from orbit_release.config import ArgoCDNames
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnusableError
-from orbit_release.flows.awaited import AwaitedRelease
+from orbit_release.flows.awaited_release import AwaitedRelease
 from orbit_release.flows.source import Source
 from orbit_release.flows.wait import ObservedApplication, WaitResult, fault_of, wait
 from orbit_release.git.clone import Clone

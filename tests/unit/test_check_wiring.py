@@ -10,9 +10,9 @@ import pytest
 
 from orbit_release.check.finding import Finding
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.objects import ObjectFile, read
 from orbit_release.check.wiring.rendered_groups import rendered_groups
 from orbit_release.check.wiring.wiring_rules import RULES, check_wiring
+from orbit_release.check.written_objects import ObjectFile, read
 from orbit_release.errors import NotFoundError, OrbitReleaseError
 from tests.shop import CONFIG, SHOP, WEB, changed, extended, line_of, tree
 

@@ -20,7 +20,7 @@ import orbit_release
 PACKAGE = Path(orbit_release.__file__).parent
 
 # Which rooms a room may import, itself apart. A room is a folder of the package, or a module that stands alone.
-WORDS = {"errors", "text", "image", "globs", "service", "remote"}
+WORDS = {"errors", "text", "image", "globs", "service", "remote_address"}
 DECISIONS = {"manifests", "planning", "releases"}
 SYSTEMS = {"git", "registry", "github", "argocd", "builders", "doppler"}  # none of them imports another
 ENGINE = {*WORDS, *DECISIONS, *SYSTEMS, "config", "flows", "http", "output", "background"}
@@ -30,7 +30,7 @@ ROOMS = {
     "__main__": {"cli"},
     "errors": set[str](),
     "text": set[str](),
-    "remote": set[str](),
+    "remote_address": set[str](),
     "background": set[str](),
     "image": {"errors"},
     "globs": {"errors"},
@@ -88,7 +88,7 @@ MAY = {
     "builders.engine": {"tempfile", "threading"},
     "builders.request": {"pathlib"},  # for `Path` as a type
     "git.clone": {"subprocess"},  # for `Popen` as a type
-    "git.objects": {"subprocess"},  # likewise
+    "git.object_reader": {"subprocess"},  # likewise
     "git.private_index": {"tempfile"},
     "git.process": {"os", "subprocess"},
     "github.client": {"secrets", "time"},

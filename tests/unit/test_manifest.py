@@ -9,10 +9,10 @@ import pytest
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.nodes import scalars_of
 from orbit_release.manifests.proof import prove
 from orbit_release.manifests.rewrite import FoundImage, NewImage, Rewrite, find_images, rewrite
 from orbit_release.manifests.splice import Replacement
+from orbit_release.manifests.yaml_nodes import scalars_of
 
 API = Repository("ghcr.io/acme/api")
 OTHER = Repository("ghcr.io/acme/other")

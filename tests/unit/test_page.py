@@ -13,8 +13,8 @@ from orbit_release.flows.status import Status
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.planning.actions import Action
 from orbit_release.releases.timeline import Stretch
+from orbit_release.report.dora_figures import Unit
 from orbit_release.report.drawing import timeline
-from orbit_release.report.figures import Unit
 from orbit_release.report.page import render
 from orbit_release.report.rows import release_rows, service_row, shown_state, summary
 from orbit_release.report.time_words import Moment, duration, value

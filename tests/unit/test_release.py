@@ -12,7 +12,7 @@ from orbit_release.image import ImageReference, Repository, Tag
 from orbit_release.manifests.rewrite import Edit, NewImage
 from orbit_release.releases.messages import Notes, Step, steps_of
 from orbit_release.releases.release import ChangedManifest, Release, plan_release
-from orbit_release.remote import web_address
+from orbit_release.remote_address import web_address
 
 SOURCE = "https://github.com/acme/shop"
 API, WEB = Repository("ghcr.io/acme/api"), Repository("ghcr.io/acme/web")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orbit_release.check.objects import Object
 from orbit_release.check.wiring.cluster import Cluster, PodMaker
-from orbit_release.manifests.nodes import Node, Scalar, child, items, keys, scalar, text
+from orbit_release.check.written_objects import Object
+from orbit_release.manifests.yaml_nodes import Node, Scalar, child, items, keys, scalar, text
 
 _ENVIRONMENT = (("secretRef", "secretKeyRef", "Secret"), ("configMapRef", "configMapKeyRef", "ConfigMap"))
 _VOLUMES = (

@@ -15,12 +15,12 @@ from functools import cache
 
 from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.objects import Object, read
 from orbit_release.check.tree import folders_above
 from orbit_release.check.wiring.cluster import Cluster
 from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
+from orbit_release.check.written_objects import Object, read
 from orbit_release.errors import InvalidError, OrbitReleaseError
-from orbit_release.manifests.nodes import MappingNode, keys, text
+from orbit_release.manifests.yaml_nodes import MappingNode, keys, text
 from orbit_release.text import listed
 
 _REMOTE = re.compile(r"://|^git@|^(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|[?&](?:ref|version)=|^git::")

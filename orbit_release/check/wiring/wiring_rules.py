@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from orbit_release.check.finding import Finding, Group, unique_findings
-from orbit_release.check.objects import Object
 from orbit_release.check.wiring import pod_references
 from orbit_release.check.wiring.cluster import Cluster, PodMaker, may_be_same
 from orbit_release.check.wiring.pod_references import PodReference, Provider, provider_of, references
 from orbit_release.check.wiring.rendered_groups import MISSING_RESOURCE, REFUSED_KUSTOMIZATION
-from orbit_release.manifests.nodes import Node, Scalar, items, pairs, scalar, scalars, text, value_of
+from orbit_release.check.written_objects import Object
+from orbit_release.manifests.yaml_nodes import Node, Scalar, items, pairs, scalar, scalars, text, value_of
 
 _rule = Group.WIRING.rule
 MISSING_SECRET = _rule("missing-secret", "A pod waits, without an end, for a Secret that nothing makes.")

@@ -7,7 +7,7 @@ from orbit_release.git.graph import ChangedFile
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
 from orbit_release.planning.actions import Action, ServicePlan
-from orbit_release.planning.targets import ServicesAtHead, Settings, clash_of, compare, find_targets
+from orbit_release.planning.target_commits import ServicesAtHead, Settings, clash_of, compare, find_targets
 from orbit_release.service import BuildSettings, Service
 
 API, WEB = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import NotFoundError
-from orbit_release.flows.put_back import restored_image, why_left
+from orbit_release.flows.restore_images import restored_image, why_left
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference, not_among

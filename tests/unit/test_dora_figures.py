@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from orbit_release.git.graph import Commit
 from orbit_release.releases.timeline import Stretch
-from orbit_release.report.figures import WEEK, WEEKS, Figure, figures
+from orbit_release.report.dora_figures import WEEK, WEEKS, Figure, figures
 from tests.pages import HOUR, NOW, commit, history, reference
 
 FIRST = 24 * 7 * WEEKS  # hours: a service's first appearance, where the window begins
