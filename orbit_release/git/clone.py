@@ -73,6 +73,7 @@ class Clone:
 
     def __exit__(self, *_: object) -> None:
         self._objects.close()
+        self.process.close()
 
     # Commits and files
 

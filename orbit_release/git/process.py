@@ -55,6 +55,11 @@ class Process:
             raise NotFoundError(f"{self._directory}: {complaint(err)}", hint)
         return is_bare, answers[1] == "true", answers[2], answers[2 if is_bare else 3]
 
+    def close(self) -> None:
+        """End the question of the start where nobody has waited for its answer."""
+        if "_answers" not in self.__dict__:
+            self._asked.communicate()
+
     @property
     def is_bare(self) -> bool:
         return self._answers[0]

@@ -141,7 +141,7 @@ def live(
         told: list[str] = []
         with serving(living, living.stopping):
             # Where every answer hangs, waiting long for one shows nothing; any other one has time on a busy machine.
-            seconds = 60 if Hang not in life else 0.3 if set(life) == {Hang} else 3
+            seconds = 60 if Hang not in life else 0.3 if all(step is Hang for step in life) else 3
             api = ArgoCD(Connection.parse(living.host, options), TOKEN, seconds=seconds)
             ours = ApplicationSource(ADDRESS, FOLDER, "main")
             find = lambda: AwaitedRelease.find(  # noqa: E731
