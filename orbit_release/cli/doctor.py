@@ -56,7 +56,7 @@ def _surroundings(session: Session, source: Source) -> Surroundings:
     from orbit_release.cli.argocd import named_server, our_source
     from orbit_release.doctor import endpoint
     from orbit_release.doctor.checks import Surroundings
-    from orbit_release.doctor.needs import needs
+    from orbit_release.doctor.manifest_needs import needs
     from orbit_release.registry.client import Registry
 
     git, config = source.git, source.config

@@ -21,7 +21,7 @@ from orbit_release.doctor.checklist import (
 )
 from orbit_release.doctor.git_remote import remote_tip, try_push
 from orbit_release.doctor.judgements import Certificate, RegistryAnswer
-from orbit_release.doctor.needs import Needs
+from orbit_release.doctor.manifest_needs import Needs
 from orbit_release.doppler import client as doppler_api
 from orbit_release.errors import AccessError, OrbitReleaseError
 from orbit_release.flows.side_by_side import side_by_side

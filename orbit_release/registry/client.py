@@ -14,8 +14,8 @@ from orbit_release.errors import ConflictError, NotFoundError, OrbitReleaseError
 from orbit_release.http import Response, WebOrigin
 from orbit_release.image import Digest, Repository, Tag
 from orbit_release.registry import distribution
-from orbit_release.registry.call import Call, Request, Retries, odd
-from orbit_release.registry.login import Login
+from orbit_release.registry.authentication import Login
+from orbit_release.registry.retries import Call, Request, Retries, odd
 
 _MOST_REDIRECTS = 5
 _TAGS_SHOWN = 5

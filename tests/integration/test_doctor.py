@@ -21,7 +21,7 @@ from orbit_release.config import ArgoCDNames
 from orbit_release.doctor import endpoint
 from orbit_release.doctor.checklist import Check, ChecklistLine, LineState, ok_line
 from orbit_release.doctor.checks import Surroundings
-from orbit_release.doctor.needs import Needs
+from orbit_release.doctor.manifest_needs import Needs
 from orbit_release.doctor.run_checks import run_checks
 from orbit_release.errors import NotFoundError
 from orbit_release.git.clone import Clone, Tip

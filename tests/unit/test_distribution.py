@@ -7,9 +7,9 @@ import pytest
 from orbit_release.errors import ConfigurationError
 from orbit_release.http import WebOrigin
 from orbit_release.image import Repository
+from orbit_release.registry.authentication import Challenge
 from orbit_release.registry.credentials import Credentials, DockerConfig, server_name
 from orbit_release.registry.distribution import GHCR, origin_of, remote_path, retry_after
-from orbit_release.registry.login import Challenge
 
 NOON = "Wed, 01 Jul 2026 12:00:00 GMT"
 

@@ -93,10 +93,10 @@ MAY = {
     "git.process": {"os", "subprocess"},
     "github.client": {"secrets", "time"},
     "http": {"http", "io", "socket", "time"},
-    "registry.call": {"http", "threading"},  # http: for the names of its statuses
+    "registry.retries": {"http", "threading"},  # http: for the names of its statuses
     "registry.client": {"http", "pathlib", "random", "time"},
     "registry.credentials": {"pathlib", "subprocess"},
-    "registry.login": {"http", "pathlib", "threading"},
+    "registry.authentication": {"http", "pathlib", "threading"},
     "flows.build": {"concurrent", "pathlib", "tempfile"},
     "flows.publish_until_landed": {"random", "time"},  # the pause between two attempts
     "flows.rollback": {"time"},  # to write a time in words

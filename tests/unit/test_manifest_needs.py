@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orbit_release.doctor.needs import Needs, needs
+from orbit_release.doctor.manifest_needs import Needs, needs
 
 SHIPPED = Path(__file__).parents[2] / "infrastructure" / "k8s"
 

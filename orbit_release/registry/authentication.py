@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 from orbit_release.errors import AccessError
 from orbit_release.http import WebOrigin, is_token, parse_json
-from orbit_release.registry.call import ODD_HINT, Call, Request, Retries, odd
 from orbit_release.registry.credentials import Credentials, read_config, run_helper
 from orbit_release.registry.distribution import GHCR
+from orbit_release.registry.retries import ODD_HINT, Call, Request, Retries, odd
 
 _HELPER_SECONDS = 30.0
 _ITEM = re.compile(r'(?P<name>[\w-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,]+))|(?P<scheme>[\w-]+)')
