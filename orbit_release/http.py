@@ -4,7 +4,7 @@
 - A redirect is an answer like any other. Who asked decides what it means, so `Authorization` never follows one.
 - Proxies and certificates of the environment are for other machines. ~/.netrc and cookies are for nobody.
 - A timeout is for the whole answer, from the connection to its last byte, also where a server drips. Nothing is sent
-  after it. (Looking up the address of a name is the system's: it alone has a limit of its own.)
+  after it. (Looking up the address of a name is the system's, and so is TLS within the TLS of an https proxy.)
 - The limit of an answer's size counts what is read out of it, so also what was compressed.
 """
 
@@ -255,11 +255,13 @@ class _Connection(HTTPConnection):
         """Try the addresses of the host one after the other; each gets its share of the time."""
         fault = OSError("has no address")
         addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        for tried, (*_, address) in enumerate(addresses):
-            share = _left() / (len(addresses) - tried)
+        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+            connection = socket.socket(family, kind, protocol)
+            connection.settimeout(_left() / (len(addresses) - tried))
             try:
-                connection = socket.create_connection((str(address[0]), self.port), share)
+                connection.connect(address)
             except OSError as error:
+                connection.close()
                 fault = error
                 continue
             for option in self.socket_options or ():
