@@ -238,7 +238,7 @@ class _Response(HTTPResponse):
         self.fp = _Lines(_Arriving(self.fp.detach(), sock))
 
 
-class _Connection(HTTPConnection):
+class _TimedConnection(HTTPConnection):
     """Connects, sends and reads before the answer must be here."""
 
     response_class = _Response
@@ -281,16 +281,16 @@ class _Connection(HTTPConnection):
         super().send(data)
 
 
-class _SecureConnection(_Connection, HTTPSConnection):
+class _TimedSecureConnection(_TimedConnection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = _TimedConnection
 
 
 class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+    ConnectionCls = _TimedSecureConnection
 
 
 _POOLS = {"http": _Pool, "https": _SecurePool}

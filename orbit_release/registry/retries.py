@@ -80,7 +80,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
+class _PassingFault:
     """What may pass: how often to try, and the seconds that the server asks to wait."""
 
     what: str
@@ -105,7 +105,7 @@ class Retries:
 
     def send(self, request: Request, deadline: float) -> Response:
         tries = 0
-        while isinstance(outcome := self._try(request, deadline), _Fault):
+        while isinstance(outcome := self._try(request, deadline), _PassingFault):
             backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**tries) * self.random()
             pause = max(outcome.asked, backoff)
             tries += 1
@@ -116,7 +116,7 @@ class Retries:
             self.sleep(pause)
         return outcome
 
-    def _try(self, request: Request, deadline: float) -> Response | _Fault:
+    def _try(self, request: Request, deadline: float) -> Response | _PassingFault:
         if WebOrigin.parse(request.url) is None:
             raise UnavailableError(f"no registry has the address {request.url!r}", ODD_HINT)
         try:
@@ -130,8 +130,8 @@ class Retries:
         except TooLargeError as error:
             raise odd(request.url, f"answers with {error}") from error
         except FAULTS as error:
-            return _Fault(reason_of(error), _TRIES_TO_CONNECT if is_unconnected(error) else _TRIES)
+            return _PassingFault(reason_of(error), _TRIES_TO_CONNECT if is_unconnected(error) else _TRIES)
         if answer.status_code not in _PASSING:
             return answer
         asked = retry_after(answer.headers.get("Retry-After", ""), answer.headers.get("Date", ""))
-        return _Fault(f"HTTP {answer.status_code}", asked=asked or 0.0)
+        return _PassingFault(f"HTTP {answer.status_code}", asked=asked or 0.0)
