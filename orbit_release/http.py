@@ -29,7 +29,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, disable_warnings
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InsecureRequestWarning, MaxRetryError, NewConnectionError
 
-from orbit_release.text import without
+from orbit_release.text import without, without_passwords
 
 Response = requests.Response
 # What a session raises where no answer comes. Errors of requests are OSErrors; ValueError: a redirect to no address.
@@ -37,7 +37,6 @@ FAULTS = (OSError, ValueError)
 _CHUNK_BYTES = _LINE_BYTES = 64 * 1024
 _MOMENT = 0.001  # seconds
 _LONGEST_QUOTE = 200  # characters
-_USER = re.compile(r"[^\s/@]*:[^\s@]*@")  # of an address, with the password
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # When the answer that is waited for must be here, in the seconds of `monotonic`.
@@ -115,7 +114,7 @@ def reason_of(error: BaseException) -> str:
         return "timed out"
     if isinstance(root, OSError):
         return root.strerror or type(root).__name__
-    return quoted(_USER.sub("***@", str(root)))
+    return quoted(without_passwords(str(root)))
 
 
 def is_timeout(error: BaseException) -> bool:

@@ -24,6 +24,19 @@ def without(secrets: Iterable[str], text: str) -> str:
     return text
 
 
+def without_passwords(text: str) -> str:
+    """Return foreign text without the user and the password of an address in it.
+
+    A password may hold slashes and an @, and an address may lack its scheme.
+    """
+    return re.sub(r"\S+", _without_password, text)
+
+
+def _without_password(word: re.Match[str]) -> str:
+    before, _, behind = word[0].rpartition("@")
+    return f"***@{behind}" if ":" in before else word[0]
+
+
 def code(text: str) -> str:
     """Return foreign text as code in GitHub's Markdown, also within a table.
 

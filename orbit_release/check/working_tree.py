@@ -41,7 +41,7 @@ def ignored(clone: Clone, paths: Iterable[str]) -> set[str]:
     """
     names = {path: _ignorable(clone.top, path) for path in paths}
     stdin = os.fsencode("".join(f"{name}\0" for name in names.values()))
-    own_files = ("-c", f"core.excludesFile={os.devnull}")
+    own_files = ("-c", f"core.excludesFile={os.devnull}")  # a person's file, which may be called .gitignore as well
     done = clone.process.run(*own_files, "check-ignore", "--verbose", "-z", "--stdin", "--no-index", stdin=stdin)
     if done.returncode > 1:  # 1: none of them is ignored
         message = f"git check-ignore failed: {complaint(done.stderr)}"

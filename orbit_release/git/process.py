@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from orbit_release.errors import AccessError, NotFoundError, OrbitReleaseError, UnavailableError, UsageError
+from orbit_release.text import without_passwords
 
 # What a person has configured must not change what we read or push, nor run a hook of theirs.
 SETTINGS = (
@@ -133,16 +134,10 @@ class Process:
 
 def complaint(stderr: bytes) -> str:
     """Return what git complained of, without credentials and control characters."""
-    text = re.sub(r"\S+", _without_credentials, stderr[-_LONGEST_COMPLAINT:].decode("utf-8", "replace"))
+    text = without_passwords(stderr[-_LONGEST_COMPLAINT:].decode("utf-8", "replace"))
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or [s for s in lines if s]
     return "; ".join(telling[:3]) or "git gave no reason"
-
-
-def _without_credentials(word: re.Match[str]) -> str:
-    """Drop what stands before an @ if it holds a colon: a password may hold slashes, an address lack its scheme."""
-    before, _, behind = word[0].rpartition("@")
-    return f"***@{behind}" if ":" in before else word[0]
 
 
 def remote_error(stderr: bytes, remote: str) -> OrbitReleaseError:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from orbit_release.git.graph import ChangedFile, History
 from orbit_release.image import LATEST, ImageReference, Tag
 from orbit_release.service import Service
+from orbit_release.text import counted
 
 
 class Action(StrEnum):
@@ -110,7 +111,7 @@ def describe(files: Sequence[ChangedFile], since: str) -> str:
     if not files:
         return f"its build settings changed {since}"
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return f"{len(files)} file{'s' if len(files) > 1 else ''} changed {since}: {files[0]}{more}"
+    return f"{counted(len(files), 'file')} changed {since}: {files[0]}{more}"
 
 
 def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
