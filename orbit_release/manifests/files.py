@@ -1,0 +1,61 @@
+"""The files that manifests are read from, each parsed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from orbit_release.errors import InvalidError
+from orbit_release.manifests.objects import objects_in
+from orbit_release.manifests.written import Text
+from orbit_release.manifests.yaml_nodes import Document, MappingNode, UnreadableError, parse, scalars
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """A file's text and documents; `fault` says why it cannot be read, as `path:line: why`."""
+
+    text: Text
+    documents: tuple[Document, ...] = ()
+    fault: InvalidError | None = None
+
+    @property
+    def objects(self) -> list[MappingNode]:
+        """The objects in the documents, and in lists in them."""
+        return [obj for document in self.documents for obj in objects_in(document.root)]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a commit or of a working tree.
+
+    `names` are those below the paths that the configuration names; `read` gives the bytes of any file of the
+    repository, None where there is none. A symbolic link is no file.
+    """
+
+    names: Collection[str]
+    read: Callable[[str], bytes | None]
+    _parsed: dict[str, ParsedFile | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def parsed(self, path: str) -> ParsedFile | None:
+        """Return a file, parsed; None where there is none."""
+        if path not in self._parsed:
+            data = self.read(path)
+            self._parsed[path] = None if data is None else parsed(data, path)
+        return self._parsed[path]
+
+
+def parsed(data: bytes, path: str) -> ParsedFile:
+    """Parse a file of Kubernetes objects, whose keys are text: `{{ if .Values }}` is a mapping that has another."""
+    try:
+        text = Text.of_file(data, path)
+    except UnreadableError as error:
+        return ParsedFile(Text(path, ""), fault=error)
+    try:
+        documents = tuple(parse(text.text, path))
+    except UnreadableError as error:
+        return ParsedFile(text, fault=error)
+    if any(None in keys for document in documents for keys, _ in scalars(document.root)):
+        hint = "Templates cannot be read before they are filled in."
+        return ParsedFile(text, fault=InvalidError(f"{path}: a key is not text", hint))
+    return ParsedFile(text, documents)
