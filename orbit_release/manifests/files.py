@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.objects import objects_in
 from orbit_release.manifests.written import Text
 from orbit_release.manifests.yaml_nodes import Document, MappingNode, UnreadableError, parse, scalars
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,9 @@ class Files:
 
     names: Collection[str]
     read: Callable[[str], bytes | None]
+    kustomizations: Callable[[], Collection[str]] = tuple  # of the whole repository; only bases ask for them
     _parsed: dict[str, ParsedFile | None] = field(default_factory=dict, repr=False, compare=False)
+    _read: dict[str, tuple[Collection[str], Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def parsed(self, path: str) -> ParsedFile | None:
         """Return a file, parsed; None where there is none."""
@@ -43,6 +48,26 @@ class Files:
             data = self.read(path)
             self._parsed[path] = None if data is None else parsed(data, path)
         return self._parsed[path]
+
+    def once(self, path: str, make: Callable[[], T], made_of: Callable[[T], Collection[str]]) -> T:
+        """Return what is made of a file, made once for as long as none of the files that it is made of changes."""
+        if path not in self._read:
+            made = make()
+            self._read[path] = made_of(made), made
+        made = self._read[path][1]
+        return made
+
+    def but(self, changes: Mapping[str, bytes | None]) -> Files:
+        """Return the files with other bytes (None: without a file); what does not change is not parsed again."""
+
+        def read(path: str) -> bytes | None:
+            return changes[path] if path in changes else self.read(path)
+
+        names = dict.fromkeys((*self.names, *changes))
+        left = [name for name in names if changes.get(name, b"") is not None]
+        kept = {path: file for path, file in self._parsed.items() if path not in changes}
+        made = {path: pair for path, pair in self._read.items() if changes.keys().isdisjoint(pair[0])}
+        return Files(left, read, self.kustomizations, kept, made)
 
 
 def parsed(data: bytes, path: str) -> ParsedFile:

@@ -12,7 +12,8 @@ class Form(Enum):
     """How a value holds a tag or a digest."""
 
     REFERENCE = "NAME[:TAG][@DIGEST]"  # `image:` of a container
-    TAG = "TAG[@DIGEST]"  # `newTag:` of a kustomization, `tag:` of Helm values
+    TAG = "TAG[@DIGEST]"  # `newTag:` of a kustomization
+    BARE_TAG = "TAG"  # `tag:` of Helm values: templates put it behind a colon, and may cut it there
     DIGEST = "DIGEST"
 
 
@@ -59,8 +60,17 @@ class ImageValue:
     @property
     def scalars(self) -> tuple[Written, ...]:
         """The values of the deciding place: the tag's, the digest's, and those beside them, each once."""
-        parts = (part.at for part in (self.tag_at, self.digest_at) if part)
-        return tuple(dict.fromkeys((*parts, *self.beside)))
+        return tuple(dict.fromkeys((*self.deciders, *self.beside)))
+
+    @property
+    def deciders(self) -> tuple[Written, ...]:
+        """The values that hold the tag and the digest; none where there is nothing to edit."""
+        return tuple(dict.fromkeys(part.at for part in (self.tag_at, self.digest_at) if part))
+
+    @property
+    def decider(self) -> Written | None:
+        """The value that decides which image it is: the tag's, else the digest's."""
+        return next(iter(self.deciders), None)
 
     def but_unclear(self, why: str) -> ImageValue:
         return replace(self, unclear=(*self.unclear, why))

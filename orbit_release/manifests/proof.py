@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import chain, pairwise
+from os.path import commonprefix
 from typing import Any, TypeAlias
 
 import yaml
@@ -12,6 +13,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.objects import objects_of
 from orbit_release.manifests.splice import Replacement, span
+from orbit_release.manifests.written import Text
 from orbit_release.manifests.yaml_nodes import Node, Scalar, SequenceNode
 
 # Kind, anchor, tag and value of every event: all that a reader can learn from a text, style and place apart.
@@ -19,19 +21,14 @@ _Reading: TypeAlias = list[tuple[str | None, ...]]
 _FIELDS = ("anchor", "tag", "value")
 
 
-def prove(before: str, after: str, replacements: Iterable[Replacement], path: str) -> None:
-    """Raise InvalidError unless two parsers see the replacements, and nothing else, in `after`."""
+def prove(before: Text, after: str, replacements: Iterable[Replacement]) -> None:
+    """Raise InvalidError unless two parsers see the replacements, and nothing else but comments, in `after`."""
     expected = sorted(replacements, key=lambda change: nodes.start_of(change.scalar))
-    where = f"{path}:{nodes.line_of(before, nodes.start_of(expected[0].scalar))}"
     values = [(change.scalar.value, change.value) for change in expected]
-    if not _is_proven(before, after, values, path):
-        raise unproven(where, "image references")
-
-
-def prove_comments(before: str, after: str, path: str, line: int) -> None:
-    """Raise InvalidError, for a line, unless two parsers see no difference between the texts."""
-    if not _is_proven(before, after, [], path):
-        raise unproven(f"{path}:{line}", "comments")
+    if not _is_proven(before.text, after, values, before.path):
+        first = nodes.start_of(expected[0].scalar) if expected else len(commonprefix([before.text, after]))
+        what = "image references" if expected else "comments"
+        raise unproven(f"{before.path}:{before.line(first)}", what)
 
 
 def unproven(where: str, what: str) -> InvalidError:

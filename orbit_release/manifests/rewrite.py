@@ -1,36 +1,15 @@
-"""Find and rewrite image references in Kubernetes YAML bytes; no byte outside a reference ever changes.
-
-A file that does not hold a repository's name is never parsed. What cannot be edited safely is an InvalidError
-that starts with `path:line`; `path` is only ever text in messages and results.
-"""
+"""Point deciding places at new images; no byte outside a tag or a digest ever changes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.image_fields import Container, Image, KustomizeImage, Placeholder
-from orbit_release.manifests.manifest import Manifest, read_manifest
-from orbit_release.manifests.mark import is_hold, mark_of
-from orbit_release.manifests.proof import prove
-from orbit_release.manifests.splice import Replacement, splice
-from orbit_release.manifests.yaml_nodes import start_of, value_of
-
-
-@dataclass(frozen=True, slots=True)
-class FoundImage:
-    """One reference in a manifest; `line` is from 1; `mark` is the text of a `# held: …` comment beside it."""
-
-    reference: ImageReference
-    path: str
-    line: int
-    mark: str | None
-
-    @property
-    def hold(self) -> str | None:
-        return self.mark if is_hold(self.mark) else None
+from orbit_release.manifests.image_value import Form, Part
+from orbit_release.manifests.places import Place
+from orbit_release.manifests.text_edits import TextEdits
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,43 +35,30 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A manifest afterwards, what changed in it, and what looked like a reference but was left alone."""
+    """The files that change, with their new bytes, what changed in them, and what is odd about it."""
 
-    data: bytes
-    edits: tuple[Edit, ...]
-    warnings: tuple[str, ...]
-
-
-def find_images(data: bytes, path: str, repositories: Collection[Repository]) -> tuple[FoundImage, ...]:
-    """Return the references to the repositories, in the order of the text; placeholders are none."""
-    manifest = read_manifest(data, path, repositories)
-    return tuple(
-        FoundImage(image.reference, path, manifest.line(image), mark_of(manifest.text, image))
-        for image in manifest.images
-    )
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    edits: tuple[Edit, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def rewrite(data: bytes, path: str, images: Sequence[NewImage]) -> Rewrite:
-    """Point every reference at its new image; the same bytes when there is nothing to do."""
+def rewrite(places: Iterable[Place], images: Sequence[NewImage]) -> Rewrite:
+    """Point the places of the images' repositories at them; InvalidError where one cannot be edited safely."""
     wanted = _by_repository(images)
-    manifest = read_manifest(data, path, wanted.keys())
-    edits: list[Edit] = []
-    changes: dict[int, Replacement] = {}
-    for image in manifest.images:
-        after = _after(manifest, image, wanted[image.repository])
-        if after == image.reference:
+    texts, edits, warnings = TextEdits(), list[Edit](), list[str]()
+    for place in places:
+        new = wanted.get(place.repository)
+        after = _after(place, new) if new else place.image.reference
+        if new is None or after == place.image.reference:
             continue
-        edits.append(Edit(path, manifest.line(image), image.reference, after))
-        for change in _replacements(image, after):
-            if changes.setdefault(start_of(change.scalar), change) != change:
-                message = f"{manifest.where(image)}: one value would have to hold two tags"
+        edits.append(Edit(place.image.path, place.image.line, place.image.reference, after))
+        warnings += _warnings(place, new, after, wanted)
+        for part, text in _parts(place, after):
+            if not texts.replace(part.at, part.keep, text):
+                message = f"{place.where}: one value would have to hold two tags"
                 hint = "Give each image a tag of its own instead of an alias, or bump both alike."
                 raise InvalidError(message, hint)
-    if edits:
-        text = splice(manifest.text, path, changes.values())
-        prove(manifest.text, text, changes.values(), path)
-        data = manifest.encoded(text)
-    return Rewrite(data, tuple(edits), tuple(_warnings(manifest, wanted, edits)))
+    return Rewrite(texts.files(), tuple(edits), tuple(dict.fromkeys(warnings)))
 
 
 def _by_repository(images: Sequence[NewImage]) -> dict[Repository, NewImage]:
@@ -103,38 +69,43 @@ def _by_repository(images: Sequence[NewImage]) -> dict[Repository, NewImage]:
     return wanted
 
 
-def _after(manifest: Manifest, image: Image, new: NewImage) -> ImageReference:
-    before = image.reference
+def _after(place: Place, new: NewImage) -> ImageReference:
+    before, value = place.image.reference, place.value
     digest = new.digest or (new.refresh if before.digest else None)
-    if isinstance(image, Container):
-        return ImageReference(before.repository, new.tag, digest)
-    if before.digest and not digest:
-        message = f"{manifest.where(image)}: {before.repository} is pinned to a digest, and no new one is given"
+    has_own_digest = value.digest_at is not None and value.digest_at != value.tag_at
+    if before.digest and not digest and has_own_digest:
+        message = f"{place.where}: {before.repository} is pinned to a digest, and no new one is given"
         raise InvalidError(message, f"Give the digest as well, {new.tag}@sha256:…, or remove the `digest:` field.")
-    if digest and not image.digest:
-        message = f"{manifest.where(image)}: {before.repository} has no field for a digest"
-        raise InvalidError(message, "Add a `digest:` field to this entry, or leave the digest out.")
-    if image.tag and not new.tag:
-        message = f"{manifest.where(image)}: {before.repository} has a tag, and the new image has none"
-        raise InvalidError(message, "Remove the `newTag:` field from this entry, or name a tag.")
-    return ImageReference(before.repository, new.tag if image.tag else None, digest)
+    if value.tag_at and not new.tag and value.tag_at.form is not Form.REFERENCE:
+        message = f"{place.where}: {before.repository} has a tag, and the new image has none"
+        raise InvalidError(message, "Remove the field of the tag, or name a tag.")
+    if digest and not has_own_digest and value.tag_at and value.tag_at.form is Form.BARE_TAG:
+        digest = None  # there is no field for it
+    return ImageReference(before.repository, new.tag if value.tag_at else None, digest)
 
 
-def _replacements(image: Image, after: ImageReference) -> list[Replacement]:
-    before = image.reference
-    if isinstance(image, Container):
-        keep = len(before.repository.name) + bool(before.tag and after.tag)  # the colon as well, it may be escaped
-        return [Replacement(image.image, keep, str(after)[keep:])]
-    fields = ((image.tag, before.tag, after.tag), (image.digest, before.digest, after.digest))
-    return [Replacement(scalar, 0, str(new)) for scalar, old, new in fields if scalar and new not in (None, old)]
+def _parts(place: Place, after: ImageReference) -> Iterator[tuple[Part, str]]:
+    """Yield what to write where: a digest stands in a value of its own, else behind the tag."""
+    value, before = place.value, place.image.reference
+    tag, digest = value.tag_at, value.digest_at
+    own_digest = digest if digest != tag else None
+    if tag:
+        behind = f"@{after.digest}" if after.digest and not own_digest else ""
+        if tag.form is Form.REFERENCE:
+            kept = before.tag is not None and after.tag is not None  # the colon as well, it may be escaped
+            keep = tag.keep + kept
+            yield Part(tag.at, tag.form, keep), (after.suffix if own_digest is None else f":{after.tag}")[kept:]
+        elif after.tag != before.tag or behind != (f"@{before.digest}" if before.digest and not own_digest else ""):
+            yield tag, f"{after.tag}{behind}"
+    if own_digest and after.digest and after.digest != before.digest:
+        yield own_digest, str(after.digest)
 
 
-def _warnings(manifest: Manifest, wanted: Collection[Repository], edits: Sequence[Edit]) -> Iterator[str]:
-    changed = {(edit.line, edit.before.repository) for edit in edits}
-    bumped = {repository.name for repository in wanted}
-    for spot in manifest.spots:
-        if isinstance(spot, Placeholder):
-            yield f"{manifest.where(spot)}: {value_of(spot.image)!r} is not edited: it holds no plain tag"
-        elif (manifest.line(spot), spot.repository) in changed and isinstance(spot, KustomizeImage):
-            for other in sorted(spot.others - bumped):
-                yield f"{manifest.where(spot)}: this is the tag of {other} as well, through an alias"
+def _warnings(
+    place: Place, new: NewImage, after: ImageReference, wanted: Collection[Repository]
+) -> Iterator[str]:
+    others = sorted(place.others - {repository.name for repository in wanted})
+    if place.value.tag_at and place.value.tag_at.form is not Form.REFERENCE:
+        yield from (f"{place.where}: this is the tag of {other} as well" for other in others)
+    if new.digest and after.digest is None:
+        yield f"{place.where}: the digest is left out: there is no `digest:` beside the tag"

@@ -20,6 +20,7 @@ from orbit_release.manifests.yaml_nodes import (
 
 _PROPERTIES = re.compile(rf"(?:[&!]\S*+(?:[ \t{BREAKS}]++(?:#[^{BREAKS}]*+)?)*+)*+")
 _BLOCK_HEADER = re.compile(rf"[|>][^{BREAKS}]*+(?:\r\n|[{BREAKS}]) *+")
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 _CHARACTER = re.compile(
     rf"\\(?P<continued>(?:\r\n|[{BREAKS}])[ \t]*+)"
     r"|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|.",
@@ -60,15 +61,41 @@ def splice(text: str, path: str, replacements: Iterable[Replacement]) -> str:
     """Replace the scalars' values, from the last to the first; InvalidError where one cannot be."""
     for change in sorted(replacements, key=lambda change: start_of(change.scalar), reverse=True):
         start, end = span(text, change.scalar)
+        if change.scalar.style == "|" and "\n" in value_of(change.scalar):
+            text = _with_lines(text, path, change)
+            continue
         if not _is_written_out(text, change.scalar, start, end):
-            where = f"{path}:{line_of(text, start_of(change.scalar))}"
-            hint = f"Write the value on one line, as in: {change.value.rstrip()}"
-            raise InvalidError(f"{where}: this value cannot be edited in place", hint)
+            raise _no_place(text, path, change)
         if is_plain(change.scalar) and is_ambiguous(change.value):
             new = f'"{change.value}"'
         else:
             start, new = _offset(text, start, end, change), change.text
         text = text[:start] + new + text[end:]
+    return text
+
+
+def _no_place(text: str, path: str, change: Replacement) -> InvalidError:
+    where = f"{path}:{line_of(text, start_of(change.scalar))}"
+    value = change.value.rstrip()
+    hint = "Write the text as a block, `|-`." if "\n" in value else f"Write the value on one line, as in: {value}"
+    return InvalidError(f"{where}: this value cannot be edited in place", hint)
+
+
+def _with_lines(text: str, path: str, change: Replacement) -> str:
+    """Replace the lines of a literal block that differ; each is written out behind its indentation."""
+    start = span(text, change.scalar)[0]
+    start -= len(text[:start]) - len(text[:start].rstrip(" "))
+    old, new = value_of(change.scalar).split("\n"), change.value.rstrip("\n").split("\n")
+    written = [match.span() for match in _LINE.finditer(text, start, end_of(change.scalar))]
+    if len(old) != len(new) or len(written) < len(old):
+        raise _no_place(text, path, change)
+    for (first, last), before, after in reversed([*zip(written, old, new, strict=False)]):
+        line = text[first:last].rstrip("\r\n")
+        if before != after:
+            if not line.endswith(before) or line[: len(line) - len(before)].strip(" "):
+                raise _no_place(text, path, change)
+            at = first + len(line) - len(before)
+            text = text[:at] + after + text[first + len(line) :]
     return text
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from orbit_release.errors import InvalidError
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.objects import is_kustomization, objects_of
 from orbit_release.manifests.yaml_nodes import Node, Scalar, SequenceNode, child, is_plain, is_text, items, scalar, text
 
 if TYPE_CHECKING:
-    from orbit_release.manifests.rewrite import FoundImage
+    from orbit_release.manifests.places import FoundImage
     from orbit_release.service import Service
 
 _TEMPLATE = ("spec", "template")
@@ -72,33 +69,19 @@ def images_of(pod: Node) -> list[str]:
     return [text(image) for image in images if image and is_text(image)]
 
 
-def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkload]:
-    """Yield the workloads of manifests, each a path and its bytes; what is no YAML has none.
-
-    The names and images that a kustomization gives are those of one workload more, wherever it is; the replicas count
-    for the workloads in its folder, and below.
-    """
-    written: list[tuple[str, AppliedWorkload]] = []
-    changes: list[_KustomizeChanges] = []
-    for path, data in manifests:
-        with suppress(InvalidError):
-            for root in objects_of(data, path):
-                if pod := pod_of(root):
-                    written.append((path, _workload(root, pod)))
-                if is_kustomization(path):
-                    changes.append(_KustomizeChanges.read(path, root))
-    for path, workload in written:
-        is_asleep = any(workload.name in change.asleep and path.startswith(change.folder) for change in changes)
-        applied = replace(workload, is_idle=workload.is_idle or is_asleep)
-        yield applied
-        yield from (changed for change in changes if (changed := change.changed(applied)) != applied)
+def applied_workload(root: Node) -> AppliedWorkload | None:
+    """Return the workload that an object is, as it stands; None where it has no containers."""
+    pod = pod_of(root)
+    if pod is None:
+        return None
+    name, namespace = text(root, "metadata", "name"), text(root, "metadata", "namespace")
+    return AppliedWorkload(text(root, "kind"), name, tuple(images_of(pod)), is_idle(root), namespace)
 
 
-def _workload(root: Node, pod: Node) -> AppliedWorkload:
-    kind, name, namespace = text(root, "kind"), text(root, "metadata", "name"), text(root, "metadata", "namespace")
+def is_idle(root: Node) -> bool:
+    """Whether an object may be right without any pod."""
     is_run_by_time = child(root, "spec", "jobTemplate") is not None
-    is_idle = is_run_by_time or kind == "Job" or _is_zero(child(root, "spec", "replicas"))
-    return AppliedWorkload(kind, name, tuple(images_of(pod)), is_idle, namespace)
+    return is_run_by_time or text(root, "kind") == "Job" or _is_zero(child(root, "spec", "replicas"))
 
 
 def _is_zero(node: Node | None) -> bool:
@@ -106,49 +89,12 @@ def _is_zero(node: Node | None) -> bool:
     return isinstance(node, Scalar) and is_plain(node) and _ZERO.fullmatch(node.value) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _KustomizeChanges:
-    """What a kustomization changes of workloads: names, the repositories of images, those without replicas."""
-
-    folder: str
-    namespace: str
-    prefix: str
-    suffix: str
-    repositories: Mapping[str, str]
-    asleep: frozenset[str]
-
-    @classmethod
-    def read(cls, path: str, root: Node) -> _KustomizeChanges:
-        images, replicas = items(root, "images"), items(root, "replicas")
-        repositories = {text(image, "name"): new for image in images if (new := text(image, "newName"))}
-        asleep = frozenset(text(entry, "name") for entry in replicas if _is_zero(child(entry, "count")))
-        namespace, prefix, suffix = (text(root, key) for key in ("namespace", "namePrefix", "nameSuffix"))
-        return cls(path[: path.rfind("/") + 1], namespace, prefix, suffix, repositories, asleep)
-
-    def changed(self, workload: AppliedWorkload) -> AppliedWorkload:
-        name = f"{self.prefix}{workload.name}{self.suffix}"
-        images = tuple(map(self._renamed, workload.images))
-        return replace(workload, name=name, images=images, namespace=self.namespace or workload.namespace)
-
-    def _renamed(self, image: str) -> str:
-        name = next((name for name in self.repositories if is_of(image, name)), None)
-        return self.repositories[name] + image.removeprefix(name) if name else image
-
-
-def running_images(written: Sequence[FoundImage], among: Sequence[AppliedWorkload]) -> tuple[ImageReference, ...]:
-    """Return the references of one repository that pods must run, of those that are `written` in the manifests.
-
-    A kustomization's `images` stand in the place of what the containers say. What is not known to be idle runs.
-    """
-    busy = {image for workload in among if not workload.is_idle for image in workload.images}
-    idle = {image for workload in among if workload.is_idle for image in workload.images} - busy
-    kustomized = [image.reference for image in written if is_kustomization(image.path)]
-    if kustomized:
-        name = kustomized[0].repository
-        is_asleep = any(is_of(image, name) for image in idle) and not any(is_of(image, name) for image in busy)
-        return () if is_asleep else tuple(dict.fromkeys(kustomized))
-    asleep = {ImageReference.read(image) for image in idle}
-    return tuple(dict.fromkeys(image.reference for image in written if image.reference not in asleep))
+def running_images(written: Sequence[FoundImage], among: Iterable[AppliedWorkload]) -> tuple[ImageReference, ...]:
+    """Return the references of one repository that pods must run; what is not known to be idle runs."""
+    busy, idle = set[ImageReference | None](), set[ImageReference | None]()
+    for workload in among:
+        (idle if workload.is_idle else busy).update(map(ImageReference.read, workload.images))
+    return tuple(dict.fromkeys(image.reference for image in written if image.reference not in idle - busy))
 
 
 def owners(among: Iterable[AppliedWorkload], services: Sequence[Service]) -> Owners:
