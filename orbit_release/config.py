@@ -7,7 +7,7 @@ argument.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -16,19 +16,24 @@ from orbit_release.errors import MANUAL, ConfigurationError, InvalidError, Usage
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
 from orbit_release.manifests import yaml_nodes as nodes
+from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 from orbit_release.service import BuildSettings, Service
 
 FILE_NAME = "orbit-release.yaml"
-_TOP_KEYS = ("image", "branch", "manifests", "argocd", "services")
+_TOP_KEYS = ("image", "branch", "manifests", "fields", "argocd", "services")
+_FIELD_KEYS = ("kind", "path")
 _ARGOCD_KEYS = ("application", "project", "namespace")
-_SERVICE_KEYS = ("image", "context", "dockerfile", "paths", "platforms", "build_args")
+_SERVICE_KEYS = ("image", "context", "dockerfile", "paths", "platforms", "build_args", "deploy")
 _SERVICE_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
 _T = TypeVar("_T")
 _BUILD_ARG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # git check-ref-format(1), the rules that a branch name in this file can break
 _BRANCH = re.compile(r"(?!-|/|.*(?:\.\.|//|@\{|/\.|\.lock(?:/|\Z)))[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")
+_BOOLEAN = re.compile(r"true|false")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_FIELD_PATH = re.compile(r"[A-Za-z0-9_-]+(?:\[\])?(?:[./][A-Za-z0-9_-]+(?:\[\])?)*")
 _RESOURCE = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -43,13 +48,22 @@ class ArgoCDNames:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The configuration; `services` in the order of the file."""
+    """The configuration; `services` in the order of the file.
+
+    `manifests` are folders or files, `.` is the root; `fields` hold images in kinds that are not known.
+    """
 
     branch: str
-    manifests: str
+    manifests: tuple[str, ...]
     services: tuple[Service, ...]
     image: str = ""  # the template of the services' images, with {service}
     argocd: ArgoCDNames = ArgoCDNames()
+    fields: tuple[FieldSpec, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The manifests' paths, as messages name them."""
+        return ", ".join(self.manifests)
 
     def select(self, names: Iterable[str]) -> tuple[Service, ...]:
         """Return the services with these names, in the order of the file; all of them for no names."""
@@ -160,6 +174,16 @@ class _Reader:
             self.fault(node, f"{what} {text!r} is not a path in this repository", hint)
         return text.removesuffix("/")
 
+    def folders(self, node: Node | None, what: str) -> tuple[str, ...]:
+        """Return one path inside the repository, or a list of them."""
+        if not isinstance(node, SequenceNode):
+            path = self.folder(node, what, "")
+            return (path,) if path else ()
+        if not node:
+            self.fault(node, f"{what} is empty", "write at least one entry.")
+        paths = (self.folder(item, what, "") for item in node)
+        return tuple(dict.fromkeys(filter(None, paths)))
+
     def image(self, node: Node | None, default: str | None) -> str | None:
         if node is None:
             return default
@@ -184,7 +208,7 @@ def _config(reader: _Reader, root: Node) -> Config:
         if key not in top and isinstance(root, MappingNode):
             reader.fault(root, f"{key!r} is missing", f"add `{key}:`; {MANUAL}/configuration.md says what it means.")
     branch = reader.matching(top.get("branch"), "branch", _BRANCH, "see git check-ref-format.")
-    manifests = reader.folder(top.get("manifests"), "manifests", "")
+    manifests = reader.folders(top.get("manifests"), "manifests")
     template = reader.image(top.get("image"), "")
     listed = top.get("services")
     entries = reader.mapping(listed, "services")
@@ -193,7 +217,23 @@ def _config(reader: _Reader, root: Node) -> Config:
     services = [_service(reader, name, node, template) for name, node in entries.items()]
     _refuse_shared_images(reader, entries, services)
     names = _argocd(reader, top.get("argocd"))
-    return Config(branch or "main", manifests or "", tuple(filter(None, services)), template or "", names)
+    fields = tuple(_fields(reader, top.get("fields")))
+    return Config(branch or "main", manifests, tuple(filter(None, services)), template or "", names, fields)
+
+
+def _fields(reader: _Reader, node: Node | None) -> Iterator[FieldSpec]:
+    if node is not None and not isinstance(node, SequenceNode):
+        reader.fault(node, "fields must be a list", "write `fields: [{kind: MyResource, path: spec.engine.image}]`.")
+        return
+    hint = "write keys joined by '.' or '/', `[]` behind the key of a list: `spec.engines[].image`."
+    for item in node or ():
+        entry = reader.mapping(item, "an entry of fields", _FIELD_KEYS)
+        kind = reader.matching(entry.get("kind"), "kind", _KIND, "write the kind of an object: `MyResource`.")
+        path = reader.matching(entry.get("path"), "path", _FIELD_PATH, hint)
+        if kind is None or path is None:
+            reader.fault(item, "a field needs kind and path", "write `{kind: MyResource, path: spec.engine.image}`.")
+        else:
+            yield FieldSpec(kind, path.replace(".", "/"))
 
 
 def _argocd(reader: _Reader, node: Node | None) -> ArgoCDNames:
@@ -213,7 +253,8 @@ def _service(reader: _Reader, name: str, node: Node, template: str | None) -> Se
     repository = _repository(reader, name, node, entry.get("image"), template)
     paths = _paths(reader, name, node, entry.get("paths"))
     settings = _settings(reader, entry)
-    return Service(name, repository, paths, settings) if repository and paths and settings else None
+    deploy = reader.matching(entry.get("deploy"), "deploy", _BOOLEAN, "write `deploy: false` for what is only built.")
+    return Service(name, repository, paths, settings, deploy != "false") if repository and paths and settings else None
 
 
 def _repository(reader: _Reader, name: str, node: Node, own: Node | None, template: str | None) -> Repository | None:

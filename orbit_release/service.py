@@ -29,12 +29,13 @@ class BuildSettings:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An entry under `services:` in orbit-release.yaml."""
+    """An entry under `services:` in orbit-release.yaml; one that is not deployed is only built."""
 
     name: str
     repository: Repository
     paths: Globs
     settings: BuildSettings
+    is_deployed: bool = True
     _build_files: frozenset[bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from orbit_release.check.finding import Finding, Group
-from orbit_release.manifests.rewrite import FoundImage
+from orbit_release.manifests.places import FoundImage
 
 TAG_WITHOUT_COMMIT = Group.HISTORY.rule(
     "tag-without-commit",

@@ -15,7 +15,8 @@ from orbit_release.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
 from orbit_release.manifests.manifest import read_manifest
 from orbit_release.manifests.mark import mark_of
-from orbit_release.manifests.rewrite import FoundImage, NewImage, rewrite
+from orbit_release.manifests.places import FoundImage
+from orbit_release.manifests.rewrite import NewImage, rewrite
 from orbit_release.manifests.yaml_nodes import Scalar, is_plain, items, line, scalar, scalars, value_of
 from orbit_release.service import Service
 

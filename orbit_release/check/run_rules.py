@@ -18,7 +18,7 @@ from orbit_release.config import FILE_NAME, suggestion
 from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
-from orbit_release.manifests.rewrite import FoundImage
+from orbit_release.manifests.places import FoundImage
 from orbit_release.service import Service
 
 RULES = (

@@ -24,7 +24,7 @@ def observed_application(session: Session, source: Source, server: str | None, s
 
 def our_source(session: Session, source: Source) -> ApplicationSource:
     """Return what an application must sync to bring our releases into the cluster."""
-    return ApplicationSource(session.address(source.git), source.config.manifests, source.config.branch)
+    return ApplicationSource(session.address(source.git), source.config.manifests[0], source.config.branch)
 
 
 def _server(server: str | None, seconds: float) -> ArgoCD:

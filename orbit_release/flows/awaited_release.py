@@ -14,7 +14,7 @@ from orbit_release.errors import NotFoundError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import ImageReference
-from orbit_release.manifests.workloads import Owners, owners, running_images, workloads
+from orbit_release.manifests.workloads import Owners, owners, running_images
 from orbit_release.service import Service
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -30,8 +30,8 @@ class DeployedImages:
 
     @classmethod
     def read(cls, source: Source, tip: Tip) -> DeployedImages:
-        images, services = source.deployed(tip), source.config.services
-        among = list(workloads(source.manifests(tip)))
+        images, services = source.manifests(tip).deployed, source.config.services
+        among = images.workloads
         return cls(
             {service.name: frozenset(image.reference for image in images[service.repository]) for service in services},
             {service.name: running_images(images[service.repository], among) for service in services},
@@ -67,7 +67,7 @@ class AwaitedRelease:
         references = awaited.deployed(commit).references
         absent = [service for service in services if not references[service.name]]
         if absent and (named or len(absent) == len(services)):
-            hint = f"name it in a workload or a kustomization under {source.config.manifests}, on the release branch."
+            hint = f"name it in a workload or a kustomization under {source.config.where}, on the release branch."
             raise NotFoundError(f"no manifest names {absent[0].repository} at {commit[:7]}", hint)
         return awaited
 
@@ -146,7 +146,7 @@ class AwaitedRelease:
     def _later(self, revision: str) -> list[str]:
         """Return the commits of the manifests between ours and a descendant, the oldest first."""
         git = self.source.git
-        with git.log(revision, [self.source.config.manifests]) as log:
+        with git.log(revision, [*self.source.config.manifests, *self.source.bases(Tip(self.tip.branch, revision, None))]) as log:
             names = [commit.name for commit, _ in takewhile(lambda pair: pair[0].name != self.revision, log)]
         history = git.history([self.revision, *names])
         return [name for name in reversed(names) if history.is_ancestor(self.revision, name)]
@@ -164,8 +164,8 @@ def _commit(source: Source, tip: Tip, revision: str | None) -> str:
             hint = "orbit-release history names the releases."
             raise NotFoundError(f"{revision} is no commit of this repository", hint)
         return commit
-    with source.git.log(tip.commit, [source.config.manifests]) as log:
+    with source.git.log(tip.commit, [*source.config.manifests, *source.bases(tip)]) as log:
         newest = next(log, None)
     if newest is None:
-        raise NotFoundError(f"there are no manifests under {source.config.manifests}", "check `manifests:`.")
+        raise NotFoundError(f"there are no manifests under {source.config.where}", "check `manifests:`.")
     return newest[0].name

@@ -13,7 +13,8 @@ from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.git.graph import History
 from orbit_release.image import Digest, ImageReference, Tag
-from orbit_release.manifests.rewrite import FoundImage, NewImage
+from orbit_release.manifests.places import FoundImage
+from orbit_release.manifests.rewrite import NewImage
 from orbit_release.planning.actions import Action, Plan
 from orbit_release.planning.target_commits import clash_of
 from orbit_release.registry.client import Registry
@@ -119,9 +120,10 @@ def _check(
     history = source.git.history([tip.commit, *filter(None, commits.values())])
     for change in changes:
         images = deployed[change.service.repository]
+        if faults := deployed.faults(change.service.repository):
+            raise faults[0]
         if not images:
-            release = release_on(source, tip, [NewImage(change.service.repository, change.tag)])
-            raise source.not_named(change.service, "; ".join(release.warnings))
+            raise source.not_named(change.service)
         _check_images(change, images, verified=registry is not None, unhold=unhold)
         if change.tag.commit_prefix:
             target = commits[change.image]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
@@ -13,7 +13,7 @@ from orbit_release.git.clone import Clone, Tip
 from orbit_release.git.push import file_mode, publish
 from orbit_release.github.commits import File
 from orbit_release.github.pull_request import body
-from orbit_release.image import ImageReference, Repository
+from orbit_release.image import Repository
 from orbit_release.releases.messages import Notes
 from orbit_release.releases.release import Release
 
@@ -108,18 +108,11 @@ class ReleasePullRequest:
 
     def _carries_newer(self, tip: Tip, head: str, bounds: Mapping[Repository, str | None]) -> bool:
         """Whether a commit changes an image to one that its bound has not seen, and that the release branch has."""
-        carried, deployed = self._images(tip, head), self._images(tip, tip.commit)
+        carried, deployed = self.source.references_at(head), self.source.references_at(tip.commit)
         is_ancestor = self.source.is_ancestor
         return any(
             is_ancestor(commit, tip.commit) and not is_ancestor(commit, bound)
             for repository, bound in bounds.items()
-            for reference in carried.get(repository, set()) - deployed.get(repository, set())
+            for reference in carried[repository] - deployed[repository]
             if bound and (commit := self.source.commit_of(reference))
         )
-
-    def _images(self, tip: Tip, commit: str) -> dict[Repository, set[ImageReference]]:
-        try:
-            deployed = self.source.deployed(replace(tip, commit=commit))
-        except InvalidError:  # somebody pushed to the branch what nobody can read: there is nothing to keep
-            return {}
-        return {repository: {image.reference for image in images} for repository, images in deployed.items()}

@@ -97,7 +97,10 @@ def release_on(
     source: Source, tip: Tip, images: Sequence[NewImage] = (), marks: Mapping[Repository, str | None] | None = None
 ) -> Release:
     """Work out what differs at a tip from the images and the marks of holds (None: no mark) that are wanted."""
-    return plan_release(source.manifests(tip), images, marks) if images or marks else Release()
+    if not (images or marks):
+        return Release()
+    source.deployed(tip)
+    return plan_release(source.manifests(tip), images, marks)
 
 
 def publish(

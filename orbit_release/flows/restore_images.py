@@ -12,7 +12,8 @@ from orbit_release.flows.publish_until_landed import Published, Publishing, publ
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import LATEST, Digest, ImageReference
-from orbit_release.manifests.rewrite import FoundImage, NewImage
+from orbit_release.manifests.places import FoundImage
+from orbit_release.manifests.rewrite import NewImage
 from orbit_release.registry.client import Registry
 from orbit_release.releases.timeline import Stretch
 from orbit_release.service import Service

@@ -57,7 +57,7 @@ def _newest_moves(source: Source, tip: Tip, now: Mapping[Repository, Images]) ->
         moves = newest_moves(read_changes(git, log, {*now}), now) if any(now.values()) else {}
     left = {repository: images for repository, images in now.items() if images and repository not in moves}
     if left:
-        with git.log(tip.commit, source.manifest_folders(tip)) as log:
+        with git.log(tip.commit, source.manifest_paths(tip)) as log:
             moves |= newest_moves(read_changes(git, log, {*left}), left)
     return moves
 

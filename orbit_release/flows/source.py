@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -12,14 +12,12 @@ from orbit_release.config import Config
 from orbit_release.errors import ConfigurationError, NotFoundError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.objects import is_manifest
 from orbit_release.service import BuildSettings, Service
 
 if TYPE_CHECKING:
-    from orbit_release.manifests.rewrite import FoundImage
+    from orbit_release.manifests.deployed import Deployed, Manifests, Reading
+    from orbit_release.manifests.files import Files
     from orbit_release.registry.client import Registry
-
-Images = Mapping[Repository, "list[FoundImage]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Source:
     config_path: str | None
     config_data: bytes
     config_name: str = ""
-    _deployed: dict[str, Images] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _manifests: dict[str, Manifests] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
         """Return the build settings by service at a commit; None if it has no valid configuration."""
@@ -50,39 +48,84 @@ class Source:
         settings = (self.settings(commit) or {}).get(service.name, service.settings)
         return service if settings == service.settings else replace(service, settings=settings)
 
-    def manifest_folders(self, tip: Tip) -> list[str]:
-        """Return the folder of the manifests, and those where they were before, as the configuration's log tells."""
+    def manifest_paths(self, tip: Tip) -> list[str]:
+        """Return the paths of the manifests, those where they were before, and the bases that they include."""
         if self.config_path is None:
-            return [self.config.manifests]
+            return [*self.config.manifests]
         with self.git.log(tip.commit, [self.config_path]) as log:
             blobs = [file.before for _, files in log for file in files if file.before]
         self.git.have(blobs)
-        folders = [self.config.manifests]
+        paths = [*self.config.manifests]
         for blob in blobs:
             with suppress(ConfigurationError):
-                folders.append(configuration.load(self.git.blob(blob), "").manifests)
-        return list(dict.fromkeys(folders))
+                paths += configuration.load(self.git.blob(blob), "").manifests
+        return list(dict.fromkeys((*paths, *self.bases(tip))))
 
-    def deployed(self, tip: Tip) -> Images:
-        """Return the references that the manifests at the tip carry, by repository; they are read once."""
-        if tip.commit not in self._deployed:
-            from orbit_release.manifests.rewrite import find_images  # noqa: PLC0415  (comparing two trees reads none)
+    def bases(self, tip: Tip) -> list[str]:
+        """Return the files outside of the configuration's paths that entries are made of."""
+        own = self.config.manifests
+        files = self.manifests(tip).deployed.files
+        return sorted(file for file in files if not any(is_within(file, path) for path in own))
 
-            images: dict[Repository, list[FoundImage]] = {service.repository: [] for service in self.config.services}
-            for path, data in self.manifests(tip):
-                for image in find_images(data, path, images.keys()):
-                    images[image.reference.repository].append(image)
-            self._deployed[tip.commit] = images
-        return self._deployed[tip.commit]
+    def manifests(self, tip: Tip) -> Manifests:
+        """Return the manifests at a commit, and what they deploy; they are read once."""
+        if tip.commit not in self._manifests:
+            from orbit_release.manifests.deployed import Manifests  # noqa: PLC0415  (comparing two trees reads none)
 
-    def manifests(self, tip: Tip) -> Iterator[tuple[str, bytes]]:
-        """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""
-        for file in self.git.tree_files(tip.commit, self.config.manifests):
-            if is_manifest(file.path) and not file.is_link:
-                yield file.path.decode("utf-8", "surrogateescape"), self.git.blob(file.blob)
+            self._manifests[tip.commit] = Manifests.read(self._files(tip.commit), self.reading)
+        return self._manifests[tip.commit]
+
+    @property
+    def reading(self) -> Reading:
+        from orbit_release.manifests.deployed import Reading  # noqa: PLC0415
+
+        repositories = [service.repository for service in self.config.services]
+        return Reading(self.config.manifests, repositories, self.config.fields)
+
+    def _files(self, commit: str) -> Files:
+        from orbit_release.manifests.files import Files  # noqa: PLC0415
+
+        listed = [file for path in self.config.manifests for file in self.git.tree_files(commit, path)]
+        blobs = {file.path.decode("utf-8", "surrogateescape"): file.blob for file in listed if not file.is_link}
+
+        def read(path: str) -> bytes | None:
+            return self.git.blob(blobs[path]) if path in blobs else self.git.plain_file(commit, path)
+
+        return Files(blobs, read, lambda: self.git.kustomizations(commit))
+
+    def deployed(self, tip: Tip) -> Deployed:
+        """Return what is deployed at the release branch's tip; ConfigurationError where no manifests can be meant."""
+        deployed = self.manifests(tip).deployed
+        at = f"{tip.branch} ({tip.commit[:7]})" if tip.branch else tip.commit[:7]
+        if deployed.overlays:
+            raise deployed.overlays
+        for path in deployed.absent:
+            submodule = self.git.submodule_above(tip.commit, path)
+            if submodule:
+                hint = f"{submodule} is a submodule: manifests must lie in this repository."
+                raise ConfigurationError(f"manifests: {path} cannot be read at {at}", hint)
+            hint = f"correct `manifests:` in {self.config_name or configuration.FILE_NAME}, or commit and push them."
+            raise ConfigurationError(f"manifests: there is no manifest at {path} on {at}", hint)
+        if any(service.is_deployed for service in self.config.services):
+            for path in deployed.unnamed:
+                raise ConfigurationError(f"manifests: {path} names no service at {at}", self._how_to_name(deployed))
+        return deployed
+
+    def _how_to_name(self, deployed: Deployed) -> str:
+        first = self.config.services[0].repository
+        if deployed.mentions:
+            mention = deployed.mentions[0]
+            return f"{mention.where} has {mention.text} where no image is known: name the field in `fields:`."
+        return f"write {first}:latest in a workload, a kustomization or Helm values there, or correct `image:`."
+
+    def references_at(self, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
+        """Return what each service's repository is deployed with by the manifests of any commit."""
+        deployed = self.manifests(Tip("", commit, None)).deployed
+        repositories = [service.repository for service in self.config.services]
+        return {name: frozenset(image.reference for image in deployed[name]) for name in repositories}
 
     def not_named(self, service: Service, hint: str = "") -> NotFoundError:
-        name_it = f"name it in a workload or a kustomization under {self.config.manifests}, on the release branch."
+        name_it = f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
         return NotFoundError(f"no manifest names {service.repository}", hint or name_it)
 
     def commit_of(self, reference: ImageReference, registry: Registry | None = None) -> str | None:
@@ -101,3 +144,8 @@ class Source:
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether a commit can be reached from another; about several pairs ask `git.history` once."""
         return self.git.history([older, newer]).is_ancestor(older, newer)
+
+
+def is_within(file: str, path: str) -> bool:
+    """Whether a file is a path of the configuration, or lies below it."""
+    return path in (".", file) or file.startswith(f"{path}/")

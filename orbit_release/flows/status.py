@@ -184,11 +184,6 @@ def _proposed(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) ->
         commit = source.git.fetch_commit(pull.head)
         base = source.git.merge_base(commit, tip.commit) if commit else None
         if commit and base:
-            before, after = _references(source, base), _references(source, commit)
+            before, after = source.references_at(base), source.references_at(commit)
             addresses |= {name: pull.url for name, references in after.items() if references != before[name]}
     return addresses
-
-
-def _references(source: Source, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
-    images = source.deployed(Tip("", commit, None))
-    return {repository: frozenset(image.reference for image in own) for repository, own in images.items()}

@@ -104,6 +104,30 @@ class Clone:
         where = () if folder == "." else ("--", folder)
         return listings.tree_files(self.process.out("ls-tree", "-r", "-z", "--full-tree", commit, *where))
 
+    def plain_file(self, commit: str, path: str) -> bytes | None:
+        """Return a file's bytes; None where there is none, or a symbolic link."""
+        file = self._entry(commit, path)
+        return self.blob(file.blob) if file and file.mode.startswith(listings.REGULAR) else None
+
+    def _entry(self, commit: str, path: str) -> TreeFile | None:
+        folder, _, name = path.rpartition("/")
+        tree = self._objects.read(f"{commit}:{folder}")
+        entries = listings.tree_entries(tree.data, len(commit) // 2) if tree and tree.kind == "tree" else ()
+        return next((entry for entry in entries if entry.path == name.encode("utf-8", "surrogateescape")), None)
+
+    def submodule_above(self, commit: str, path: str) -> str | None:
+        """Return the submodule that a path lies in, or is."""
+        parts = path.split("/")
+        above = ("/".join(parts[: count + 1]) for count in range(len(parts)))
+        return next((way for way in above if (entry := self._entry(commit, way)) and entry.is_submodule), None)
+
+    def kustomizations(self, commit: str) -> list[str]:
+        """Return the kustomizations of a whole commit, by their names."""
+        listing = self.process.out("ls-tree", "-r", "-z", "--full-tree", commit)
+        ends = (b"/kustomization.yaml", b"/kustomization.yml", b"/Kustomization")
+        paths = (line.partition(b"\t")[2] for line in listing.split(b"\0"))
+        return [path.decode("utf-8", "surrogateescape") for path in paths if (b"/" + path).endswith(ends)]
+
     def blob(self, name: str) -> bytes:
         return self._require(name).data
 

@@ -13,10 +13,10 @@ RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--i
 # Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
 LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
 _PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
-_NO_FILES = (b"40000", b"160000")  # folders and submodules
+_NO_FILES = ("40000", "160000")  # folders and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
-_REGULAR = "100"
+REGULAR = "100"
 _LATEST = 253_402_300_799  # the end of the year 9999, in seconds since 1970
 
 
@@ -32,6 +32,10 @@ class TreeFile:
     def is_link(self) -> bool:
         """Whether it is a symbolic link: its bytes are a path, not a text."""
         return self.mode == _SYMLINK
+
+    @property
+    def is_submodule(self) -> bool:
+        return self.mode == _SUBMODULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +109,24 @@ def _commit(record: bytes) -> Commit:
 
 def _blobs(line: bytes, path: bytes) -> Blobs:
     mode_before, mode_after, before, after, _ = line[1:].decode().split(" ")
-    is_before, is_after = mode_before.startswith(_REGULAR), mode_after.startswith(_REGULAR)
+    is_before, is_after = mode_before.startswith(REGULAR), mode_after.startswith(REGULAR)
     return Blobs(path, before if is_before else None, after if is_after else None)
 
 
 def file_names(tree: bytes, digest_size: int) -> set[bytes]:
-    """Read the names of the files in a tree object: `mode name NUL digest`, over and over."""
-    names, position = set(), 0
+    """Read the names of the files in a tree object."""
+    return {entry.path for entry in tree_entries(tree, digest_size) if entry.mode not in _NO_FILES}
+
+
+def tree_entries(tree: bytes, digest_size: int) -> list[TreeFile]:
+    """Read a tree object: `mode name NUL digest`, over and over; folders and submodules are among the entries."""
+    entries, position = [], 0
     while position < len(tree):
         end = tree.index(b"\0", position)
         mode, _, name = tree[position:end].partition(b" ")
-        if mode not in _NO_FILES:
-            names.add(name)
         position = end + 1 + digest_size
-    return names
+        entries.append(TreeFile(name, mode.decode(), tree[end + 1 : position].hex()))
+    return entries
 
 
 def remote_branch(listing: bytes, branch: str) -> str | None:

@@ -18,14 +18,20 @@ from orbit_release.manifests.workloads import AppliedWorkload, applied_workload
 class Content:
     """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be read.
 
+    `leaves` are its images by the file of the object that runs them: those of a file that stays are the same tuple.
     `is_stopped`: nothing of it can be rendered, because a kustomization cannot be read.
     """
 
     files: frozenset[str]
-    images: tuple[RenderedImage, ...] = ()
+    leaves: Mapping[str, tuple[RenderedImage, ...]] = field(default_factory=dict)
     workloads: tuple[AppliedWorkload, ...] = ()
     faults: Mapping[str, InvalidError] = field(default_factory=dict)
     is_stopped: bool = False
+
+    @property
+    def images(self) -> Iterator[RenderedImage]:
+        for images in self.leaves.values():
+            yield from images
 
 
 def plain_content(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Content:
@@ -38,13 +44,15 @@ def plain_content(path: str, files: Files, names: Names, specs: Sequence[FieldSp
         return Content(frozenset({path}), faults={path: parsed.fault} if parsed and parsed.fault else {})
     images = tuple(RenderedImage(value, path) for value in plain_images(parsed, specs))
     workloads = tuple(workload for obj in parsed.objects if (workload := applied_workload(obj)))
-    return Content(frozenset({path}), images, workloads)
+    return Content(frozenset({path}), {path: images}, workloads)
 
 
-def kustomized(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Content:
+def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     """Render a kustomization, as far as images are concerned."""
     from orbit_release.manifests.kustomize.layers import render  # noqa: PLC0415  (plain manifests need none of it)
 
     entry = render(path, files, specs)
-    images = [RenderedImage(value, obj.origin[0]) for obj in entry.objects for _, value in obj.images]
-    return Content(entry.files, tuple(images), (), entry.faults)
+    leaves: dict[str, list[RenderedImage]] = {}
+    for obj in entry.objects:
+        leaves.setdefault(obj.origin[0], []).extend(RenderedImage(value, obj.origin[0]) for _, value in obj.images)
+    return Content(entry.files, {path: tuple(images) for path, images in leaves.items()}, (), entry.faults)

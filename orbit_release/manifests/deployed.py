@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from orbit_release.errors import ConfigurationError, InvalidError
 from orbit_release.image import Repository
@@ -26,12 +27,21 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """A value that names an image and that no release changes; `where` is `path:line`."""
+
+    repository: Repository
+    where: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deployed:
     """What is deployed.
 
     `services` has the places of each repository that has any, or that cannot be read. `broken` are the files that
-    cannot be read, by path; `empty` the configuration's paths that have no file. `overlays` is the error of two
-    overlays of one base, which are two environments.
+    cannot be read, by path. `absent` are the configuration's paths that have no file, `unnamed` those that name none
+    of the repositories. `overlays` is the error of two overlays of one base, which are two environments.
     """
 
     services: Mapping[Repository, ServicePlaces] = field(default_factory=dict)
@@ -39,6 +49,8 @@ class Deployed:
     broken: Mapping[str, InvalidError] = field(default_factory=dict)
     files: Collection[str] = ()
     mentions: tuple[Mention, ...] = ()
+    absent: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
     overlays: ConfigurationError | None = None
 
     def __getitem__(self, repository: Repository) -> tuple[FoundImage, ...]:
@@ -56,49 +68,67 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
-    """A value that names an image and that no release changes; `where` is `path:line`."""
+class Manifests:
+    """The files of a commit or a working tree, and what they deploy."""
 
-    repository: Repository
-    where: str
-    text: str
+    files: Files
+    reading: Reading
+    deployed: Deployed
+
+    @classmethod
+    def read(cls, files: Files, reading: Reading) -> Manifests:
+        return cls(files, reading, read_deployed(files, reading))
+
+    def but(self, changes: Mapping[str, bytes]) -> Manifests:
+        """Return them with other bytes in some files; what these do not concern is not read again."""
+        return Manifests.read(self.files.but(changes), self.reading) if changes else self
 
 
 def read_deployed(files: Files, reading: Reading) -> Deployed:
     """Read what is deployed; what cannot be read is told of, and never raised."""
     names = Names(reading.repositories)
-    contents = [content for path in reading.paths for content in _contents(path, files, names, reading.fields)]
-    services = service_places([image for content in contents for image in content.images], names)
-    for path, fault in _faults(contents):
-        for repository in _stopped_by(path, files, names, contents):
+    by_path = {path: list(contents(path, files, names, reading.fields)) for path in reading.paths}
+    every = [content for own in by_path.values() for content in own]
+    services = service_places([image for content in every for image in content.images], names)
+    broken = {path: fault for content in every for path, fault in content.faults.items()}
+    for path, fault in broken.items():
+        for repository in _stopped_by(path, files, names, every):
             own = services.get(repository, ServicePlaces())
             services[repository] = replace(own, faults=(*own.faults, fault))
     return Deployed(
         services,
-        tuple(workload for content in contents for workload in content.workloads),
-        dict(_faults(contents)),
-        frozenset().union(*(content.files for content in contents)),
+        tuple(workload for content in every for workload in content.workloads),
+        broken,
+        frozenset().union(*(content.files for content in every)),
+        absent=tuple(path for path, own in by_path.items() if not own),
+        unnamed=tuple(path for path, own in by_path.items() if own and not _names_any(own, names)),
     )
 
 
-def _contents(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Iterator[Content]:
+def _names_any(own: Iterable[Content], names: Names) -> bool:
+    values = (image.value for content in own for image in content.images)
+    return any(content.faults for content in own) or any(names.repository(value.name) for value in values)
+
+
+def contents(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Iterator[Content]:
+    """Yield what the entries at a path hold."""
     entries = entries_at(path, files)
     reached: set[str] = set()
     for kustomization in entries.kustomizations:
-        content = files.once(kustomization, lambda: kustomized(kustomization, files, names, specs), lambda made: made.files)
+        content = files.once(kustomization, partial(kustomized, kustomization, files, specs), _files)
         reached |= content.files
         yield content
     for other in entries.others:
         if other not in reached and not entries.is_rooted:
-            yield files.once(other, lambda: plain_content(other, files, names, specs), lambda made: made.files)
+            yield files.once(other, partial(plain_content, other, files, names, specs), _files)
 
 
-def _faults(contents: Iterable[Content]) -> Iterator[tuple[str, InvalidError]]:
-    for content in contents:
-        yield from content.faults.items()
+def _files(content: Content) -> Collection[str]:
+    return content.files
 
 
-def _stopped_by(path: str, files: Files, names: Names, contents: Iterable[Content]) -> set[Repository]:
+def _stopped_by(path: str, files: Files, names: Names, every: Iterable[Content]) -> set[Repository]:
     """Return the repositories that a file names, or its entry, if a kustomization of that cannot be read."""
-    stopped = {path, *(file for content in contents if content.is_stopped and path in content.files for file in content.files)}
+    entries = [content for content in every if content.is_stopped and path in content.files]
+    stopped = {path}.union(*(entry.files for entry in entries))
     return {repository for file in stopped for repository in names.named_in(files.read(file) or b"")}

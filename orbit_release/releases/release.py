@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orbit_release.errors import InvalidError
 from orbit_release.image import Repository
-from orbit_release.manifests.mark import Marked, MarkEdit, Unplaced, mark
-from orbit_release.manifests.rewrite import Edit, NewImage, Rewrite, rewrite
+from orbit_release.manifests.deployed import Deployed, Manifests
+from orbit_release.manifests.marking import MarkEdit, Unplaced, mark
+from orbit_release.manifests.rewrite import Edit, NewImage, rewrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +44,41 @@ class Release:
 
 
 def plan_release(
-    manifests: Iterable[tuple[str, bytes]],
-    images: Sequence[NewImage],
-    marks: Mapping[Repository, str | None] | None = None,
+    manifests: Manifests, images: Sequence[NewImage], marks: Mapping[Repository, str | None] | None = None
 ) -> Release:
-    """Set images, and marks of holds (None removes them), in manifests.
+    """Set images, and marks of holds (None removes them), in the places that decide them.
 
-    InvalidError, and nothing is changed, if one cannot be edited safely.
+    InvalidError, and nothing is changed, if one cannot be edited safely: what the entries are rendered with afterwards
+    is read again, and held to what was wanted.
     """
-    changes: dict[str, ChangedManifest] = {}
-    rewritten: list[Rewrite] = []
-    marked: list[Marked] = []
-    for path, data in manifests:
-        rewritten.append(rewrite(data, path, images))
-        marked.append(mark(rewritten[-1].data, path, marks or {}))
-        if marked[-1].data != data:
-            changes[path] = ChangedManifest(data, marked[-1].data)
-    warnings = [text for manifest in rewritten for text in manifest.warnings]
-    warnings += [text for manifest in marked for text in manifest.warnings]
-    return Release(
-        tuple(edit for manifest in rewritten for edit in manifest.edits),
-        changes,
-        tuple(warnings),
-        tuple(edit for manifest in marked for edit in manifest.edits),
-        tuple(where for manifest in marked for where in manifest.unplaced),
-    )
+    wanted = marks or {}
+    for repository in dict.fromkeys((*(image.repository for image in images), *wanted)):
+        for fault in manifests.deployed.faults(repository):
+            raise fault
+    rewritten = rewrite(manifests.deployed.places, images)
+    bumped = manifests.but(rewritten.files)
+    _prove(manifests.deployed, bumped.deployed, rewritten.edits)
+    marked = mark(bumped.deployed.services, wanted, lambda files: bumped.but(files).deployed.services)
+    changes = {
+        path: ChangedManifest(manifests.files.read(path) or b"", after)
+        for path, after in sorted({**rewritten.files, **marked.files}.items())
+    }
+    warnings = (*rewritten.warnings, *marked.warnings)
+    return Release(rewritten.edits, changes, warnings, marked.edits, marked.unplaced)
+
+
+def _prove(before: Deployed, after: Deployed, edits: Iterable[Edit]) -> None:
+    """Raise InvalidError unless the edits are what changed of what is rendered, for every service."""
+    expected = Counter((edit.before, edit.after) for edit in edits)
+    for repository, service in before.services.items():
+        pairs = zip(service.images, after[repository], strict=False)
+        expected.subtract((old.reference, new.reference) for old, new in pairs if old.reference != new.reference)
+        if len(service.images) != len(after[repository]) or any(count < 0 for count in expected.values()):
+            message = f"{service.places[0].where}: the change would not deploy what it should" if service.places else ""
+            raise InvalidError(message, "Edit this file by hand, or write it in plainer YAML.")
+    if any(expected.values()):
+        edit = next(pair for pair, count in expected.items() if count)
+        raise InvalidError(f"{edit[0]} would not become {edit[1].version}", "Edit this file by hand.")
 
 
 def _diff(path: str, change: ChangedManifest) -> str:

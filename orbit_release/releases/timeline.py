@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from orbit_release.git.graph import Commit, History
 from orbit_release.image import LATEST, ImageReference, Repository
 from orbit_release.manifests.mark import is_hold
-from orbit_release.manifests.rewrite import FoundImage
+from orbit_release.manifests.places import FoundImage
 
 
 @dataclass(frozen=True, slots=True)

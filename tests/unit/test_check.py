@@ -8,7 +8,7 @@ from orbit_release.check.deployed_tag_rules import check_deployed_tags
 from orbit_release.check.finding import CheckRule, Finding, Group, without_ignored
 from orbit_release.check.run_rules import RULES
 from orbit_release.image import ImageReference
-from orbit_release.manifests.rewrite import FoundImage
+from orbit_release.manifests.places import FoundImage
 
 RULE = CheckRule("some-rule", Group.INPUTS, "because")
 

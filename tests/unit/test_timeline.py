@@ -13,7 +13,8 @@ from hypothesis import given, settings, strategies as st
 from orbit_release.errors import InvalidError
 from orbit_release.git.graph import Commit, History
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.rewrite import FoundImage, NewImage, find_images
+from orbit_release.manifests.places import FoundImage
+from orbit_release.manifests.rewrite import NewImage, find_images
 from orbit_release.releases.release import plan_release
 from orbit_release.releases.timeline import LoggedImages, Stretch, deployed_at, explain, replay, rollback_targets
 
