@@ -53,12 +53,12 @@ def moved_back(
 def _newest_moves(source: Source, tip: Tip, now: Mapping[Repository, Images]) -> dict[Repository, Move]:
     """Look where the services are deployed now; what begins there may have come from another manifest."""
     git = source.git
-    with git.log(tip.commit, sorted({image.path for images in now.values() for image in images})) as log:
-        moves = newest_moves(read_changes(git, log, {*now}), now) if any(now.values()) else {}
+    with git.log(tip.commit, sorted(source.deployed(tip).made_of(now))) as log:
+        moves = newest_moves(read_changes(source, tip, log, {*now}), now) if any(now.values()) else {}
     left = {repository: images for repository, images in now.items() if images and repository not in moves}
     if left:
         with git.log(tip.commit, source.manifest_paths(tip)) as log:
-            moves |= newest_moves(read_changes(git, log, {*left}), left)
+            moves |= newest_moves(read_changes(source, tip, log, {*left}), left)
     return moves
 
 

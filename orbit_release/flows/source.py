@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -49,7 +49,11 @@ class Source:
         return service if settings == service.settings else replace(service, settings=settings)
 
     def manifest_paths(self, tip: Tip) -> list[str]:
-        """Return the paths of the manifests, those where they were before, and the bases that they include."""
+        """Return where what is deployed is written, now and before: also the bases that entries include."""
+        return list(dict.fromkeys((*self.manifest_folders(tip), *self.bases(tip))))
+
+    def manifest_folders(self, tip: Tip) -> list[str]:
+        """Return the paths of the manifests, and those where they were before, as the configuration's log tells."""
         if self.config_path is None:
             return [*self.config.manifests]
         with self.git.log(tip.commit, [self.config_path]) as log:
@@ -59,7 +63,7 @@ class Source:
         for blob in blobs:
             with suppress(ConfigurationError):
                 paths += configuration.load(self.git.blob(blob), "").manifests
-        return list(dict.fromkeys((*paths, *self.bases(tip))))
+        return list(dict.fromkeys(paths))
 
     def bases(self, tip: Tip) -> list[str]:
         """Return the files outside of the configuration's paths that entries are made of."""
@@ -85,13 +89,17 @@ class Source:
     def _files(self, commit: str) -> Files:
         from orbit_release.manifests.files import Files  # noqa: PLC0415
 
-        listed = [file for path in self.config.manifests for file in self.git.tree_files(commit, path)]
-        blobs = {file.path.decode("utf-8", "surrogateescape"): file.blob for file in listed if not file.is_link}
+        blobs = self.blobs(commit, self.config.manifests)
 
         def read(path: str) -> bytes | None:
             return self.git.blob(blobs[path]) if path in blobs else self.git.plain_file(commit, path)
 
         return Files(blobs, read, lambda: self.git.kustomizations(commit))
+
+    def blobs(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return the blobs of the files at or below some paths, by path; a symbolic link is no file."""
+        listed = (file for path in paths for file in self.git.tree_files(commit, path))
+        return {path_text(file.path): file.blob for file in listed if not file.is_link}
 
     def deployed(self, tip: Tip) -> Deployed:
         """Return what is deployed at the release branch's tip; ConfigurationError where no manifests can be meant."""
@@ -144,6 +152,11 @@ class Source:
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether a commit can be reached from another; about several pairs ask `git.history` once."""
         return self.git.history([older, newer]).is_ancestor(older, newer)
+
+
+def path_text(path: bytes) -> str:
+    """Return git's name of a file as text; bytes that are no UTF-8 are kept."""
+    return path.decode("utf-8", "surrogateescape")
 
 
 def is_within(file: str, path: str) -> bool:

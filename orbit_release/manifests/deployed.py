@@ -40,14 +40,14 @@ class Deployed:
     """What is deployed.
 
     `services` has the places of each repository that has any, or that cannot be read. `broken` are the files that
-    cannot be read, by path. `absent` are the configuration's paths that have no file, `unnamed` those that name none
+    cannot be read, by path; `entries` are the files that each entry is made of. `absent` are the configuration's paths that have no file, `unnamed` those that name none
     of the repositories. `overlays` is the error of two overlays of one base, which are two environments.
     """
 
     services: Mapping[Repository, ServicePlaces] = field(default_factory=dict)
     workloads: tuple[AppliedWorkload, ...] = ()
     broken: Mapping[str, InvalidError] = field(default_factory=dict)
-    files: Collection[str] = ()
+    entries: tuple[frozenset[str], ...] = ()
     mentions: tuple[Mention, ...] = ()
     absent: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
@@ -60,6 +60,16 @@ class Deployed:
     def faults(self, repository: Repository) -> tuple[InvalidError, ...]:
         """Return why what a repository is deployed with is not certain."""
         return self.services[repository].faults if repository in self.services else ()
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The files that entries are made of."""
+        return frozenset().union(*self.entries)
+
+    def made_of(self, repositories: Iterable[Repository]) -> frozenset[str]:
+        """Return the files that decide what repositories are deployed with, now or after an edit of one of them."""
+        paths = {image.path for repository in repositories for image in self[repository]}
+        return frozenset(paths).union(*(files for files in self.entries if len(files) > 1 and files & paths))
 
     @property
     def places(self) -> Iterator[Place]:
@@ -99,7 +109,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
         services,
         tuple(workload for content in every for workload in content.workloads),
         broken,
-        frozenset().union(*(content.files for content in every)),
+        tuple(content.files for content in every),
         absent=tuple(path for path, own in by_path.items() if not own),
         unnamed=tuple(path for path, own in by_path.items() if own and not _names_any(own, names)),
     )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from orbit_release.manifests.files import Files
-from orbit_release.manifests.objects import is_kustomization, is_manifest
+from orbit_release.manifests.objects import ENDINGS, is_kustomization
 from orbit_release.manifests.yaml_nodes import items, text
 
 CHART = "Chart.yaml"
@@ -22,26 +22,28 @@ class Entries:
     of charts. `is_rooted`: the path has a kustomization of its own, and what that does not reach is not applied.
     """
 
-    kustomizations: tuple[str, ...]
-    others: tuple[str, ...]
+    kustomizations: tuple[str, ...] = ()
+    others: Collection[str] = ()
     is_rooted: bool = False
 
 
 def entries_at(path: str, files: Files) -> Entries:
     """Return the entries of a folder, or of a single file."""
     if path in files.names:
-        return Entries((path,), ()) if is_kustomization(path) else Entries((), (path,))
+        return Entries((path,)) if is_kustomization(path) else Entries((), (path,))
     names = [name for name in files.names if path == "." or name.startswith(f"{path}/")]
     kustomizations = [name for name in names if is_kustomization(name)]
     charts = {posixpath.dirname(name) for name in names if posixpath.basename(name) == CHART}
-    others = [
-        name
-        for name in names
-        if is_manifest(name.encode("utf-8", "surrogateescape")) and name not in kustomizations and _counts(name, charts)
-    ]
+    manifests = (name for name in names if name.endswith(ENDINGS) and not is_kustomization(name))
+    others = dict.fromkeys(name for name in manifests if _counts(name, charts))
     own = [name for name in kustomizations if (posixpath.dirname(name) or ".") == path]
     outermost = own or _outermost(kustomizations, files)
-    return Entries(tuple(outermost), tuple(others), is_rooted=bool(own))
+    return Entries(tuple(outermost), others.keys(), is_rooted=bool(own))
+
+
+def is_structural(path: str) -> bool:
+    """Whether a change of a file may change which entries there are."""
+    return is_kustomization(path) or posixpath.basename(path) == CHART
 
 
 def _counts(name: str, charts: Collection[str]) -> bool:

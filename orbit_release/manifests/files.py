@@ -57,6 +57,15 @@ class Files:
         made = self._read[path][1]
         return made
 
+    def forget(self, paths: Collection[str]) -> None:
+        """Forget what was made of files that are about to be others."""
+        for path in paths:
+            self._parsed.pop(path, None)
+            self._read.pop(path, None)
+        changed = set(paths)
+        for path in [path for path, (made_of, _) in self._read.items() if not changed.isdisjoint(made_of)]:
+            del self._read[path]
+
     def but(self, changes: Mapping[str, bytes | None]) -> Files:
         """Return the files with other bytes (None: without a file); what does not change is not parsed again."""
 
