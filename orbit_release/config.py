@@ -18,9 +18,10 @@ from orbit_release.image import Repository
 from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 from orbit_release.service import BuildSettings, Service
+from orbit_release.tag_scheme import DEFAULT_TAG_SCHEME, TagScheme
 
 FILE_NAME = "orbit-release.yaml"
-_TOP_KEYS = ("image", "branch", "manifests", "argocd", "services")
+_TOP_KEYS = ("image", "branch", "tag", "manifests", "argocd", "services")
 _ARGOCD_KEYS = ("application", "project", "namespace")
 _SERVICE_KEYS = ("image", "context", "dockerfile", "paths", "platforms", "build_args")
 _SERVICE_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
@@ -50,6 +51,7 @@ class Config:
     services: tuple[Service, ...]
     image: str = ""  # the template of the services' images, with {service}
     argocd: ArgoCDNames = ArgoCDNames()
+    tag_scheme: TagScheme = DEFAULT_TAG_SCHEME
 
     def select(self, names: Iterable[str]) -> tuple[Service, ...]:
         """Return the services with these names, in the order of the file; all of them for no names."""
@@ -193,7 +195,19 @@ def _config(reader: _Reader, root: Node) -> Config:
     services = [_service(reader, name, node, template) for name, node in entries.items()]
     _refuse_shared_images(reader, entries, services)
     names = _argocd(reader, top.get("argocd"))
-    return Config(branch or "main", manifests or "", tuple(filter(None, services)), template or "", names)
+    scheme = _tag_scheme(reader, top.get("tag"), branch or "main")
+    return Config(branch or "main", manifests or "", tuple(filter(None, services)), template or "", names, scheme)
+
+
+def _tag_scheme(reader: _Reader, node: Node | None, branch: str) -> TagScheme:
+    if node is not None and not isinstance(node, Scalar):
+        hint = 'put quotes around it, `tag: "{sha}"`: YAML takes a brace for the start of a mapping.'
+        reader.fault(node, "tag must be one line of text", hint)
+        return TagScheme(branch=branch)
+    template = None if node is None else reader.text(node, "tag")
+    if node is None or template is None:
+        return TagScheme(branch=branch)
+    return reader.valid(node, lambda: TagScheme(template, branch)) or TagScheme(branch=branch)
 
 
 def _argocd(reader: _Reader, node: Node | None) -> ArgoCDNames:

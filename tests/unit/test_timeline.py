@@ -16,6 +16,7 @@ from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.rewrite import FoundImage, NewImage, find_images
 from orbit_release.releases.release import plan_release
 from orbit_release.releases.timeline import LoggedImages, Stretch, deployed_at, explain, replay, rollback_targets
+from orbit_release.tag_scheme import TagScheme
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\
@@ -49,7 +50,7 @@ def tag(number: int) -> Tag:
 
 
 def commit_of(reference: ImageReference) -> str | None:
-    return reference.tag.commit_prefix if reference.tag else None
+    return TagScheme().commit_prefix(reference.tag)
 
 
 @cache
