@@ -19,9 +19,10 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 from orbit_release.service import BuildSettings, Service
+from orbit_release.tag_scheme import DEFAULT_TAG_SCHEME, TagScheme
 
 FILE_NAME = "orbit-release.yaml"
-_TOP_KEYS = ("image", "branch", "manifests", "fields", "argocd", "services")
+_TOP_KEYS = ("image", "branch", "tag", "manifests", "fields", "argocd", "services")
 _FIELD_KEYS = ("kind", "path")
 _ARGOCD_KEYS = ("application", "project", "namespace")
 _SERVICE_KEYS = ("image", "context", "dockerfile", "paths", "platforms", "build_args", "deploy")
@@ -58,6 +59,7 @@ class Config:
     services: tuple[Service, ...]
     image: str = ""  # the template of the services' images, with {service}
     argocd: ArgoCDNames = ArgoCDNames()
+    tag_scheme: TagScheme = DEFAULT_TAG_SCHEME
     fields: tuple[FieldSpec, ...] = ()
 
     @property
@@ -217,8 +219,10 @@ def _config(reader: _Reader, root: Node) -> Config:
     services = [_service(reader, name, node, template) for name, node in entries.items()]
     _refuse_shared_images(reader, entries, services)
     names = _argocd(reader, top.get("argocd"))
+    scheme = _tag_scheme(reader, top.get("tag"), branch or "main")
     fields = tuple(_fields(reader, top.get("fields")))
-    return Config(branch or "main", manifests, tuple(filter(None, services)), template or "", names, fields)
+    valid = tuple(filter(None, services))
+    return Config(branch or "main", manifests, valid, template or "", names, scheme, fields)
 
 
 def _fields(reader: _Reader, node: Node | None) -> Iterator[FieldSpec]:
@@ -234,6 +238,17 @@ def _fields(reader: _Reader, node: Node | None) -> Iterator[FieldSpec]:
             reader.fault(item, "a field needs kind and path", "write `{kind: MyResource, path: spec.engine.image}`.")
         else:
             yield FieldSpec(kind, path.replace(".", "/"))
+
+
+def _tag_scheme(reader: _Reader, node: Node | None, branch: str) -> TagScheme:
+    if node is not None and not isinstance(node, Scalar):
+        hint = 'put quotes around it, `tag: "{sha}"`: YAML takes a brace for the start of a mapping.'
+        reader.fault(node, "tag must be one line of text", hint)
+        return TagScheme(branch=branch)
+    template = None if node is None else reader.text(node, "tag")
+    if node is None or template is None:
+        return TagScheme(branch=branch)
+    return reader.valid(node, lambda: TagScheme(template, branch)) or TagScheme(branch=branch)
 
 
 def _argocd(reader: _Reader, node: Node | None) -> ArgoCDNames:

@@ -1,15 +1,15 @@
 """Names of images, valid once constructed.
 
 The grammar is that of distribution/reference (https://pkg.go.dev/github.com/distribution/reference), which is
-what the OCI distribution specification, Docker and Kubernetes accept. Nothing is expanded: `redis` stays
-`redis`, it does not become `docker.io/library/redis`.
+what the OCI distribution specification, Docker and Kubernetes accept. Nothing is rewritten: `redis` stays `redis`,
+and equals `docker.io/library/redis`, which names the same image.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orbit_release.errors import InvalidError
 
@@ -20,9 +20,11 @@ _DOMAIN = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|{_IPV6})(?::[0-9]
 _PATH_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
-_COMMIT_TAG = r"sha-([0-9a-f]{4,40})"
 _MAX_PATH = 255
-_TAG_DIGITS = 7
+DOCKER_HUB = "docker.io"
+# The hosts that Docker Hub has had. distribution/reference (normalize.go) reads the first two as one; the last is
+# the one that answers.
+DOCKER_HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 
 
 def _invalid(noun: str, text: str, rule: str) -> InvalidError:
@@ -36,11 +38,24 @@ def _is_domain(first: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """An image name without tag and digest: `ghcr.io/drewpayment/orbit/bifrost`."""
+    """An image name without tag and digest: `ghcr.io/drewpayment/orbit/bifrost`.
 
-    name: str
+    `name` is how it is spelled; spellings of one image are equal. `registry` is the `host[:port]` that keeps it,
+    `docker.io` for all names of Docker Hub, and `remote` the name there: Docker Hub keeps `redis` as `library/redis`.
+    """
+
+    name: str = field(compare=False)
+    registry: str = field(init=False, repr=False)
+    remote: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._validate()
+        host, path = self.host or DOCKER_HUB, self.path
+        is_hub = host in DOCKER_HUB_HOSTS
+        object.__setattr__(self, "registry", DOCKER_HUB if is_hub else host)
+        object.__setattr__(self, "remote", f"library/{path}" if is_hub and "/" not in path else path)
+
+    def _validate(self) -> None:
         first, slash, rest = self.name.partition("/")
         path = rest if slash and _is_domain(first) else self.name
         if path is rest and not _DOMAIN.fullmatch(first):
@@ -81,17 +96,6 @@ class Tag:
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def commit_prefix(self) -> str | None:
-        """The 4 to 40 digits of the commit that a `sha-…` tag names; None for any other tag."""
-        match = re.fullmatch(_COMMIT_TAG, self.name)
-        return match[1] if match else None
-
-    @classmethod
-    def of_commit(cls, commit: str) -> Tag:
-        """Return the tag of the image that is built from a commit (its full name): `sha-` and 7 digits."""
-        return cls(f"sha-{commit[:_TAG_DIGITS]}")
 
 
 LATEST = Tag("latest")

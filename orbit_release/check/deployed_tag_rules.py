@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from orbit_release.check.finding import Finding, Group
 from orbit_release.manifests.places import FoundImage
+from orbit_release.tag_scheme import TagScheme
 
 TAG_WITHOUT_COMMIT = Group.HISTORY.rule(
     "tag-without-commit",
@@ -18,13 +19,17 @@ RULES = (TAG_WITHOUT_COMMIT, TAG_NOT_MERGED)
 
 
 def check_deployed_tags(
-    images: Iterable[FoundImage], commit_of: Callable[[str], str | None], is_merged: Callable[[str], bool], branch: str
+    images: Iterable[FoundImage],
+    commit_of: Callable[[str], str | None],
+    is_merged: Callable[[str], bool],
+    branch: str,
+    scheme: TagScheme,
 ) -> Iterator[Finding]:
-    """Yield the `sha-` tags that name no commit (`commit_of` takes its digits), or none of the branch."""
+    """Yield the scheme's tags that name no commit (`commit_of` takes its digits), or none of the branch."""
     for image in images:
-        prefix = image.reference.tag.commit_prefix if image.reference.tag else None
+        prefix = scheme.commit_prefix(image.reference.tag)
         commit = commit_of(prefix) if prefix else None
-        if prefix and commit is None:
+        if prefix and commit is None and not scheme.is_pin(image.reference.tag, commit):
             message = f"{image.reference} names no commit that is here"
             fix = f"run `git fetch`, or bump to a tag of {branch}."
             yield Finding(TAG_WITHOUT_COMMIT, image.path, image.line, message, fix)

@@ -10,6 +10,7 @@ from orbit_release.check.finding import CheckRule, Finding, Group, unique_findin
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.wiring.cluster import pod_maker
 from orbit_release.check.written_objects import ObjectFile
+from orbit_release.config import Config
 from orbit_release.errors import InvalidError
 from orbit_release.image import LATEST, ImageReference, Repository, Tag
 from orbit_release.manifests.image_fields import Container, KustomizeImage, Placeholder, Spot
@@ -19,6 +20,7 @@ from orbit_release.manifests.places import FoundImage
 from orbit_release.manifests.rewrite import NewImage, rewrite
 from orbit_release.manifests.yaml_nodes import Scalar, is_plain, items, line, scalar, scalars, value_of
 from orbit_release.service import Service
+from orbit_release.tag_scheme import TagScheme
 
 _rule = Group.MANIFESTS.rule
 UNDEPLOYED = _rule("undeployed-service", "Its image is built, and a release of it changes nothing.")
@@ -49,35 +51,33 @@ def check_applied(
 
 
 def check_manifests(
-    folder: ManifestFolder, configuration: ConfigurationFile, services: Sequence[Service], template: str
+    folder: ManifestFolder, configuration: ConfigurationFile, config: Config
 ) -> tuple[list[Finding], list[FoundImage]]:
-    """Return what is wrong with the references to images, in the order of the files, and the references.
-
-    `template` is that of the services' images, with {service}.
-    """
-    reader = _ReferenceReader(folder, services)
+    """Return what is wrong with the references to images, in the order of the files, and the references."""
+    reader = _ReferenceReader(folder, config.services, config.tag_scheme)
     findings = [finding for path in folder.files for finding in reader.check_file(path)]
-    for service in services:
+    for service in config.services:
         if service.repository not in reader.named:
             place = configuration.place("services", service.name)
             message = f"no manifest in {folder.path} deploys {service.name}"
-            fix = f"write `image: {service.repository}:latest` into its workload, or remove the service."
+            fix = f"write `image: {service.repository}:TAG` into its workload, with a tag that exists, or remove it."
             findings.append(Finding(UNDEPLOYED, *place, message, fix))
         own = [image for image in reader.images if image.reference.repository == service.repository]
         findings += _different_tags(service, own, reader.overrides)
-    findings += _unknown_images(folder, configuration, template, reader.services)
+    findings += _unknown_images(folder, configuration, config.image, reader.services)
     return unique_findings(findings), reader.images
 
 
 class _ReferenceReader:
     """Reads one file after the other, and keeps the references and the repositories that are named."""
 
-    def __init__(self, folder: ManifestFolder, services: Sequence[Service]) -> None:
+    def __init__(self, folder: ManifestFolder, services: Sequence[Service], scheme: TagScheme) -> None:
         self.services = {service.repository: service for service in services}
         self.named: set[Repository] = set()
         self.images: list[FoundImage] = []
         self.overrides: set[FoundImage] = set()  # those that stand in a kustomization's `images`
         self._folder = folder
+        self._scheme = scheme
         self._by_name = {repository.name: repository for repository in self.services}
         longest_first = sorted(self._by_name, key=len, reverse=True)
         self._names = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
@@ -117,16 +117,17 @@ class _ReferenceReader:
         service = self.services[spot.repository]
         if isinstance(spot, Placeholder):
             message = f"the image of {service.name}, {value_of(spot.image)}, holds no plain tag"
-            yield Finding(PLACEHOLDER, path, at, message, "write `latest`, or the tag that is deployed.")
+            yield Finding(PLACEHOLDER, path, at, message, "write the tag that is deployed.")
             return
         image = FoundImage(spot.reference, path, at, mark_of(text, spot))
         self.images.append(image)
         if isinstance(spot, KustomizeImage):
             self.overrides.add(image)
-        tag = spot.reference.tag
-        if tag and tag != LATEST and not tag.commit_prefix and image.mark is None:
-            message = f"{service.name} is at {tag}, which is neither `latest` nor a `sha-…` tag"
-            yield Finding(PINNED_TAG, path, at, message, "say why, with `# held: why` behind it, or write `latest`.")
+        tag, scheme = spot.reference.tag, self._scheme
+        if tag and tag != LATEST and scheme.commit_prefix(tag) is None and image.mark is None:
+            message = f"{service.name} is at {tag}, which is no tag of the scheme {scheme}"
+            fix = f"say why, with `# held: why` behind it, or let automation go on: orbit-release unhold {service.name}"
+            yield Finding(PINNED_TAG, path, at, message, fix)
 
     def _check_others(self, source: ObjectFile, known: set[int]) -> Iterator[Finding]:
         """Yield the images of services in kinds of objects that are not read; `known` lines are told of already."""

@@ -14,7 +14,7 @@ from orbit_release.check.tree import Tree, path_bytes
 from orbit_release.check.wiring import wiring_rules
 from orbit_release.check.wiring.rendered_groups import Render, rendered_groups
 from orbit_release.check.working_tree import ignored, working_tree
-from orbit_release.config import FILE_NAME, suggestion
+from orbit_release.config import FILE_NAME, Config, suggestion
 from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
@@ -55,11 +55,11 @@ def _check_groups(source: Source, tree: Tree, file: ConfigurationFile, render: R
     config = source.config
     folder = ManifestFolder(tree, config.manifests)
     yield from input_rules.check_inputs(config.services, tree, file, config.manifests, partial(ignored, source.git))
-    findings, images = manifest_rules.check_manifests(folder, file, config.services, config.image)
+    findings, images = manifest_rules.check_manifests(folder, file, config)
     yield from findings
     yield from _check_wiring(folder, images, config.services, render)
     yield from workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service))
-    yield from _check_history(source.git, images, config.branch)
+    yield from _check_history(source.git, images, config)
 
 
 def _check_wiring(
@@ -78,13 +78,13 @@ def _inputs(tree: Tree, service: Service) -> list[str]:
     return [path for path in tree.files if service.is_input(path_bytes(path), own_ignore_file=own)]
 
 
-def _check_history(git: Clone, images: Sequence[FoundImage], branch: str) -> Sequence[Finding | Note]:
+def _check_history(git: Clone, images: Sequence[FoundImage], config: Config) -> Sequence[Finding | Note]:
     """Look at the tags as far as the history is here, on the release branch as it was last seen."""
     if git.is_shallow:
         what = "the clone is shallow: `git fetch --unshallow` brings what the deployed tags name"
     else:
         try:
-            return _check_tags(git, images, branch)
+            return _check_tags(git, images, config)
         except NotFoundError as error:
             what = f"the deployed tags: {error.message}: {error.hint}"
         except UnavailableError:  # a partial clone, and git may fetch nothing
@@ -92,10 +92,10 @@ def _check_history(git: Clone, images: Sequence[FoundImage], branch: str) -> Seq
     return [Note(Group.HISTORY, what)]
 
 
-def _check_tags(git: Clone, images: Sequence[FoundImage], branch: str) -> list[Finding]:
-    tip = git.last_seen(branch)
-    prefixes = (image.reference.tag.commit_prefix for image in images if image.reference.tag)
+def _check_tags(git: Clone, images: Sequence[FoundImage], config: Config) -> list[Finding]:
+    tip, scheme = git.last_seen(config.branch), config.tag_scheme
+    prefixes = {scheme.commit_prefix(image.reference.tag) for image in images}
     commits = {prefix: git.commit_of_prefix(prefix) for prefix in prefixes if prefix}
     history = git.history([tip.commit, *filter(None, commits.values())])
     is_merged = partial(history.is_ancestor, newer=tip.commit)
-    return list(deployed_tag_rules.check_deployed_tags(images, commits.get, is_merged, tip.branch))
+    return list(deployed_tag_rules.check_deployed_tags(images, commits.get, is_merged, tip.branch, scheme))

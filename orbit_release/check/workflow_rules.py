@@ -55,7 +55,7 @@ def check_workflows(
 ) -> Iterator[Finding | Note]:
     """Yield what is wrong with the workflows that call this tool; `inputs` lists a service's files."""
     is_called = False
-    hosts = {service.repository.host for service in services}
+    hosts = {service.repository.registry for service in services}
     for path in tree.below(FOLDER):
         workflow = _read(tree, path) if path.endswith(_ENDINGS) else None
         if isinstance(workflow, Note):

@@ -42,7 +42,7 @@ def build_command(
     from orbit_release.output.builds import build_progress, show_builds, summarize_builds
 
     source = session.source()
-    registry = session.registry() if push else None
+    registry = session.registry(source.config.tag_scheme) if push else None
     head = head or head_of_run() or "HEAD"
     building = Building(source, head, registry, session.address(source.git), jobs=jobs, force=force)
     services = source.config.select(names)

@@ -61,7 +61,8 @@ def bump_command(
         (built and unhold, "--built leaves what is held", by_name),
         (not message.isprintable(), "the message must be one line without control characters", "shorten it."),
     )
-    how, source, registry = PublishingOptions(**options), session.source(), session.registry()
+    how, source = PublishingOptions(**options), session.source()
+    registry = session.registry(source.config.tag_scheme)
     asked = None if no_verify else registry
     names = words if built else words[::2]
     wait = awaited(session, source, how, asked)

@@ -38,14 +38,14 @@ def hold_command(session: Session, /, names: tuple[str, ...], *, everything: boo
 
 @click.command("unhold")
 @services_argument
-@click.option("--all", "everything", is_flag=True, help="Every service that is held.")
+@click.option("--all", "everything", is_flag=True, help="Every service that is held or pinned.")
 @click.option("-m", "--reason", help="Only those that are held for this reason.")
 @publishing_options
 @click.pass_obj
 def unhold_command(
     session: Session, /, names: tuple[str, ...], *, everything: bool, reason: str | None, **options: Any
 ) -> None:
-    """Let automation change the tags of services again."""
+    """Let automation change the tags of services again, also those that somebody set by hand."""
     from orbit_release.flows.hold import next_releases, unhold
 
     source, services = _selected(session, names, everything=everything)

@@ -52,7 +52,7 @@ def plan_command(
         source.config.select(names),
         head=head or head_of_run() or "HEAD",
         base=None if by_state else base,
-        registry=session.registry() if (github if registry is None else registry) else None,
+        registry=session.registry(source.config.tag_scheme) if (github if registry is None else registry) else None,
         tip=source.git.tip(source.config.branch, fetch=True) if fetch or (github and by_state) else None,
         force=force,
         latest=jobs,
@@ -62,6 +62,10 @@ def plan_command(
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         merging = os.environ.get("GITHUB_EVENT_NAME") == "pull_request"
         output.summarize(file, plan_summary(decided, merging=merging))
+    if decided.is_all_pinned and not names:
+        output.say(
+            "every service that is deployed is pinned: `orbit-release unhold --all` lets automation take them over"
+        )
     _tell_clash(decided, goes_on=github)
 
 

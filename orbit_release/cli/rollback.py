@@ -61,7 +61,7 @@ def rollback_command(
     how, source = PublishingOptions(**options), session.source()
     names = [service] if service else []
     services = source.config.select(names)
-    registry = None if no_verify else session.registry()
+    registry = None if no_verify else session.registry(source.config.tag_scheme)
     wait = awaited(session, source, how, registry)
     publishing = how.publishing(session, source, names, "rollback")
     common: dict[str, Any] = {"registry": registry, "publishing": publishing, "hold": hold}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orbit_release.git.clone import Clone
     from orbit_release.github.client import GitHub
     from orbit_release.registry.client import Registry
+    from orbit_release.tag_scheme import TagScheme
 
 PROGRAM = "orbit-release"
 INTERRUPTED = 130
@@ -53,17 +54,19 @@ class Session:
         inside = not path.startswith(os.pardir)
         return Source(git, loaded, path if inside else None, data, os.path.relpath(file))
 
-    def registry(self, budget: float = 60.0) -> Registry:
-        """`budget`: seconds that a question may take."""
+    def registry(self, scheme: TagScheme | None = None, *, budget: float = 60.0) -> Registry:
+        """`scheme`: which tags to name where one is missing; `budget`: seconds that a question may take."""
         from pathlib import Path
 
         from orbit_release import output
         from orbit_release.registry.client import Registry
+        from orbit_release.tag_scheme import DEFAULT_TAG_SCHEME
 
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         masks = output.mask if output.in_actions() else lambda _secret, _username: None
         token = os.environ.get("GITHUB_TOKEN", "").strip() or None
-        return Registry(github_token=token, docker_config=folder, budget=budget, on_secret=masks)
+        tags = scheme or DEFAULT_TAG_SCHEME
+        return Registry(github_token=token, docker_config=folder, budget=budget, on_secret=masks, scheme=tags)
 
     def github(self, git: Clone, *, timeout: int = 30, attempts: int = 5) -> GitHub:
         """Return the monorepo at GitHub: what Actions says, else what the remote's address says.

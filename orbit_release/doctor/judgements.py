@@ -125,7 +125,7 @@ def pull_line(answers: Sequence[RegistryAnswer], secrets: Mapping[ImageReference
 
 
 def _host(image: ImageReference) -> str:
-    return image.repository.host or "docker.io"
+    return image.repository.registry
 
 
 def keys_line(wanted: Collection[str], there: Collection[str], where: str) -> ChecklistLine:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from orbit_release.errors import ConflictError, HeldError, InvalidError, NotFoundError, OrbitReleaseError
 from orbit_release.flows.hold import held_marks
+from orbit_release.flows.pins import marks_taken_over
 from orbit_release.flows.plan import plan
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.git.graph import History
-from orbit_release.image import Digest, ImageReference, Tag
+from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.places import FoundImage
 from orbit_release.manifests.rewrite import NewImage
 from orbit_release.planning.actions import Action, Plan
@@ -68,11 +69,13 @@ def bump(
     """Publish the tags that a person asked for; HeldError for a service with a hold, unless `unhold` takes it away."""
     images = [_required_image(registry, change) for change in changes]
     for change in changes:
-        _check_label(registry, change)
+        _check_label(source, registry, change)
 
     def attempt(tip: Tip) -> Published | None:
         _check(source, tip, changes, registry, confirm_unmerged, unhold=unhold)
-        marks = held_marks(source, tip, [change.service for change in changes]) if unhold else None
+        marks: dict[Repository, str | None] = {**_marks_taken_over(source, tip, changes)}
+        if unhold:
+            marks |= held_marks(source, tip, [change.service for change in changes])
         return publish(source, tip, release_on(source, tip, images, marks), publishing)
 
     return publish_until_landed(source, publishing, attempt)
@@ -90,9 +93,16 @@ def bump_built(
         now = plan(source, services, head=head or tip.commit, registry=registry, tip=tip)
         changes = [TagChange(due.service, due.tag) for due in now.with_action(Action.RELEASE) if due.tag]
         images = [_required_image(registry, change) for change in changes]
-        return BuiltOutcome(publish(source, tip, release_on(source, tip, images), publishing), now)
+        marks = _marks_taken_over(source, tip, changes)
+        return BuiltOutcome(publish(source, tip, release_on(source, tip, images, marks), publishing), now)
 
     return publish_until_landed(source, publishing, attempt)
+
+
+def _marks_taken_over(source: Source, tip: Tip, changes: Sequence[TagChange]) -> Mapping[Repository, None]:
+    deployed = source.deployed(tip)
+    moving = [c.service for c in changes if any(i.reference.tag != c.tag for i in deployed[c.service.repository])]
+    return marks_taken_over(source, tip, moving)
 
 
 def _required_image(registry: Registry | None, change: TagChange) -> NewImage:
@@ -101,9 +111,9 @@ def _required_image(registry: Registry | None, change: TagChange) -> NewImage:
     return NewImage(repository, tag, digest=digest, refresh=refresh)
 
 
-def _check_label(registry: Registry | None, change: TagChange) -> None:
+def _check_label(source: Source, registry: Registry | None, change: TagChange) -> None:
     image = registry.image(change.service.repository, change.tag) if registry else None
-    prefix = change.tag.commit_prefix
+    prefix = source.config.tag_scheme.commit_prefix(change.tag)
     if image and image.revision and prefix and not image.revision.startswith(prefix):
         message = f"{change.image} was built from {image.revision}, which its tag does not say"
         raise ConflictError(message, "somebody pushed it under a wrong tag: build the right image, and bump to that.")
@@ -125,8 +135,8 @@ def _check(
         if not images:
             raise source.not_named(change.service)
         _check_images(change, images, verified=registry is not None, unhold=unhold)
-        if change.tag.commit_prefix:
-            target = commits[change.image]
+        target, scheme = commits[change.image], source.config.tag_scheme
+        if scheme.commit_prefix(change.tag) and not scheme.is_pin(change.tag, target):
             _check_order(change, target, {image.reference: commits[image.reference] for image in images}, history)
             if target is None or not history.is_ancestor(target, tip.commit):
                 _check_merged(change, tip, confirm)

@@ -6,21 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orbit_release.errors import NotFoundError
+from orbit_release.errors import InvalidError, NotFoundError
 from orbit_release.flows.restore_images import restored_image, why_left
-from orbit_release.flows.source import Source
+from orbit_release.flows.source import Source, is_within, path_text
 from orbit_release.git.clone import Tip
-from orbit_release.image import ImageReference, not_among
-from orbit_release.manifests.objects import is_kustomization, is_manifest
-from orbit_release.manifests.proof import same_but_for_images
-from orbit_release.manifests.rewrite import Edit, NewImage
-from orbit_release.manifests.workloads import is_of
+from orbit_release.image import Digest, ImageReference, Tag, not_among
+from orbit_release.manifests.objects import is_manifest
+from orbit_release.manifests.proof import same_values
+from orbit_release.manifests.rewrite import Edit, NewImage, rewrite
 from orbit_release.releases.release import Release
 from orbit_release.releases.timeline import is_fixed
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
     from orbit_release.registry.client import Registry
+
+_ANY_TAG, _ANY_DIGEST = Tag("any"), Digest(f"sha256:{'0' * 64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,6 @@ class Undo:
     def before(self, service: Service, running: Iterable[ImageReference], registry: Registry | None) -> NewImage | str:
         """Return what a service goes back to, or why it does not; `running` are the images in the cluster."""
         edits = self._edits(service)
-        # A kustomization's reference stands in the place of what the containers say.
-        edits = [edit for edit in edits if is_kustomization(edit.path)] or edits
         if not_among((edit.after for edit in edits), running):
             return f"does not run {edits[0].after.version} yet"
         before = list(dict.fromkeys(edit.before for edit in edits))
@@ -71,17 +70,27 @@ class Undo:
 
         Where the older commit is not known, it is the one before the release.
         """
-        git, folder = self.source.git, self.source.config.manifests
+        git, source = self.source.git, self.source
         base = git.commit(older) if older else git.commit(f"{self.commit}^")
+        paths = source.manifest_paths(Tip("", seen, None))
         for file in git.changes([base], seen)[base]:
-            path = file.path.decode("utf-8", "surrogateescape")
+            path = path_text(file.path)
             # Beside the sources only manifests count; in a folder of their own whatever they may be made from.
-            counts = is_manifest(file.path) if folder == "." else path.startswith(f"{folder}/")
+            counts = is_manifest(file.path) if "." in paths else any(is_within(path, folder) for folder in paths)
             if counts and not (is_manifest(file.path) and self._same_but_for_images(path, base, seen)):
                 return path
         return ""
 
     def _same_but_for_images(self, path: str, base: str | None, seen: str) -> bool:
-        git, ours = self.source.git, [service.repository for service in self.source.config.services]
-        before = git.file(base, path) if base else None
-        return same_but_for_images(before, git.file(seen, path), lambda image: any(is_of(image, name) for name in ours))
+        before, after = (self._without_images(path, commit) if commit else None for commit in (base, seen))
+        return same_values(before, after)
+
+    def _without_images(self, path: str, commit: str) -> bytes | None:
+        """Return a file with one tag for all images of our services."""
+        manifests = self.source.manifests(Tip("", commit, None))
+        same = [NewImage(name, _ANY_TAG, refresh=_ANY_DIGEST) for name in manifests.deployed.services]
+        places = (place for place in manifests.deployed.places if path in {value.path for value in place.value.scalars})
+        try:
+            return rewrite(places, same).files.get(path, manifests.files.read(path))
+        except InvalidError:
+            return manifests.files.read(path)

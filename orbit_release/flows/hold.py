@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
+from orbit_release.flows.pins import pin_marks
 from orbit_release.flows.plan import plan_unheld
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
 from orbit_release.flows.reverted_releases import moved_back
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import Repository
+from orbit_release.manifests.mark import is_hold
 from orbit_release.releases.release import Release
 from orbit_release.service import Service
 
@@ -54,18 +56,20 @@ def hold(
 def unhold(
     source: Source, services: Sequence[Service], reason: str | None, *, everything: bool, publishing: Publishing
 ) -> HoldOutcome:
-    """Let go of services, or take away only the holds with a certain reason.
+    """Let go of services, of their pins as well, or take away only the holds with a certain reason.
 
     With `everything`, services that are not held are none to speak of.
     """
 
     def decide(tip: Tip) -> tuple[Marks, Mapping[str, str]]:
         held, back = _reasons(source, tip, services), moved_back(source, tip, services)
-        # The end of a freeze leaves alone what somebody moved back in the meantime, or before.
+        # The end of a freeze leaves alone what somebody moved back or pinned in the meantime, or before.
         let_go, kept = ({}, back) if reason is not None else (back, {})
+        pins = pin_marks(source, tip, services) if reason is None else {}
         due = held if reason is None else {name for name, why in held.items() if why == reason}
-        freed = [service for service in services if service.name in due or service.name in let_go]
-        marks = {s.repository: f"no, after {let_go[s.name].commit[:7]}" if s.name in let_go else None for s in freed}
+        freed = [s for s in services if s.name in due or s.name in let_go or s.repository in pins]
+        after = {s.repository: f"no, after {let_go[s.name].commit[:7]}" for s in freed if s.name in let_go}
+        marks = {service.repository: None for service in freed} | pins | after
         stay = {**kept, **{s.name: held[s.name] for s in services if s.name in held and s not in freed}}
         left = {s.name: f"stays held: {stay[s.name]}" for s in services if s.name in stay}
         idle = [] if everything else [s.name for s in services if s not in freed and s.name not in stay]
@@ -76,7 +80,9 @@ def unhold(
 
 def next_releases(source: Source, published: Published) -> dict[str, str]:
     """Return what automation does next with each service whose hold was taken away."""
-    plan = plan_unheld(source, source.config.select(list(published.notes.holds)), published.tip)
+    holds = published.notes.holds
+    free = {name for name, mark in holds.items() if mark is not None and not is_hold(mark)}
+    plan = plan_unheld(source, source.config.select(list(holds)), published.tip, free)
     idle = {freed.service.name: f"there is nothing to release, {freed.reason}" for freed in plan.services}
     return idle | {freed.service.name: f"the next run releases {freed.tag}" for freed in plan.services if freed.tag}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import NotFoundError, UnavailableError
+from orbit_release.flows.pins import free_pins
 from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone, Tip
@@ -51,9 +52,13 @@ def plan(
     return _with_latest(source, plan, registry, tip) if latest and registry else plan
 
 
-def plan_unheld(source: Source, services: Sequence[Service], tip: Tip) -> Plan:
-    """Decide what each service would need at the release branch's tip if none of them were held."""
-    return _against_deployed(source, _services_at(source, tip.commit, services), None, tip, holds=False)
+def plan_unheld(source: Source, services: Sequence[Service], tip: Tip, free: Collection[str] = ()) -> Plan:
+    """Decide what each service would need at the release branch's tip if none of them were held.
+
+    A pin holds all the same, but those of the services with the names `free`.
+    """
+    there = _services_at(source, tip.commit, services)
+    return _against_deployed(source, there, None, tip, holds=False, free=free)
 
 
 def plan_named(
@@ -107,18 +112,27 @@ def _compared(source: Source, head: ServicesAtHead, base: str, registry: Registr
 
 def _with_target(source: Source, plan: ServicePlan, targets: Mapping[str, str]) -> ServicePlan:
     target = targets.get(plan.service.name)
-    return replace(plan, target=target, service=source.service_at(plan.service, target)) if target else plan
+    if target is None:
+        return plan
+    service = source.service_at(plan.service, target)
+    return replace(plan, target=target, service=service, scheme=source.config.tag_scheme)
 
 
 def _against_deployed(
-    source: Source, head: ServicesAtHead, registry: Registry | None, tip: Tip | None, *, holds: bool = True
+    source: Source,
+    head: ServicesAtHead,
+    registry: Registry | None,
+    tip: Tip | None,
+    *,
+    holds: bool = True,
+    free: Collection[str] = (),
 ) -> Plan:
     git = source.git
     if not head.present:
         return head.plan(())
     git.deepen()
     tip = tip or git.tip(source.config.branch, fetch=False)
-    plans = _assessed(source, head, tip, registry, holds=holds)
+    plans = _assessed(source, head, tip, registry, holds=holds, free=free)
     targets = _targets(source, head, _stale(plans))
     running = [plan.deployed.commit for plan in plans if plan.service.name in targets and plan.deployed]
     history = git.history([tip.commit, head.commit, *targets.values(), *filter(None, running)])
@@ -156,26 +170,41 @@ def _hold_moved_back(
 
 
 def _assessed(
-    source: Source, head: ServicesAtHead, tip: Tip, registry: Registry | None, *, holds: bool
+    source: Source,
+    head: ServicesAtHead,
+    tip: Tip,
+    registry: Registry | None,
+    *,
+    holds: bool,
+    free: Collection[str],
 ) -> list[ServicePlan]:
     """Decide what trees can tell, for each reference that the manifests carry of a service."""
     pairs: list[tuple[Service, Deployment | None]] = []
+    let_go = {*free, *free_pins(source, tip, head.present)}
     for service in head.present:
         carried = dict.fromkeys((image.reference, image.hold) for image in source.deployed(tip)[service.repository])
         pairs += [
-            (service, Deployment(reference, hold if holds else None, source.commit_of(reference, registry)))
+            (
+                service,
+                Deployment(
+                    reference,
+                    hold if holds else None,
+                    source.commit_of(reference, registry),
+                    is_free=service.name in let_go,
+                ),
+            )
             for reference, hold in carried
         ] or [(service, None)]
     changes = source.git.changes(
         {deployed.commit for _, deployed in pairs if deployed and deployed.commit}, head.commit
     )
-    new = source.settings(head.commit)
+    new, scheme = source.settings(head.commit), source.config.tag_scheme
     plans = []
     for service, deployed in pairs:
         commit = deployed.commit if deployed else None
         inputs = head.inputs(service, changes[commit]) if commit else ()
         differ = commit is not None and settings_differ(source.settings(commit), new, service)
-        plans.append(actions.assess(service, deployed, inputs, settings_changed=differ))
+        plans.append(actions.assess(service, deployed, inputs, settings_changed=differ, scheme=scheme))
     return plans
 
 

@@ -13,6 +13,7 @@ from orbit_release.errors import ConflictError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import Repository
+from orbit_release.manifests.mark import is_hold
 from orbit_release.manifests.rewrite import Edit, NewImage
 from orbit_release.releases.messages import Notes, Step, steps_of
 from orbit_release.releases.release import Release, plan_release
@@ -111,7 +112,9 @@ def publish(
         return None
     names = {service.repository: service.name for service in source.config.services}
     steps = tuple(_step(source, name, edit) for name, edit in steps_of(release.edits, names).items())
-    holds = {names[edit.repository]: edit.after for edit in release.marks}
+    # That a mark goes which only let go of a pin is no news: the step tells what became of the pin.
+    told = [edit for edit in release.marks if edit.after is not None or is_hold(edit.before)]
+    holds = {names[edit.repository]: edit.after for edit in told}
     notes = Notes(steps, publishing.address, publishing.subject, verb, holds)
     publishing.review(release, notes)
     return Published(release, notes, publishing.put(tip, release, notes), tip)

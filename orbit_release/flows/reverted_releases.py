@@ -34,7 +34,7 @@ def moved_back(
     """Return the services that moved back, where nobody has let go since."""
     deployed = source.deployed(tip)
     now = {service.repository: tuple(deployed[service.repository]) for service in services}
-    moves = _newest_moves(source, tip, now)
+    moves = moves_at(source, tip, now)
     holding = {
         service: move
         for service in services
@@ -50,8 +50,11 @@ def moved_back(
     }
 
 
-def _newest_moves(source: Source, tip: Tip, now: Mapping[Repository, Images]) -> dict[Repository, Move]:
-    """Look where the services are deployed now; what begins there may have come from another manifest."""
+def moves_at(source: Source, tip: Tip, now: Mapping[Repository, Images]) -> dict[Repository, Move]:
+    """Return the newest move of each repository, of which the images at the tip are given.
+
+    We look where the services are deployed now; what begins there may have come from another manifest.
+    """
     git = source.git
     with git.log(tip.commit, sorted(source.deployed(tip).made_of(now))) as log:
         moves = newest_moves(read_changes(source, tip, log, {*now}), now) if any(now.values()) else {}

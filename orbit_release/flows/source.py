@@ -137,11 +137,11 @@ class Source:
         return NotFoundError(f"no manifest names {service.repository}", hint or name_it)
 
     def commit_of(self, reference: ImageReference, registry: Registry | None = None) -> str | None:
-        """Return the commit that a `sha-` tag names: git's answer, else the image's own label; None if unknown.
+        """Return the commit that a tag names by the scheme: git's answer, else the image's label; None if unknown.
 
         An image that is deployed by its digest alone can only be asked for its label.
         """
-        prefix = reference.tag.commit_prefix if reference.tag else None
+        prefix = self.config.tag_scheme.commit_prefix(reference.tag)
         asked = reference.tag if prefix else reference.digest if reference.tag is None else None
         commit = self.git.commit_of_prefix(prefix) if prefix else None
         if commit or registry is None or asked is None:

@@ -174,7 +174,7 @@ def _with_image(registry: Registry, status: Status, unasked: dict[str, None]) ->
         image = registry.image(reference.repository, name)
         return replace(status, digest=image.digest if image else None, missing=image is None)
 
-    return _answer(reference.repository.host or "the registry", with_image, unasked) or status
+    return _answer(reference.repository.registry, with_image, unasked) or status
 
 
 def _proposed(source: Source, tip: Tip, pull_requests: Iterable[PullRequest]) -> dict[Repository, str]:

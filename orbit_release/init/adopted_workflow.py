@@ -6,6 +6,7 @@ import re
 from collections.abc import Set as AbstractSet
 
 from orbit_release.errors import MANUAL, InvalidError
+from orbit_release.image import DOCKER_HUB
 from orbit_release.init.configuration_text import CHOOSE
 
 PATH = ".github/workflows/build-and-push.yml"
@@ -24,7 +25,7 @@ def adopted_workflow(text: str, branch: str, hosts: AbstractSet[str]) -> str:
         raise InvalidError(f"the branch {branch!r} cannot be written into a workflow", hint)
     if branch != "main":  # in one go: the branch's own name may hold the word
         text = _MAIN.sub(lambda place: f'["{branch}"]' if place[0] == "[main]" else branch, text)
-    if others := ", ".join(sorted(host or "Docker Hub" for host in hosts - {"ghcr.io"})):
+    if others := ", ".join(sorted("Docker Hub" if host == DOCKER_HUB else host for host in hosts - {"ghcr.io"})):
         line = rf"\1# {CHOOSE} the images live at {others}: log in there, with credentials of its own\n\g<0>"
         text = _LOGIN.sub(line, text)
     return _OWN_ACTION.sub(_ACTION, _OWN_ACTION.sub(_ACTION + _PIN, text, count=1))

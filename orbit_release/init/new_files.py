@@ -42,7 +42,7 @@ def new_files(git: Clone, template: str) -> NewFiles:
     names = CloneNames(address or os.path.basename(git.top), branch or _BRANCH, is_guess=branch is None)
     text = configuration_text(propose(working_tree(git), names, partial(ignored, git)))
     services = config.load(text.encode(), config.FILE_NAME).services  # which proves that it is one
-    hosts = {service.repository.host for service in services}
+    hosts = {service.repository.registry for service in services}
     workflow = adopted_workflow.adopted_workflow(template, names.branch, hosts)
     return NewFiles(dict(zip(PATHS, (text, workflow), strict=True)), tuple(service.name for service in services))
 

@@ -139,7 +139,7 @@ def fault_of(value: ImageValue, repository: Repository) -> InvalidError | None:
     if value.decider is None:
         return InvalidError(f"{at.where}: {repository} stands here without a tag", "Add the key of the tag: `latest`.")
     try:
-        is_filled_in = ImageReference.parse(value.text) and not is_placeholder(value.tag)
+        is_filled_in = ImageReference.parse(value.text) and not (value.tag and is_placeholder(value.tag))
     except InvalidError:
         is_filled_in = False
     if is_filled_in:

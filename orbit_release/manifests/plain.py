@@ -50,9 +50,10 @@ def _entry(node: Node, text: Text, repeated: Scalar | None) -> Iterator[ImageVal
                 fields.setdefault(key, []).append(Written(text, value))
     last = {key: values[-1] for key, values in fields.items()}
     renamed = [name for name in fields.get("newName", ()) if name.value]
-    for name in renamed or fields.get("name", ()):
-        if name.value and (value := entry_value(name, last)).decider:
-            yield _certain(value, text, repeated)
+    for name in renamed or fields.get("name", []):
+        image = entry_value(name, last)
+        if name.value and image.decider:
+            yield _certain(image, text, repeated)
 
 
 def entry_value(name: Written, fields: dict[str, Written]) -> ImageValue:

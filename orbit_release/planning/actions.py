@@ -14,6 +14,7 @@ from enum import StrEnum
 from orbit_release.git.graph import ChangedFile, History
 from orbit_release.image import LATEST, ImageReference, Tag
 from orbit_release.service import Service
+from orbit_release.tag_scheme import DEFAULT_TAG_SCHEME, TagScheme
 from orbit_release.text import counted
 
 
@@ -30,11 +31,15 @@ PENDING = (Action.BUILD, Action.RELEASE)
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A reference that a manifest carries, and the commit that its tag names, as far as it is known."""
+    """A reference that a manifest carries, and the commit that its tag names, as far as it is known.
+
+    `is_free`: if it is a pin, automation may take it over.
+    """
 
     reference: ImageReference
     hold: str | None = None
     commit: str | None = None
+    is_free: bool = False
 
     @property
     def name(self) -> str:
@@ -46,7 +51,8 @@ class Deployment:
 class ServicePlan:
     """What one service needs: the action, a reason that a person can read, and what it rests on.
 
-    `target` is the commit to build the image from, `tag` that image's tag: set where something is to be done.
+    `target` is the commit to build the image from, `tag` that image's tag, by the `scheme`: set where something is to
+    be done.
     """
 
     service: Service
@@ -59,10 +65,12 @@ class ServicePlan:
     is_newer: bool = False  # what is deployed is newer than the target
     clash: bool = False  # the registry has the target's tag for another commit
     latest: bool = True  # the build moves `latest` too
+    is_pinned: bool = False  # what is deployed was chosen by hand
+    scheme: TagScheme = DEFAULT_TAG_SCHEME
 
     @property
     def tag(self) -> Tag | None:
-        return Tag.of_commit(self.target) if self.target else None
+        return self.scheme.tag(self.target) if self.target else None
 
     @property
     def image(self) -> ImageReference | None:
@@ -81,24 +89,36 @@ class Plan:
     def with_action(self, *actions: Action) -> tuple[ServicePlan, ...]:
         return tuple(service for service in self.services if service.action in actions)
 
+    @property
+    def is_all_pinned(self) -> bool:
+        """Whether services are deployed, and every one of them is pinned."""
+        deployed = [service for service in self.services if service.deployed]
+        return bool(deployed) and all(service.is_pinned for service in deployed)
+
 
 def assess(
-    service: Service, deployed: Deployment | None, files: Sequence[ChangedFile], *, settings_changed: bool
+    service: Service,
+    deployed: Deployment | None,
+    files: Sequence[ChangedFile],
+    *,
+    settings_changed: bool,
+    scheme: TagScheme = DEFAULT_TAG_SCHEME,
 ) -> ServicePlan:
     """Decide what trees can tell: held, current, or in need of the target's image.
 
-    `files` are the inputs that differ between the deployed commit and head.
+    `files` are the inputs that differ between the deployed commit and head. What does not fit the scheme is a pin.
     """
-    plan = ServicePlan(service, Action.BUILD, "", deployed, tuple(files))
+    plan = ServicePlan(service, Action.BUILD, "", deployed, tuple(files), scheme=scheme)
     if deployed is None:
         return replace(plan, reason=f"no manifest names {service.repository}")
     if deployed.hold is not None:
         return held(plan, deployed.hold or "no reason given")
     tag = deployed.reference.tag
-    if tag == LATEST or not deployed.reference.suffix:
+    is_pin = scheme.is_pin(tag, deployed.commit)
+    if tag == LATEST or not deployed.reference.suffix or (is_pin and deployed.is_free):
         return replace(plan, reason=f"never released: deployed is {deployed.name}")
-    if tag and tag.commit_prefix is None:
-        return replace(plan, action=Action.HELD, reason=f"pinned to {tag} by hand", files=())
+    if is_pin:
+        return replace(plan, action=Action.HELD, reason=f"pinned to {tag} by hand", files=(), is_pinned=True)
     if deployed.commit is None:
         return replace(plan, reason=f"{deployed.name} names no commit that is known here")
     if files or settings_changed:

@@ -16,6 +16,7 @@ from orbit_release.image import Digest, Repository, Tag
 from orbit_release.registry import distribution
 from orbit_release.registry.authentication import Login
 from orbit_release.registry.retries import Call, Request, Retries, odd
+from orbit_release.tag_scheme import DEFAULT_TAG_SCHEME, TagScheme
 
 _MOST_REDIRECTS = 5
 _TAGS_SHOWN = 5
@@ -45,12 +46,15 @@ class Registry:
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = fraction,
         on_secret: Callable[[str, str], None] = lambda _secret, _username: None,
+        scheme: TagScheme = DEFAULT_TAG_SCHEME,
     ) -> None:
         """Know the credentials in Docker's folder and a token for ghcr.io; `budget`: seconds for a call.
 
-        Every secret that comes up is told to `on_secret`, with the user name that belongs to it (or "").
+        Every secret that comes up is told to `on_secret`, with the user name that belongs to it (or ""). Where a tag
+        is missing, those of the `scheme` are named.
         """
         self._budget = budget
+        self._scheme = scheme
         self._retries = Retries(sleep, clock, random)
         self._login = Login(self._retries, github_token, docker_config, budget, on_secret)
 
@@ -105,13 +109,16 @@ class Registry:
         query = "n=1000"
         try:
             while query and (page := self._ask(call, "GET", f"tags/list?{query}")):
-                tags += distribution.commit_tags(page.content)
+                tags += filter(self._is_built, distribution.tags_of(page.content))
                 link = page.links.get("next", {}).get("url", "")
                 query = link.partition("?")[2]  # the rest could lead to another host
         except OrbitReleaseError:
             return _PUSHED_HINT
-        there = ", ".join(tags[: -_TAGS_SHOWN - 1 : -1]) or "no sha- tag yet"
+        there = ", ".join(tags[: -_TAGS_SHOWN - 1 : -1]) or f"none like {self._scheme} yet"
         return f"Tags there: {there}. {_PUSHED_HINT}"
+
+    def _is_built(self, tag: str) -> bool:
+        return self._scheme.commit_prefix(Tag(tag)) is not None
 
     def _ask(self, call: Call, method: str, what: str, put: Response | None = None) -> Response | None:
         """Ask as whom the registry wants; None for 404, and whatever else is no success is raised."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from orbit_release.errors import AccessError, ConfigurationError
 from orbit_release.http import parse_json
-from orbit_release.registry.distribution import DOCKER_HUB
+from orbit_release.image import DOCKER_HUB, DOCKER_HUB_HOSTS
 
 # What credential helpers call the user of an identity token.
 _IDENTITY_TOKEN = "<token>"  # noqa: S105
@@ -39,7 +39,7 @@ class Credentials:
 
 def server_name(host: str) -> str:
     """Return what credential helpers call a registry."""
-    return "https://index.docker.io/v1/" if host in DOCKER_HUB else host
+    return "https://index.docker.io/v1/" if host in DOCKER_HUB_HOSTS else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _host(server: str) -> str:
     """Reduce a key, `https://ghcr.io/v2/` or `ghcr.io`, to its host; all names of Docker Hub are one."""
     host = server.partition("://")[2] or server
     host = host.partition("/")[0].lower()
-    return "docker.io" if host in DOCKER_HUB else host
+    return DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
 
 
 def _entry(entry: Mapping[str, Any]) -> Credentials | None:

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 
 from orbit_release.errors import InvalidError
 from orbit_release.http import WebOrigin, is_loopback, parse_json, quoted
-from orbit_release.image import Digest, Repository, Tag
+from orbit_release.image import DOCKER_HUB, Digest, Repository
 
 # A registry that is not offered the type of a tag's OCI manifest answers 404, as if there were no such tag.
 ACCEPT = (
@@ -20,7 +20,6 @@ ACCEPT = (
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json"
 )
-DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 GHCR = WebOrigin("https", "ghcr.io")
@@ -28,18 +27,12 @@ GHCR = WebOrigin("https", "ghcr.io")
 
 def origin_of(repository: Repository) -> WebOrigin:
     """Return where a repository's registry answers: by https, except on loopback."""
-    if (repository.host or "docker.io") in DOCKER_HUB:
+    if repository.registry == DOCKER_HUB:
         return WebOrigin("https", "registry-1.docker.io")
-    plain = WebOrigin.parse(f"http://{repository.host}")
+    plain = WebOrigin.parse(f"http://{repository.registry}")
     if plain and is_loopback(str(plain)):
         return plain
-    return WebOrigin.parse(f"https://{repository.host}") or WebOrigin("https", repository.host)
-
-
-def remote_path(repository: Repository) -> str:
-    """Return the name that the registry knows: Docker Hub keeps `redis` as `library/redis`."""
-    official = (repository.host or "docker.io") in DOCKER_HUB and "/" not in repository.path
-    return f"library/{repository.path}" if official else repository.path
+    return WebOrigin.parse(f"https://{repository.registry}") or WebOrigin("https", repository.registry)
 
 
 def retry_after(asked: str, date: str) -> float | None:
@@ -67,11 +60,11 @@ def parse_digest(text: object) -> Digest | None:
         return None
 
 
-def commit_tags(content: bytes) -> list[str]:
-    """Return the tags of one page of a tag list that name commits; InvalidError when it is no such list."""
+def tags_of(content: bytes) -> list[str]:
+    """Return the tags of one page of a tag list; InvalidError when it is no such list."""
     match parse_json(content):
         case {"tags": [*names]} if all(isinstance(name, str) for name in names):
-            return [name for name in names if Tag(name).commit_prefix]
+            return [name for name in names if isinstance(name, str)]
         case {"tags": None}:
             return []
     raise InvalidError("no list of tags")

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from orbit_release.errors import AccessError, OrbitReleaseError, UnavailableError
 from orbit_release.http import FAULTS, HttpSession, Response, TooLargeError, WebOrigin, is_unconnected, reason_of
 from orbit_release.image import Repository
-from orbit_release.registry.distribution import GHCR, complaint, remote_path, retry_after
+from orbit_release.registry.distribution import GHCR, complaint, retry_after
 
 _ANSWER_SECONDS = 20.0
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 16.0
@@ -39,15 +39,15 @@ class Call:
 
     @property
     def host(self) -> str:
-        return self.repository.host or "docker.io"
+        return self.repository.registry
 
     @property
     def scope(self) -> str:
         actions = "pull,push" if self.pushes else "pull"
-        return f"repository:{remote_path(self.repository)}:{actions}"
+        return f"repository:{self.repository.remote}:{actions}"
 
     def url(self, what: str) -> str:
-        return urljoin(f"{self.origin}/v2/{remote_path(self.repository)}/", what)
+        return urljoin(f"{self.origin}/v2/{self.repository.remote}/", what)
 
     def refusal(self, answer: Response, secrets: Iterable[str]) -> OrbitReleaseError:
         """Return what to tell about an answer that is no success."""

@@ -60,11 +60,25 @@ class Move:
         """Whether a move back counts as a hold.
 
         It does not if the same commit set the mark of a hold: that mark then counts alone. Nor does it if somebody
-        has let go since, by a mark that was not there before the move.
+        has let go since.
         """
         own = any(is_hold(mark) for mark in self.marks_after - self.marks_before)
-        let_go = any(mark is not None and not is_hold(mark) for mark in {*marks_now} - self.marks_before)
-        return not own and not let_go
+        return not own and not self.is_let_go(marks_now)
+
+    def is_let_go(self, marks_now: Collection[str | None]) -> bool:
+        """Whether somebody has let go of what moved, by a mark that was not there before the move.
+
+        A bare `no` must be newer than the move: the release that takes a pin over takes it away, and whoever reverts
+        that release brings it back.
+        """
+        since = {*marks_now} - self.marks_before
+        let_go = {mark for mark in since if mark is not None and not is_hold(mark)}
+        return bool(let_go - {mark for mark in self.marks_after if is_bare(mark)})
+
+
+def is_bare(mark: str | None) -> bool:
+    """Whether a mark lets go without saying after which commit: it may be the mark of another time."""
+    return mark is not None and mark.lower() == "no"
 
 
 class _Standing:

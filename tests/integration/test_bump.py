@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.images import push_image
-from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, environment, git, pushed, repository, sha
+from tests.integration.monorepo import CONFIG, FOLDER, SERVICES, Monorepo, environment, git, pushed, repository, sha
 
 
 def tip(repo: Monorepo) -> str:
@@ -616,3 +616,73 @@ def test_the_newest_of_two_digests_has_a_veto_when_a_person_bumps(monorepo: Mono
     ran = monorepo.run("bump", "api", sha(commits[1]))
     assert (ran.code, tip(monorepo)) == (6, before)
     assert f"api runs {digests[-1]}, which is newer" in ran.err
+
+
+def line(repo: Monorepo, name: str) -> str:
+    """Return what stands behind a service's repository at the origin."""
+    return repo.at_origin(f"{FOLDER}/{name}.yaml").partition(f"/orbit/{name}:")[2].rstrip("\n")
+
+
+def planned_reason(repo: Monorepo, name: str) -> str:
+    services = json.loads(repo.run("plan", "--fetch", "--format", "json").out)["services"]
+    return next(f"{service['action']}: {service['reason']}" for service in services if service["name"] == name)
+
+
+def test_the_release_that_takes_a_pin_over_takes_its_mark_away(monorepo: Monorepo) -> None:
+    target = tip(monorepo)
+    monorepo.deploy(api="v1.4.2")
+    pushed(monorepo, "api", target)
+    assert monorepo.run("unhold", "api").code == 0
+    assert line(monorepo, "api").startswith("v1.4.2 ")
+    ran = monorepo.run("bump", "--built", "api")
+    assert ran.code == 0, ran.err
+    assert line(monorepo, "api") == f"{sha(target)} # the first one"
+    message = git(monorepo.origin, "log", "-1", "--format=%B", "main")
+    assert message == f"release: api {sha(target)}\n\napi: v1.4.2 -> {sha(target)}\n\nOrbit-Release: api {sha(target)}"
+    monorepo.git("pull", "-q", "origin", "main")
+    monorepo.deploy(api="v1.5.0")  # a later pin by hand holds again
+    assert planned_reason(monorepo, "api") == "held: pinned to v1.5.0 by hand"
+
+
+def test_a_reverted_takeover_of_a_pin_stays_reverted_until_somebody_lets_go_again(monorepo: Monorepo) -> None:
+    target = tip(monorepo)
+    monorepo.deploy(api="v1.4.2")
+    pushed(monorepo, "api", target)
+    assert [monorepo.run(*words).code for words in (("unhold", "api"), ("bump", "--built", "api"))] == [0, 0]
+    monorepo.git("pull", "-q", "origin", "main")
+    monorepo.git("revert", "--no-edit", "HEAD")
+    monorepo.git("push", "-q", "origin", "main")
+    assert line(monorepo, "api") == "v1.4.2 # the first one # held: no"
+    assert planned_reason(monorepo, "api") == "held: pinned to v1.4.2 by hand"
+    assert monorepo.run("bump", "--built", "api").code == 0
+    assert line(monorepo, "api").startswith("v1.4.2 ")
+    assert monorepo.run("unhold", "api").code == 0
+    assert planned_reason(monorepo, "api") == "build: never released: deployed is v1.4.2"
+    assert monorepo.run("bump", "--built", "api").code == 0
+    assert line(monorepo, "api").startswith(sha(target))
+
+
+def test_a_bump_by_hand_from_one_pin_to_another_holds_again(monorepo: Monorepo) -> None:
+    monorepo.deploy(api="v1.4.2")
+    for tag in ("v1.4.2", "v1.5.0"):
+        pushed(monorepo, "api", tip(monorepo), tag)
+    assert monorepo.run("unhold", "api").code == 0
+    assert monorepo.run("bump", "api", "v1.4.2").code == 0  # which is there already: its mark stays
+    assert line(monorepo, "api").endswith("# held: no")
+    assert monorepo.run("bump", "api", "v1.5.0").code == 0
+    assert line(monorepo, "api") == "v1.5.0 # the first one"
+    assert planned_reason(monorepo, "api") == "held: pinned to v1.5.0 by hand"
+
+
+@pytest.mark.parametrize(("scheme", "prefix"), [("linux-{sha:9}", "linux-"), ("{sha:9}", "")])
+def test_what_is_built_is_released_under_the_tag_of_the_scheme(monorepo: Monorepo, scheme: str, prefix: str) -> None:
+    text = CONFIG.format(host=monorepo.host).replace("manifests:", f"tag: '{scheme}'\nmanifests:")
+    monorepo.push("scheme", {"orbit-release.yaml": text})
+    target = monorepo.push("api", {"services/api/a.go": "1"})
+    tag = f"{prefix}{target[:9]}"
+    pushed(monorepo, "api", target, tag)
+    ran = monorepo.run("bump", "--built", "api")
+    assert ran.code == 0, ran.err
+    assert line(monorepo, "api").split()[0] == tag
+    ran = monorepo.run("bump", "api", f"{prefix}{'0' * 9}")
+    assert (ran.code, f"Tags there: {tag}." in ran.err) == (5, True)

@@ -446,3 +446,102 @@ def test_trees_are_compared_without_blobs_and_without_a_network(released: Monore
     config.write_text(CONFIG.format(host=released.host))
     arguments = ("--config", str(config), "plan", "--base", "HEAD~1", "--format", "names")
     assert released.run(*arguments, directory=tmp_path / "other").out == "api\n"
+
+
+def configured(repo: Monorepo, tag: str) -> str:
+    """Set the scheme of tags, and return the commit that does."""
+    text = CONFIG.format(host=repo.host).replace("manifests:", f"tag: '{tag}'\nmanifests:")
+    return repo.push("scheme", {"orbit-release.yaml": text})
+
+
+@pytest.mark.parametrize(
+    ("scheme", "prefix", "digits"),
+    [("linux-{sha}", "linux-", 7), ("{sha}", "", 7), ("{branch}-{sha}", "main-", 7), ("{sha:12}", "", 12)],
+)
+def test_a_tag_of_the_configured_scheme_names_its_commit_and_the_next_one_is_written_so(
+    offline: Monorepo, scheme: str, prefix: str, digits: int
+) -> None:
+    first = configured(offline, scheme)
+    offline.deploy(web=f"{prefix}{first[:9]}", api=sha(first), worker="other-1a2b3c4")
+    newest = offline.push("web", {"web/a.ts": "1"})
+    plan = planned(offline)
+    assert (plan["web"]["action"], plan["web"]["tag"]) == ("build", f"{prefix}{newest[:digits]}")
+    assert plan["web"]["reason"].endswith(": web/a.ts")
+    assert plan["api"]["reason"] == f"no input changed since {sha(first)}"
+    assert (plan["worker"]["action"], plan["worker"]["reason"]) == ("held", "pinned to other-1a2b3c4 by hand")
+    matrix = json.loads(offline.run("plan", "--format", "matrix").out)["include"]
+    assert [job["tag"] for job in matrix] == [f"{prefix}{newest[:digits]}"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "action", "reason"),
+    [
+        ("{sha}", "held", "pinned to 20240101 by hand"),
+        ("v{sha}", "build", "v20240101 names no commit that is known here"),
+    ],
+)
+def test_a_date_is_a_pin_where_the_scheme_has_no_letters(
+    offline: Monorepo, scheme: str, action: str, reason: str
+) -> None:
+    configured(offline, scheme)
+    offline.deploy(web=scheme.format(sha="20240101"))
+    web = planned(offline)["web"]
+    assert (web["action"], web["reason"]) == (action, reason)
+
+
+HINT = "`orbit-release unhold --all` lets automation take them over"
+
+
+def test_where_every_deployed_service_is_pinned_the_plan_ends_with_what_takes_them_over(offline: Monorepo) -> None:
+    offline.deploy(web="v1.4.2", api="v2", worker="v3")
+    ran = offline.run("plan")
+    assert (ran.code, HINT in ran.err.splitlines()[-1], HINT in ran.out) == (0, True, False)
+    assert HINT not in offline.run("plan", "web").err
+    offline.push("one is not deployed", {f"{FOLDER}/api.yaml": None})
+    assert HINT in offline.run("plan").err
+    offline.deploy(worker="latest")
+    assert HINT not in offline.run("plan").err
+
+
+def test_unhold_lets_automation_take_a_pin_over(offline: Monorepo) -> None:
+    offline.deploy(web="v1.4.2", api="v2", worker="latest")
+    newest = offline.git("rev-parse", "HEAD~1")
+    ran = offline.run("unhold", "web")
+    assert (ran.code, f"web: the next run releases {sha(newest)}" in ran.err) == (0, True)
+    assert offline.at_origin(f"{FOLDER}/web.yaml").splitlines()[-1].endswith(":v1.4.2 # the first one # held: no")
+    plan = planned(offline)
+    assert (plan["web"]["action"], plan["web"]["reason"]) == ("build", "never released: deployed is v1.4.2")
+    assert plan["api"]["reason"] == "pinned to v2 by hand"
+    ran = offline.run("unhold", "web")
+    assert (ran.code, "web is not held" in ran.err, "nothing to do" in ran.err) == (0, True, True)
+
+
+def test_unhold_all_takes_every_pin_over_and_leaves_what_is_free(offline: Monorepo) -> None:
+    offline.deploy(web="v1.4.2", api="v2", worker="latest")
+    worker = offline.at_origin(f"{FOLDER}/worker.yaml")
+    assert offline.run("unhold", "--all").code == 0
+    assert set(actions(offline).values()) == {"build"}
+    assert offline.at_origin(f"{FOLDER}/worker.yaml") == worker
+    assert "nothing to do" in offline.run("unhold", "--all").err
+
+
+def test_a_hold_on_top_of_a_pin_goes_with_it_but_the_end_of_a_freeze_leaves_the_pin(offline: Monorepo) -> None:
+    offline.deploy(web="v1.4.2", api="v2")
+    assert offline.run("hold", "--all", "-m", "freeze").code == 0
+    assert offline.run("unhold", "--all", "-m", "freeze").code == 0
+    plan = planned(offline)
+    assert [plan[name]["reason"] for name in ("web", "api")] == ["pinned to v1.4.2 by hand", "pinned to v2 by hand"]
+    assert offline.run("hold", "web", "-m", "crash loop").code == 0
+    assert offline.run("unhold", "web").code == 0
+    assert "# held: no\n" in offline.at_origin(f"{FOLDER}/web.yaml")
+    assert planned(offline)["web"]["reason"] == "never released: deployed is v1.4.2"
+
+
+def test_a_mark_of_another_time_does_not_let_go_of_a_later_pin(offline: Monorepo) -> None:
+    offline.deploy(web="latest # held: no")
+    offline.deploy(web="v1.4.2 # held: no")
+    pin = offline.git("rev-parse", "--short=7", "HEAD")
+    assert planned(offline)["web"]["reason"] == "pinned to v1.4.2 by hand"
+    assert offline.run("unhold", "web").code == 0
+    assert offline.at_origin(f"{FOLDER}/web.yaml").endswith(f":v1.4.2 # held: no, after {pin}\n")
+    assert planned(offline)["web"]["action"] == "build"

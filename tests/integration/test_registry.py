@@ -169,7 +169,7 @@ def test_a_required_tag_that_is_missing_names_the_tags_there(repository: Reposit
 def test_a_required_tag_of_an_unknown_repository_says_that_nothing_was_pushed(repository: Repository) -> None:
     with pytest.raises(NotFoundError) as caught:
         Registry().require(repository, Tag("sha-abc1234"))
-    assert "no sha- tag yet" in caught.value.hint
+    assert "none like sha-{sha} yet" in caught.value.hint
 
 
 def test_a_required_tag_with_another_digest_is_a_conflict(repository: Repository) -> None:

@@ -9,6 +9,7 @@ from orbit_release.check.finding import CheckRule, Finding, Group, without_ignor
 from orbit_release.check.run_rules import RULES
 from orbit_release.image import ImageReference
 from orbit_release.manifests.places import FoundImage
+from orbit_release.tag_scheme import TagScheme
 
 RULE = CheckRule("some-rule", Group.INPUTS, "because")
 
@@ -52,7 +53,7 @@ COMMITS = {"aaaaaaa": "a" * 40, "bbbbbbb": "b" * 40}
 )
 def test_a_deployed_tag_names_a_commit_of_the_branch(tag: str, rules: list[str]) -> None:
     image = FoundImage(ImageReference.parse(f"ghcr.io/o/api:{tag}"), "k8s/api.yaml", 7, None)
-    found = list(check_deployed_tags([image], COMMITS.get, lambda commit: commit == "a" * 40, "main"))
+    found = list(check_deployed_tags([image], COMMITS.get, lambda commit: commit == "a" * 40, "main", TagScheme()))
     assert [(one.rule.name, one.path, one.line) for one in found] == [(rule, "k8s/api.yaml", 7) for rule in rules]
 
 

@@ -23,7 +23,7 @@ def findings(files: Mapping[str, str | bytes]) -> list[tuple[str, str, int]]:
     data = settings if isinstance(settings, bytes) else settings.encode()
     loaded = config.load(data, "orbit-release.yaml")
     file = ConfigurationFile("orbit-release.yaml", lines(data))
-    found, _ = check_manifests(ManifestFolder(tree(files), loaded.manifests), file, loaded.services, loaded.image)
+    found, _ = check_manifests(ManifestFolder(tree(files), loaded.manifests), file, loaded)
     assert all(one.fix and one.message for one in found)
     return [(one.rule.name, one.path.removeprefix("k8s/"), one.line) for one in found]
 

@@ -11,6 +11,7 @@ from orbit_release import config
 from orbit_release.check.configuration_file import lines
 from orbit_release.config import FILE_NAME, ArgoCDNames, Config
 from orbit_release.errors import MANUAL, ConfigurationError, UsageError
+from orbit_release.image import Tag
 
 SHIPPED = Path(__file__).parents[2] / FILE_NAME
 TOP = "image: ghcr.io/acme/{service}\nmanifests: k8s\nservices:\n"
@@ -74,6 +75,21 @@ def test_the_least_configuration_gets_the_defaults() -> None:
     assert (web.settings.platforms, web.settings.build_args) == ((), ())
 
 
+@pytest.mark.parametrize(
+    ("lines_of_top", "tag"),
+    [
+        ("", "sha-1a2b3c4"),
+        ("tag: linux-{sha}\n", "linux-1a2b3c4"),
+        ('tag: "{sha:12}"\n', "1a2b3c4d5e6f"),
+        ('branch: release/1.2\ntag: "{branch}-{sha}"\n', "release-1.2-1a2b3c4"),
+        ('tag: "{branch}-{sha}"\n', "main-1a2b3c4"),
+    ],
+)
+def test_the_scheme_of_tags_is_sha_and_seven_digits_or_what_tag_says(lines_of_top: str, tag: str) -> None:
+    found = load(f"{lines_of_top}{TOP}  web: {{paths: [a]}}\n")
+    assert found.tag_scheme.tag("1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d") == Tag(tag)
+
+
 def test_the_dockerfile_is_looked_for_in_the_context() -> None:
     assert load(f"{TOP}  web: {{context: web/, paths: [a]}}\n").services[0].settings.dockerfile == "web/Dockerfile"
 
@@ -111,7 +127,7 @@ def one(line: str) -> str:
         (f"manifest: x\n{TOP}  web: {{paths: [a]}}\n", "1:1: unknown key 'manifest': did you mean 'manifests'?"),
         (
             f"zzz: x\n{TOP}  web: {{paths: [a]}}\n",
-            "1:1: unknown key 'zzz': known: image, branch, manifests, argocd, services.",
+            "1:1: unknown key 'zzz': known: image, branch, tag, manifests, argocd, services.",
         ),
         (one("docker_file: a"), "6:5: unknown key 'docker_file': did you mean 'dockerfile'?"),
         (f"image: a\n{TOP}  web: {{paths: [a]}}\n", "2:1: 'image' is there twice: remove one of the two."),
@@ -141,6 +157,23 @@ def one(line: str) -> str:
         ("manifests: k8s\nservices:\n  web: {paths: [a]}\n", "3:8: service 'web' has no image: add `image: "),
         (one("image: ghcr.io/acme/Web"), "6:12: invalid repository 'ghcr.io/acme/Web': "),
         (one("image: ghcr.io/acme/web:1"), "6:12: invalid repository 'ghcr.io/acme/web:1': "),
+        # tag
+        (f"tag: v1\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag 'v1' has no {sha}: write it like sha-{sha}, "),
+        (
+            f"tag: '{{date}}-{{sha}}'\n{TOP}  web: {{paths: [a]}}\n",
+            "1:6: tag '{date}-{sha}' has the unknown placeholder {date}: known are {sha}, {sha:12} and {branch}.",
+        ),
+        (f"tag: '{{sha}}-{{sha}}'\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag '{sha}-{sha}' has {sha} twice: "),
+        (
+            f"tag: '{{sha:3}}'\n{TOP}  web: {{paths: [a]}}\n",
+            "1:6: tag '{sha:3}' asks for 3 digits: a tag takes 4 to 40",
+        ),
+        (f"tag: '{{sha:41}}'\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag '{sha:41}' asks for 41 digits: "),
+        (f"tag: 'v+{{sha}}'\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag 'v+{sha}' gives no tag: a tag is 1 to 128 of"),
+        (f"tag: '-{{sha}}'\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag '-{sha}' gives no tag: "),
+        (f"tag: {{sha}}\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag must be one line of text: put quotes around it, "),
+        (f"tag: [sha]\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag must be one line of text: "),
+        (f"tag:\n{TOP}  web: {{paths: [a]}}\n", "1:5: tag must be one line of text: write a value, or"),
         # services
         ("image: a\nmanifests: b\nservices:\n", "3:10: services must be a mapping: "),
         ("image: a\nmanifests: b\nservices: {}\n", "3:11: no service is configured: add one below `services:`."),
@@ -151,6 +184,14 @@ def one(line: str) -> str:
         (
             f"{TOP}  web: {{image: x, paths: [a]}}\n  api: {{image: x, paths: [b]}}\n",
             "5:8: services 'web' and 'api' have",
+        ),
+        (
+            f"{TOP}  web: {{image: docker.io/acme/x, paths: [a]}}\n  api: {{image: acme/x, paths: [b]}}\n",
+            "5:8: services 'web' and 'api' have one image, acme/x: ",
+        ),
+        (
+            f"{TOP}  web: {{image: redis, paths: [a]}}\n  api: {{image: index.docker.io/library/redis, paths: [b]}}\n",
+            "5:8: services 'web' and 'api' have one image, index.docker.io/library/redis: ",
         ),
         # paths
         (f"{TOP}  web: {{}}\n", "4:8: service 'web' has no paths: add `paths: [web/**]`."),

@@ -46,6 +46,10 @@ ACCEPTED = [
     f"{TOP}  web: {{paths: &p [a/**, '!**/*.md', '\\!x', '[!/]x', '**', .env, ..., 'a b']}}\n  api: {{paths: *p}}\n",
     f"{TOP}  web: {{paths: [a], platforms: [linux/amd64, linux/arm/v7], build_args: {{_A1: x, B: 1.10, C: on}}}}\n",
     f"{TOP}  web: {{paths: [a], build_args: {{}}}}\n",
+    *(
+        f"tag: '{tag}'\n{TOP}  web: {{paths: [a]}}\n"
+        for tag in ("sha-{sha}", "linux-{sha}", "{sha}", "{branch}-{sha}", "{sha:12}", "{sha:4}.x", "{sha:40}")
+    ),
     f"argocd: {{application: orbit-idp, project: applications, namespace: argo.cd}}\n{TOP}  web: {{paths: [a]}}\n",
     *(f"branch: {name}\n{TOP}  web: {{paths: [a]}}\n" for name in ("1.10", "012", "on", "a/b", "2024-01-01", "x@y")),
     *(f"{TOP}  {name}: {{paths: [{name}]}}\n" for name in ("1.10", "012", "on", "true", "2024-01-01", "a.b_c-d")),
@@ -104,6 +108,6 @@ def test_every_key_is_there_and_described() -> None:
     assert all(one["description"] for keys in described for one in keys.values())
 
 
-@pytest.mark.parametrize("key", ["image", "branch", "manifests"])
+@pytest.mark.parametrize("key", ["image", "branch", "tag", "manifests"])
 def test_an_empty_value_is_invalid(key: str) -> None:
     assert not VALID.is_valid({"image": "a", "manifests": "b", "services": {"a": {"paths": ["a"]}}, key: None})

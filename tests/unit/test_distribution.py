@@ -9,7 +9,7 @@ from orbit_release.http import WebOrigin
 from orbit_release.image import Repository
 from orbit_release.registry.authentication import Challenge
 from orbit_release.registry.credentials import Credentials, DockerConfig, server_name
-from orbit_release.registry.distribution import GHCR, origin_of, remote_path, retry_after
+from orbit_release.registry.distribution import GHCR, origin_of, retry_after
 
 NOON = "Wed, 01 Jul 2026 12:00:00 GMT"
 
@@ -29,11 +29,13 @@ NOON = "Wed, 01 Jul 2026 12:00:00 GMT"
         ("redis", "https://registry-1.docker.io", "library/redis"),
         ("bitnami/redis", "https://registry-1.docker.io", "bitnami/redis"),
         ("docker.io/redis", "https://registry-1.docker.io", "library/redis"),
+        ("index.docker.io/acme/api", "https://registry-1.docker.io", "acme/api"),
+        ("registry-1.docker.io/library/redis", "https://registry-1.docker.io", "library/redis"),
     ],
 )
 def test_a_repository_is_served_by_https_except_on_loopback(name: str, address: str, path: str) -> None:
     assert str(origin_of(Repository(name))) == address
-    assert remote_path(Repository(name)) == path
+    assert Repository(name).remote == path
 
 
 @pytest.mark.parametrize(

@@ -207,26 +207,27 @@ def test_each_name_refuses_what_it_cannot_be_and_repeats_it(make: type[Repositor
         make("no name\n")
 
 
-@pytest.mark.parametrize(
-    ("tag", "prefix"),
-    [
-        ("sha-1a2b", "1a2b"),
-        ("sha-1a2b3c4", "1a2b3c4"),
-        (f"sha-{'a' * 40}", "a" * 40),
-        ("sha-1a2", None),
-        (f"sha-{'a' * 41}", None),
-        ("sha-1A2B3C4", None),
-        ("sha-main", None),
-        ("sha_1a2b3c4", None),
-        ("1a2b3c4", None),
-        ("latest", None),
-        ("v1.2.3", None),
-        ("sha-1a2b3c4-dirty", None),
-    ],
-)
-def test_a_tag_names_a_commit_by_4_to_40_digits_behind_sha(tag: str, prefix: str | None) -> None:
-    assert Tag(tag).commit_prefix == prefix
+HUB = st.sampled_from(["", "docker.io/", "index.docker.io/", "registry-1.docker.io/"])
 
 
-def test_the_tag_of_a_commit_has_seven_digits() -> None:
-    assert Tag.of_commit("1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d") == Tag("sha-1a2b3c4")
+@given(PATHS.filter(lambda path: not path.startswith("localhost/")), HUB, HUB)
+def test_all_spellings_of_an_image_of_docker_hub_are_one(path: str, one: str, other: str) -> None:
+    first, second = Repository(f"{one}{path}"), Repository(f"{other}{path}")
+    assert first == second
+    assert hash(first) == hash(second)
+    assert (str(first), first.registry) == (f"{one}{path}", "docker.io")
+    assert {first: 1}[second] == 1
+    assert (first == Repository(f"{other}library/{path}")) is ("/" not in path)
+
+
+@given(REPOSITORIES, REPOSITORIES)
+def test_repositories_are_equal_exactly_where_registry_and_remote_name_are(one: str, other: str) -> None:
+    first, second = Repository(one), Repository(other)
+    same = (first.registry, first.remote) == (second.registry, second.remote)
+    assert (first == second) is same
+    assert not same or hash(first) == hash(second)
+
+
+@pytest.mark.parametrize("other", ["ghcr.io/acme/api", "acme/api2", "library/acme/api", "docker.io.evil/acme/api"])
+def test_another_host_or_path_is_another_image(other: str) -> None:
+    assert Repository("acme/api") != Repository(other)

@@ -517,7 +517,7 @@ def test_a_branch_that_could_be_taken_for_something_else_is_refused(branch: str)
         adopted_workflow(SHIPPED.read_text(), branch, {"ghcr.io"})
 
 
-@pytest.mark.parametrize(("hosts", "told"), [({"ghcr.io", "quay.io"}, "quay.io"), ({""}, "Docker Hub")])
+@pytest.mark.parametrize(("hosts", "told"), [({"ghcr.io", "quay.io"}, "quay.io"), ({"docker.io"}, "Docker Hub")])
 def test_another_registry_needs_a_login_of_its_own(hosts: set[str], told: str) -> None:
     text = adopted_workflow(SHIPPED.read_text(), "main", hosts)
     assert f"the images live at {told}: log in there, with credentials of its own" in choices(text)

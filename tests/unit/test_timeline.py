@@ -17,6 +17,7 @@ from orbit_release.manifests.places import FoundImage
 from orbit_release.manifests.rewrite import NewImage, find_images
 from orbit_release.releases.release import plan_release
 from orbit_release.releases.timeline import LoggedImages, Stretch, deployed_at, explain, replay, rollback_targets
+from orbit_release.tag_scheme import TagScheme
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\
@@ -50,7 +51,7 @@ def tag(number: int) -> Tag:
 
 
 def commit_of(reference: ImageReference) -> str | None:
-    return reference.tag.commit_prefix if reference.tag else None
+    return TagScheme().commit_prefix(reference.tag)
 
 
 @cache
