@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
@@ -74,6 +75,20 @@ class Source:
                     images[image.reference.repository].append(image)
             self._deployed[tip.commit] = images
         return self._deployed[tip.commit]
+
+    def is_edited(self, at: Callable[[], str]) -> Callable[[bytes], bool]:
+        """Return whether a release may edit a file: it holds an image of a service at the commit that `at` gives.
+
+        The manifests are read when the first file is asked about.
+        """
+
+        @cache
+        def files() -> frozenset[bytes]:
+            images = self.deployed(Tip(self.config.branch, at(), None))
+            paths = {image.path for own in images.values() for image in own}
+            return frozenset(path.encode("utf-8", "surrogateescape") for path in paths)
+
+        return lambda path: path in files()
 
     def manifests(self, tip: Tip) -> Iterator[tuple[str, bytes]]:
         """Yield path and bytes of each manifest at the tip; a symbolic link is never followed."""

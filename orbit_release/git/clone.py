@@ -154,7 +154,7 @@ class Clone:
     @contextmanager
     def log(self, commit: str, paths: Iterable[str]) -> Iterator[Iterator[tuple[Commit, tuple[Blobs, ...]]]]:
         """Give each first-parent commit that changed a file or a folder, newest first, with what it changed there."""
-        places = (f":(top,literal){path}" for path in paths)
+        places = (":(top)" if path == "." else f":(top,literal){path}" for path in paths)
         with self._reading("log", *_FIRST_PARENTS, "--no-color", LOGGED, commit, "--", *places) as output:
             yield listings.logged(output)
 
