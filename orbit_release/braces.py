@@ -1,4 +1,4 @@
-r"""Braces as shells and picomatch read them, `{a,b}` and `{1..3}`: git's globs know none, so people must write both out."""
+r"""`{a,b}` and `{1..3}` as shells and picomatch read them. Git's globs know none: people must write all globs out."""
 
 from __future__ import annotations
 

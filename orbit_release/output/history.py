@@ -84,6 +84,8 @@ def _document(name: str, release: Stretch, now: float, address: str) -> dict[str
         "subject": release.since.subject,
         "before": str(release.before) if release.before else None,
         "rollback": release.is_rollback,
-        "compare": f"{address}/compare/{ends[0]}...{ends[1]}" if address and release.commits else None,
+        "compare": f"{address}/compare/{ends[0]}...{ends[1]}"
+        if address and release.base != release.head and all(ends)
+        else None,
         "commits": [{"commit": commit.name, "subject": commit.subject} for commit in release.commits],
     }
