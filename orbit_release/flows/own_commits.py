@@ -42,11 +42,9 @@ def ways(source: Source, tip: Tip, ends: Mapping[Service, tuple[str, str]]) -> d
         is_back = base != head and not came
         return Way(is_back, tuple(graph.between(head, base)) if is_back else came)
 
-    way = {service: between(*pair) for service, pair in ends.items()}
-    own = _own_commits(source, tip, list(ends), {commit.name for each in way.values() for commit in each.commits})
-    return {
-        service.name: replace(each, commits=_kept(each.commits, own[service.name])) for service, each in way.items()
-    }
+    whole = {service.name: between(*pair) for service, pair in ends.items()}
+    own = _own_commits(source, tip, [*ends], {commit.name for way in whole.values() for commit in way.commits})
+    return {name: replace(way, commits=_kept(way.commits, own[name])) for name, way in whole.items()}
 
 
 def own_histories(source: Source, tip: Tip, services: Sequence[Service], histories: Histories) -> Histories:
