@@ -127,11 +127,6 @@ def literal_start(glob: str) -> bytes:
     return pattern.rstrip(b"/") if start is None else pattern[:start].rpartition(b"/")[0]
 
 
-def is_literal(glob: str) -> bool:
-    """Whether a glob names one file or folder, without wildcards."""
-    return _WILDCARDS.isdisjoint(glob.encode("utf-8", "surrogateescape"))
-
-
 def quoted(path: str) -> str:
     """Return the glob that selects this file, or what is in this folder."""
     glob = re.sub(r"([*?\[\\])", r"\\\1", path)

@@ -100,6 +100,11 @@ class Clone:
         names = listings.file_names(tree.data, len(commit) // 2) if tree and tree.kind == "tree" else ()
         return name.encode() in names
 
+    def tree(self, name: str) -> dict[bytes, str | None]:
+        """Return the names in a tree, by that of the tree or of a commit, and the trees of those that are folders."""
+        tree = self._require(f"{name}^{{tree}}")
+        return listings.tree_entries(tree.data, len(tree.name) // 2)
+
     def tree_files(self, commit: str, folder: str) -> tuple[TreeFile, ...]:
         """Return the files below a folder at a commit, submodules left out."""
         where = () if folder == "." else ("--", folder)

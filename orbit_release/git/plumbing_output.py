@@ -13,7 +13,8 @@ RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--i
 # Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
 LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
 _PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
-_NO_FILES = (b"40000", b"160000")  # folders and submodules
+_FOLDER = b"40000"
+_NO_FILES = (_FOLDER, b"160000")  # and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
 _REGULAR = "100"
@@ -110,15 +111,24 @@ def _blobs(line: bytes, path: bytes) -> Blobs:
 
 
 def file_names(tree: bytes, digest_size: int) -> set[bytes]:
-    """Read the names of the files in a tree object: `mode name NUL digest`, over and over."""
-    names, position = set(), 0
+    """Read the names of the files in a tree object."""
+    return {name for mode, name, _ in _entries(tree, digest_size) if mode not in _NO_FILES}
+
+
+def tree_entries(tree: bytes, digest_size: int) -> dict[bytes, str | None]:
+    """Read the names in a tree object, and the trees of those that are folders: a submodule is none."""
+    entries = _entries(tree, digest_size)
+    return {name: digest.hex() if mode == _FOLDER else None for mode, name, digest in entries}
+
+
+def _entries(tree: bytes, digest_size: int) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield modes, names and digests out of `mode name NUL digest`, over and over."""
+    position = 0
     while position < len(tree):
         end = tree.index(b"\0", position)
         mode, _, name = tree[position:end].partition(b" ")
-        if mode not in _NO_FILES:
-            names.add(name)
         position = end + 1 + digest_size
-    return names
+        yield mode, name, tree[end + 1 : position]
 
 
 def remote_branch(listing: bytes, branch: str) -> str | None:
