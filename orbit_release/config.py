@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from orbit_release import braces
 from orbit_release.errors import MANUAL, ConfigurationError, InvalidError, UsageError
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
@@ -287,10 +288,19 @@ def _paths(reader: _Reader, name: str, node: Node, paths: Node | None) -> Globs 
         reader.fault(node, f"service {name!r} has no paths", f"add `paths: [{name}/**]`.")
         return None
     globs = reader.texts(paths, "paths")
-    each_valid = [reader.valid(item, partial(Globs, (glob.removeprefix("!"),))) for item, glob in globs]
+    each_valid = [reader.valid(item, partial(_glob, glob)) for item, glob in globs]
     if not globs or None in each_valid:
         return None
     return reader.valid(paths, partial(Globs, tuple(glob for _, glob in globs)))
+
+
+def _glob(glob: str) -> Globs:
+    """Read one glob of several; InvalidError if it can match nothing, or means several as other tools write them."""
+    if globs := braces.written_out(glob):
+        more = ", …" if len(globs) == braces.MOST else ""
+        hint = rf"write {', '.join(globs)}{more}; a brace in a file's name is `\{{`."
+        raise InvalidError(f"glob {glob!r} has braces, which select nothing here", hint)
+    return Globs((glob.removeprefix("!"),))
 
 
 def _settings(reader: _Reader, entry: Mapping[str, Node]) -> BuildSettings | None:

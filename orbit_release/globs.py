@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 
+from orbit_release.braces import written_out
 from orbit_release.errors import InvalidError
 
 _WILDCARDS = frozenset(b"*?[\\")
@@ -119,7 +120,15 @@ class Globs:
         return next((selects for selects, regex in self._rules if regex.fullmatch(path)), None)
 
 
+def literal_start(glob: str) -> bytes:
+    """Return the path that whatever a glob selects is, or is below: b"" for the root."""
+    pattern = glob.encode("utf-8", "surrogateescape")
+    start = next((at for at, byte in enumerate(pattern) if byte in _WILDCARDS), None)
+    return pattern.rstrip(b"/") if start is None else pattern[:start].rpartition(b"/")[0]
+
+
 def quoted(path: str) -> str:
     """Return the glob that selects this file, or what is in this folder."""
     glob = re.sub(r"([*?\[\\])", r"\\\1", path)
+    glob = glob.replace("{", "\\{") if written_out(glob) else glob
     return f"\\{glob}" if glob.startswith("!") else glob

@@ -23,14 +23,16 @@ def history_command(
 ) -> None:
     """Show what was deployed when, newest first, as the manifests' history tells it."""
     from orbit_release.flows.history import history
+    from orbit_release.flows.own_commits import own_releases
     from orbit_release.output.history import show_history
 
     source, now = session.source(), time.time()
     start = parse_moment(since, now) if since else 0
     tip = source.git.tip(source.config.branch, fetch=fetch)
-    histories = history(source, source.config.select([service] if service else ()), tip)
+    services = source.config.select([service] if service else ())
+    histories = history(source, services, tip)
     releases = [(name, release) for name, stretches in histories.items() for release in stretches]
     releases = [(name, release) for name, release in releases if release.since.time >= start]
     releases.sort(key=lambda pair: pair[1].place, reverse=True)
-    shown = releases[:most] if most else releases
+    shown = own_releases(source, tip, services, releases[:most] if most else releases)
     show_history(shown, len(releases) - len(shown), now, format, subjects=subjects, address=session.address(source.git))

@@ -42,6 +42,7 @@ def plan_command(
 ) -> None:
     """Show which services need a build or a release, and why."""
     from orbit_release import output
+    from orbit_release.flows.empty_globs import with_empty_globs
     from orbit_release.flows.plan import plan
     from orbit_release.output.plans import plan_summary, show_plan
 
@@ -58,6 +59,7 @@ def plan_command(
         latest=jobs,
     )
     address = session.address(source.git) if jobs else ""
+    decided = with_empty_globs(source, decided)
     show_plan(decided, format, address, os.environ.get("GITHUB_OUTPUT"))
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         merging = os.environ.get("GITHUB_EVENT_NAME") == "pull_request"

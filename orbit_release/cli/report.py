@@ -21,15 +21,15 @@ def report_command(session: Session, /, folder: str, *, fetch: bool, offline: bo
     from pathlib import Path
 
     from orbit_release import output
+    from orbit_release.flows.own_commits import own_histories
     from orbit_release.report.dora_figures import figures
-    from orbit_release.report.own_commits import own_commits
     from orbit_release.report.page import Page, render
 
     source, now = session.source(), int(time.time())
     statuses, tip = ask_status(session, source, (), fetch=fetch, offline=offline)
     about = (session.address(source.git), tip.branch, tip.commit, now)
-    measured = figures(own_commits(source, source.config.services, statuses.histories, tip), now)
-    text = render(Page(*about, statuses.services, statuses.histories, measured))
+    histories = own_histories(source, tip, source.config.services, statuses.histories)
+    text = render(Page(*about, statuses.services, histories, figures(histories, now)))
     page = Path(folder) / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     part = page.with_name(f".index.html.{os.getpid()}")  # who looks at the page meanwhile never sees half of it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,12 @@ def plan(
     """
     if head == "HEAD" and source.git.commit(head) is None:
         return Plan(None, tuple(actions.absent(service, "yet: there is no commit") for service in services))
-    there = _services_at(source, _commit(source.git, head), services)
+    commit = _commit(source.git, head)
+
+    def manifests() -> str:  # those that say what a release may edit
+        return commit if base is not None else (tip or source.git.tip(source.config.branch, fetch=False)).commit
+
+    there = _services_at(source, commit, services, manifests)
     if base is not None:
         plan = _compared(source, there, base, registry)
     else:
@@ -57,7 +62,7 @@ def plan_unheld(source: Source, services: Sequence[Service], tip: Tip, free: Col
 
     A pin holds all the same, but those of the services with the names `free`.
     """
-    there = _services_at(source, tip.commit, services)
+    there = _services_at(source, tip.commit, services, lambda: tip.commit)
     return _against_deployed(source, there, None, tip, holds=False, free=free)
 
 
@@ -65,8 +70,9 @@ def plan_named(
     source: Source, services: Sequence[Service], *, head: str, registry: Registry | None
 ) -> Sequence[ServicePlan]:
     """Decide to build services at `head`, whatever is deployed; NotFoundError for one that is absent there."""
-    source.git.deepen()
-    there = _services_at(source, _commit(source.git, head), services)
+    git = source.git
+    git.deepen()
+    there = _services_at(source, _commit(git, head), services, lambda: git.seen_tip(source.config.branch).commit)
     for service in services:
         if service not in there.present:
             hint = f"plan {service.name} says what is missing."
@@ -86,11 +92,14 @@ def _commit(git: Clone, revision: str, hint: str = "", what: str = "") -> str:
     raise NotFoundError(f"{what}{revision} names no commit, or several", hint)
 
 
-def _services_at(source: Source, head: str, services: Sequence[Service]) -> ServicesAtHead:
+def _services_at(
+    source: Source, head: str, services: Sequence[Service], manifests: Callable[[], str]
+) -> ServicesAtHead:
+    """Look which services are there; `manifests` gives the commit whose manifests say what a release may edit."""
     git = source.git
     present = tuple(service for service in services if git.has_file(head, service.settings.dockerfile))
     own = (service.name for service in present if git.has_file(head, service.settings.own_ignore_file))
-    return ServicesAtHead(head, tuple(services), present, frozenset(own))
+    return ServicesAtHead(head, tuple(services), present, frozenset(own), source.is_edited(manifests))
 
 
 def _compared(source: Source, head: ServicesAtHead, base: str, registry: Registry | None) -> Plan:
@@ -198,11 +207,12 @@ def _assessed(
     changes = source.git.changes(
         {deployed.commit for _, deployed in pairs if deployed and deployed.commit}, head.commit
     )
+    all_inputs = {commit: head.inputs(files) for commit, files in changes.items()}
     new, scheme = source.settings(head.commit), source.config.tag_scheme
     plans = []
     for service, deployed in pairs:
         commit = deployed.commit if deployed else None
-        inputs = head.inputs(service, changes[commit]) if commit else ()
+        inputs = all_inputs[commit].get(service.name, ()) if commit else ()
         differ = commit is not None and settings_differ(source.settings(commit), new, service)
         plans.append(actions.assess(service, deployed, inputs, settings_changed=differ, scheme=scheme))
     return plans

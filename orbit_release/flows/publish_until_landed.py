@@ -6,10 +6,11 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from orbit_release.errors import ConflictError
+from orbit_release.flows.own_commits import Way, ways
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import Repository
@@ -111,7 +112,7 @@ def publish(
     if not release.changes:
         return None
     names = {service.repository: service.name for service in source.config.services}
-    steps = tuple(_step(source, name, edit) for name, edit in steps_of(release.edits, names).items())
+    steps = _steps(source, tip, steps_of(release.edits, names))
     # That a mark goes which only let go of a pin is no news: the step tells what became of the pin.
     told = [edit for edit in release.marks if edit.after is not None or is_hold(edit.before)]
     holds = {names[edit.repository]: edit.after for edit in told}
@@ -120,12 +121,18 @@ def publish(
     return Published(release, notes, publishing.put(tip, release, notes), tip)
 
 
-def _step(source: Source, name: str, edit: Edit) -> Step:
-    git = source.git
+def _steps(source: Source, tip: Tip, edits: Mapping[str, Edit]) -> tuple[Step, ...]:
+    ends = {name: (source.commit_of(edit.before), source.commit_of(edit.after)) for name, edit in edits.items()}
+    services = {service.name: service for service in source.config.services}
+    known = {services[name]: (base, head) for name, (base, head) in ends.items() if base and head}
+    way = ways(source, tip, known)
+    return tuple(_step(name, edit, ends[name], way.get(name)) for name, edit in edits.items())
+
+
+def _step(name: str, edit: Edit, ends: tuple[str | None, str | None], way: Way | None) -> Step:
     before, after = (reference.suffix.lstrip(":@") or "untagged" for reference in (edit.before, edit.after))
-    base, head = source.commit_of(edit.before), source.commit_of(edit.after)
-    commits = git.count(base, head) if base and head else None
-    if base and head and base != head and not commits:  # it goes back: the other way round there are some
-        leaving = tuple(git.between(head, base, _MOST_SUBJECTS))
-        return Step(name, before, after, head, base, git.count(head, base), str(edit.after), leaving)
-    return Step(name, before, after, base, head, commits, str(edit.after))
+    step = Step(name, before, after, *ends, len(way.commits) if way else None, str(edit.after))
+    if way is None or not way.is_back:
+        return step
+    # GitHub compares nothing backwards.
+    return replace(step, base=step.head, head=step.base, leaving=way.commits[:_MOST_SUBJECTS], is_back=True)

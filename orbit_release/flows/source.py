@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
@@ -131,6 +132,20 @@ class Source:
         deployed = self.manifests(Tip("", commit, None)).deployed
         repositories = [service.repository for service in self.config.services]
         return {name: frozenset(image.reference for image in deployed[name]) for name in repositories}
+
+    def is_edited(self, at: Callable[[], str]) -> Callable[[bytes], bool]:
+        """Return whether a release may edit a file: it holds an image of a service at the commit that `at` gives.
+
+        The manifests are read when the first file is asked about.
+        """
+
+        @cache
+        def files() -> frozenset[bytes]:
+            deployed = self.manifests(Tip(self.config.branch, at(), None)).deployed
+            paths = {value.path for place in deployed.places for value in place.value.deciders}
+            return frozenset(path.encode("utf-8", "surrogateescape") for path in paths)
+
+        return lambda path: path in files()
 
     def not_named(self, service: Service, hint: str = "") -> NotFoundError:
         name_it = f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."

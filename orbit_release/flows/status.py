@@ -10,10 +10,11 @@ from orbit_release.argocd.observation import WELL, Observation, Resource, owners
 from orbit_release.errors import OrbitReleaseError
 from orbit_release.flows.awaited_release import DeployedImages
 from orbit_release.flows.history import history
+from orbit_release.flows.own_commits import ways
 from orbit_release.flows.plan import plan, plan_unheld
 from orbit_release.flows.side_by_side import side_by_side
 from orbit_release.flows.source import Source
-from orbit_release.git.clone import Clone, Tip
+from orbit_release.git.clone import Tip
 from orbit_release.image import Digest, ImageReference, Repository, Tag, not_among
 from orbit_release.planning.actions import Action, ServicePlan
 from orbit_release.releases.timeline import Stretch
@@ -71,7 +72,8 @@ def _rank(word: str, order: Sequence[str]) -> int:
 class Status:
     """How one service stands; None and "" where something is not known or there is none.
 
-    `behind` counts the commits between what is deployed and `target`, the tag that the next release would deploy.
+    `behind` counts the service's own commits between what is deployed and `target`, the tag that the next release
+    would deploy; it can be 0 where only build settings changed.
     `digest` is what the registry has under the deployed tag; `missing`: it has nothing there. `hold` is the reason
     of a hold. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
     cluster runs of it.
@@ -143,16 +145,26 @@ def _statuses(
     held = [planned.service for planned in plans if planned.action is Action.HELD]
     unheld = plan_unheld(source, held, tip).services if held else ()
     due = {planned.service.name: planned for planned in (*plans, *unheld)}
-    git = source.git
-    return [_status(git, planned, due[planned.service.name], histories[planned.service.name]) for planned in plans]
+    behind = _behind(source, tip, due.values())
+    return [
+        _status(planned, due[planned.service.name].tag, behind[planned.service.name], histories[planned.service.name])
+        for planned in plans
+    ]
 
 
-def _status(git: Clone, plan: ServicePlan, due: ServicePlan, stretches: Sequence[Stretch]) -> Status:
+def _behind(source: Source, tip: Tip, due: Iterable[ServicePlan]) -> dict[str, int | None]:
+    """Return, by service, how many commits of its own the target has that what is deployed has not, None: unknown."""
+    running = [(planned, planned.deployed.commit if planned.deployed else None) for planned in due]
+    ends = {planned.service: (commit, planned.target) for planned, commit in running if commit and planned.target}
+    way = ways(source, tip, ends)
+    counts: dict[str, int | None] = {planned.service.name: None if planned.target else 0 for planned in due}
+    return counts | {name: 0 if each.is_back else len(each.commits) for name, each in way.items()}
+
+
+def _status(plan: ServicePlan, target: Tag | None, behind: int | None, stretches: Sequence[Stretch]) -> Status:
     last = stretches[-1] if stretches and stretches[-1].until is None else None
     hold = plan.reason.removeprefix("held: ") if plan.action is Action.HELD else None
-    running = due.deployed.commit if due.deployed else None
-    behind = git.count(running, due.target) if running and due.target else None if due.target else 0
-    return Status(plan.service, plan.action, plan.reason, last, due.tag, behind, hold)
+    return Status(plan.service, plan.action, plan.reason, last, target, behind, hold)
 
 
 def _answer(name: str, question: Callable[[], T], unasked: dict[str, None]) -> T | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Self
@@ -24,6 +24,7 @@ from orbit_release.git.remotes import Remotes, tracking
 
 _FIRST_PARENTS = ("--first-parent", "--diff-merges=first-parent", *RAW)
 _NAMES = ("--no-color", "--format=%H")
+_ALONE_NAMED = ("--no-walk=unsorted", "--no-merges")
 _ALONE = ("--no-recurse-submodules",)
 # No reference of the clone moves: several of us may work in it side by side.
 _FETCH = ("fetch", "--no-tags", "--no-write-fetch-head", *_ALONE)
@@ -99,6 +100,12 @@ class Clone:
         names = listings.file_names(tree.data, len(commit) // 2) if tree and tree.kind == "tree" else ()
         return name.encode() in names
 
+    def tree(self, name: str) -> dict[bytes, str | None]:
+        """Return the names in a tree, by that of the tree or of a commit, and the trees of those that are folders."""
+        tree = self._require(f"{name}^{{tree}}")
+        entries = listings.tree_entries(tree.data, len(tree.name) // 2)
+        return {entry.path: entry.blob if entry.is_folder else None for entry in entries}
+
     def tree_files(self, commit: str, folder: str) -> tuple[TreeFile, ...]:
         """Return the files below a folder at a commit, submodules left out."""
         where = () if folder == "." else ("--", folder)
@@ -170,26 +177,28 @@ class Clone:
             yield takewhile(lambda change: change[0] not in boundary, listings.commits(output))
 
     @contextmanager
-    def all_commits(self, head: str) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
-        """Give each commit that head can reach, with what it changed; a merge changed nothing of its own."""
-        with self._reading("log", *RAW, *_NAMES, head, "--") as output:
+    def changed_in(self, commits: Collection[str]) -> Iterator[Iterator[tuple[str, tuple[ChangedFile, ...]]]]:
+        """Give those of some commits (by their full names) that changed files, with what each changed.
+
+        A merge changed nothing of its own.
+        """
+        if not commits:  # git would tell of HEAD
+            yield iter(())
+            return
+        stdin = "".join(f"{name}\n" for name in commits).encode()
+        with self._reading("log", *_ALONE_NAMED, *RAW, *_NAMES, "--stdin", stdin=stdin) as output:
             yield listings.commits(output)
+
+    def has_trailer(self, commit: str, name: str) -> bool:
+        """Whether a line of a commit's message starts as a trailer of this name does."""
+        return f"\n{name}: ".encode() in self._require(f"{commit}^{{commit}}").data
 
     @contextmanager
     def log(self, commit: str, paths: Iterable[str]) -> Iterator[Iterator[tuple[Commit, tuple[Blobs, ...]]]]:
         """Give each first-parent commit that changed a file or a folder, newest first, with what it changed there."""
-        places = (f":(top,literal){path}" for path in paths)
+        places = (":(top)" if path == "." else f":(top,literal){path}" for path in paths)
         with self._reading("log", *_FIRST_PARENTS, "--no-color", LOGGED, commit, "--", *places) as output:
             yield listings.logged(output)
-
-    def between(self, base: str, head: str, most: int) -> list[Commit]:
-        """Return the newest commits that head has and base has not."""
-        with self._reading("log", "-z", f"--max-count={most}", "--no-color", LOGGED, f"{base}..{head}", "--") as output:
-            return [commit for commit, _ in listings.logged(output)]
-
-    def count(self, base: str, head: str) -> int:
-        """Return how many commits head has that base has not."""
-        return int(self.process.out("rev-list", "--count", f"{base}..{head}"))
 
     def merge_base(self, ours: str, theirs: str) -> str | None:
         """Return the newest commit that both commits have; None if they have none."""
@@ -290,10 +299,17 @@ class Clone:
         return commit
 
     @contextmanager
-    def _reading(self, *arguments: str) -> Iterator[Iterator[bytes]]:
-        """Give what git prints between NULs, as it comes; git starts at once, and stops when the context ends."""
+    def _reading(self, *arguments: str, stdin: bytes = b"") -> Iterator[Iterator[bytes]]:
+        """Give what git prints between NULs, as it comes; git starts at once, and stops when the context ends.
+
+        Git reads all of `stdin` before it prints anything.
+        """
         program = self.process.start(*arguments)
         try:
+            if stdin and program.stdin:
+                with suppress(BrokenPipeError), program.stdin:  # what it complains of is read below
+                    program.stdin.write(stdin)
+                program.stdin = None
             yield _tokens(program)
         finally:
             program.kill()

@@ -13,7 +13,8 @@ RAW = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--i
 # Fields end with a unit separator, which no name and no subject holds; a commit begins with a record separator.
 LOGGED = "--format=%x1e%H%x1f%P%x1f%ct%x1f%aN%x1f%s"
 _PAIR = re.compile(rb"([0-9a-f]{40,64}) ([0-9a-f]{40,64})\n")
-_NO_FILES = ("40000", "160000")  # folders and submodules
+_FOLDER = "40000"
+_NO_FILES = (_FOLDER, "160000")  # and submodules
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
 REGULAR = "100"
@@ -32,6 +33,10 @@ class TreeFile:
     def is_link(self) -> bool:
         """Whether it is a symbolic link: its bytes are a path, not a text."""
         return self.mode == _SYMLINK
+
+    @property
+    def is_folder(self) -> bool:
+        return self.mode == _FOLDER
 
     @property
     def is_submodule(self) -> bool:

@@ -71,7 +71,8 @@ def iso_time(seconds: int) -> str:
 
 def _document(name: str, release: Stretch, now: float, address: str) -> dict[str, Any]:
     reference = release.reference
-    ends = (release.head, release.base) if release.is_rollback else (release.base, release.head)
+    older, newer = (release.head, release.base) if release.is_rollback else (release.base, release.head)
+    differ = address and older and newer and older != newer
     return {
         "service": name,
         "tag": str(reference.tag) if reference.tag else None,
@@ -84,6 +85,6 @@ def _document(name: str, release: Stretch, now: float, address: str) -> dict[str
         "subject": release.since.subject,
         "before": str(release.before) if release.before else None,
         "rollback": release.is_rollback,
-        "compare": f"{address}/compare/{ends[0]}...{ends[1]}" if address and release.commits else None,
+        "compare": f"{address}/compare/{older}...{newer}" if differ else None,
         "commits": [{"commit": commit.name, "subject": commit.subject} for commit in release.commits],
     }

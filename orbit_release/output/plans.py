@@ -18,6 +18,8 @@ def show_plan(plan: Plan, shape: str, source: str, output_file: str | None) -> N
     for service in plan.services:
         if service.warning:
             warn(service.warning)
+    for text in plan.warnings:
+        warn(text)
     if plan.superseded:
         warn("this head is not on the release branch: nothing to do")
     if shape == "names":

@@ -85,6 +85,7 @@ class Plan:
     services: tuple[ServicePlan, ...]
     base: str | None = None
     superseded: bool = False
+    warnings: tuple[str, ...] = ()
 
     def with_action(self, *actions: Action) -> tuple[ServicePlan, ...]:
         return tuple(service for service in self.services if service.action in actions)

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orbit_release.errors import ConflictError
 from orbit_release.git.graph import ChangedFile
 from orbit_release.planning.actions import Action, Plan, ServicePlan, absent, describe, most_urgent
+from orbit_release.planning.input_index import InputIndex
 from orbit_release.service import BuildSettings, Service
 
 Settings = Mapping[str, BuildSettings] | None  # by service; None where there is no valid configuration
+
+
+def _none_edited(_path: bytes) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class ServicesAtHead:
     """The services to plan for; `present` are those that have their Dockerfile at the commit.
 
-    `own_ignore_files`: the names of those whose Dockerfile has an ignore file of its own.
+    `own_ignore_files`: the names of those whose Dockerfile has an ignore file of its own. `is_edited` says whether a
+    release may edit a file, which is then no input.
     """
 
     commit: str
     services: tuple[Service, ...]
     present: tuple[Service, ...]
     own_ignore_files: frozenset[str]
+    is_edited: Callable[[bytes], bool] = _none_edited
+    _index: InputIndex = field(init=False, repr=False, compare=False)
 
-    def inputs(self, service: Service, files: Iterable[ChangedFile]) -> tuple[ChangedFile, ...]:
-        own = service.name in self.own_ignore_files
-        return tuple(file for file in files if service.is_input(file.path, own_ignore_file=own))
+    def __post_init__(self) -> None:
+        index = InputIndex(self.present, lambda service: service.name in self.own_ignore_files, self.is_edited)
+        object.__setattr__(self, "_index", index)
+
+    def inputs(self, files: Iterable[ChangedFile]) -> dict[str, tuple[ChangedFile, ...]]:
+        """Return, by service, which of some files are its inputs; services without any are left out."""
+        inputs: dict[str, list[ChangedFile]] = {}
+        for file in files:
+            for name in self._index.services_of(file.path):
+                inputs.setdefault(name, []).append(file)
+        return {name: tuple(own) for name, own in inputs.items()}
 
     def plan(self, plans: Iterable[ServicePlan], base: str | None = None, *, superseded: bool = False) -> Plan:
         """Put together what was decided: one plan for each service, whose manifests may carry several references."""
@@ -47,8 +63,9 @@ def compare(
 ) -> list[ServicePlan]:
     """Decide as path filters do: what has inputs among the files that differ from a base is to be built."""
     plans = []
+    all_inputs = head.inputs(files)
     for service in head.present:
-        inputs = head.inputs(service, files)
+        inputs = all_inputs.get(service.name, ())
         plan = ServicePlan(service, Action.CURRENT, f"no input changed since {base}", files=inputs)
         if inputs or settings_differ(old, new, service):
             plan = replace(plan, action=Action.BUILD, reason=describe(inputs, f"since {base}"))
@@ -79,11 +96,10 @@ def find_targets(
         if config_path and any(file.path == config_path.encode() for file in files):
             since = commit if settings_at(commit) else since  # an invalid version in between says nothing
             before = settings_at(f"{commit}^")
-        for name, service in tuple(left.items()):
-            differ = settings_differ(before, settings, service)
-            if differ or head.inputs(service, files):
-                targets[name] = since if differ else commit
-                del left[name]
+        differ = {name for name, service in left.items() if settings_differ(before, settings, service)}
+        for name in differ | (head.inputs(files).keys() & left.keys()):
+            targets[name] = since if name in differ else commit
+            del left[name]
         if not left:
             break
     return targets

@@ -16,8 +16,8 @@ from orbit_release.text import code, counted, markdown_table
 class Step:
     """One service's way from one reference to the next.
 
-    `commits` lie between the commits `base` and `head`, as far as these are known. Those that go out, because it
-    goes back, are `leaving`, the newest of them first.
+    `commits` counts the service's own between the commits `base` and `head`, the older one first, as far as these are
+    known. They go out if it `is_back`: then `leaving` are the newest of them.
     """
 
     service: str
@@ -28,11 +28,12 @@ class Step:
     commits: int | None = None
     image: str = ""
     leaving: tuple[Commit, ...] = ()
+    is_back: bool = False
 
     @property
     def distance(self) -> str:
-        """How many commits come in or go out, as text; "" where that is not known."""
-        return counted(self.commits, "commit") + (" out" if self.leaving else "") if self.commits else ""
+        """How many commits come in or go out, as text; "" where that is not known or there are none."""
+        return counted(self.commits, "commit") + (" out" if self.is_back else "") if self.commits else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Notes:
 
     def compare_link(self, step: Step) -> str:
         """Return the address that shows a step's commits, or ""."""
-        return f"{self.source}/compare/{step.base}...{step.head}" if self.source and step.commits else ""
+        differ = self.source and step.base and step.head and step.base != step.head
+        return f"{self.source}/compare/{step.base}...{step.head}" if differ else ""
 
     def _about(self, step: Step) -> str:
         about = ", ".join(filter(None, (step.distance, self.compare_link(step))))
@@ -98,4 +100,4 @@ def summary(notes: Notes) -> str:
 
 def _changes(notes: Notes, step: Step) -> str:
     link = notes.compare_link(step)
-    return f"[{step.distance}]({link})" if link else step.distance
+    return f"[{step.distance or 'compare'}]({link})" if link else step.distance

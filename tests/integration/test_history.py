@@ -48,7 +48,6 @@ def test_a_release_tells_who_made_it_when_and_what_came_in(offline: Monorepo) ->
     assert [one["subject"] for one in newest["commits"]] == [
         "change api",
         "Fix <script> & more",
-        f"release: api {first}",
     ]
     base, head = (offline.git("rev-parse", tag.removeprefix("sha-")) for tag in (first, second))
     assert newest["compare"] == f"https://x.test/o/r/compare/{base}...{head}"
@@ -155,7 +154,8 @@ def processes(repo: Monorepo, folder: Path, clone: Path) -> list[str]:
 
 
 def test_the_processes_do_not_grow_with_the_history(offline: Monorepo, tmp_path: Path) -> None:
-    release(offline, "api")
+    for _ in range(2):  # with the second one commits come in
+        release(offline, "api")
     few = processes(offline, tmp_path, offline.clone)
     for _ in range(4):
         release(offline, "api", "worker")

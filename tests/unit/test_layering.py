@@ -20,7 +20,7 @@ import orbit_release
 PACKAGE = Path(orbit_release.__file__).parent
 
 # Which rooms a room may import, itself apart. A room is a folder of the package, or a module that stands alone.
-WORDS = {"errors", "text", "image", "globs", "service", "remote_address", "tag_scheme"}
+WORDS = {"errors", "text", "image", "braces", "globs", "service", "remote_address", "tag_scheme"}
 DECISIONS = {"manifests", "planning", "releases"}
 SYSTEMS = {"git", "registry", "github", "argocd", "builders", "doppler"}  # none of them imports another
 ENGINE = {*WORDS, *DECISIONS, *SYSTEMS, "config", "flows", "http", "output", "background"}
@@ -33,7 +33,8 @@ ROOMS = {
     "remote_address": set[str](),
     "background": set[str](),
     "image": {"errors"},
-    "globs": {"errors"},
+    "braces": set[str](),
+    "globs": {"errors", "braces"},
     "tag_scheme": {"errors", "image"},
     "service": {"errors", "image", "globs"},
     "http": {"errors", "text", "background"},

@@ -65,7 +65,8 @@ def test_the_subject_counts_the_services_and_names_the_tag_they_share(tags: list
         (Step("a", "latest", "v1"), SOURCE, "a: latest -> v1"),
         (Step("a", "x", "y", "0", "1", 1), SOURCE, f"a: x -> y (1 commit, {SOURCE}/compare/0...1)"),
         (Step("a", "x", "y", "0", "1", 2), "", "a: x -> y (2 commits)"),
-        (Step("a", "x", "y", "1", "0", 0), SOURCE, "a: x -> y"),
+        (Step("a", "x", "y", "0", "1", 0), SOURCE, f"a: x -> y ({SOURCE}/compare/0...1)"),
+        (Step("a", "x", "y", "0", "0", 0), SOURCE, "a: x -> y"),
     ],
 )
 def test_a_line_tells_what_is_known_of_the_way(step: Step, source: str, line: str) -> None:
