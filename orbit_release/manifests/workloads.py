@@ -96,9 +96,13 @@ def workloads(manifests: Iterable[tuple[str, bytes]]) -> Iterator[AppliedWorkloa
 
 def _workload(root: Node, pod: Node) -> AppliedWorkload:
     kind, name, namespace = text(root, "kind"), text(root, "metadata", "name"), text(root, "metadata", "namespace")
+    return AppliedWorkload(kind, name, tuple(images_of(pod)), is_idle(root), namespace)
+
+
+def is_idle(root: Node) -> bool:
+    """Whether an object may be right without any pod."""
     is_run_by_time = child(root, "spec", "jobTemplate") is not None
-    is_idle = is_run_by_time or kind == "Job" or _is_zero(child(root, "spec", "replicas"))
-    return AppliedWorkload(kind, name, tuple(images_of(pod)), is_idle, namespace)
+    return is_run_by_time or text(root, "kind") == "Job" or _is_zero(child(root, "spec", "replicas"))
 
 
 def _is_zero(node: Node | None) -> bool:
