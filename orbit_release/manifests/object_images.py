@@ -29,7 +29,7 @@ _TEMPLATE_PARTS = ("container", "script")
 _SIDECARS = "sidecars"
 
 # A node, the path to it, and the key that stands twice on the way, if one does.
-_Reached: TypeAlias = tuple[Node, Path, Scalar | None]
+Reached: TypeAlias = tuple[Node, Path, Scalar | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +61,30 @@ def image_fields(root: Node, specs: Sequence[FieldSpec] = ()) -> Iterator[ImageF
         return
     seen: set[int] = set()
     own = [spec.steps for spec in specs if spec.kind == kind]
-    named = (reached for steps in own for reached in _at(root, steps, (), None))
+    named = (reached for steps in own for reached in reached_at(root, steps, (), None))
     for node, path, repeated in (*_known_fields(root, is_workflow=kind in _WORKFLOWS), *named):
         if isinstance(node, Scalar) and not is_null(node) and id(node) not in seen:
             seen.add(id(node))
             yield ImageField(path, node, repeated)
 
 
-def _known_fields(root: Node, *, is_workflow: bool) -> Iterator[_Reached]:
+def _known_fields(root: Node, *, is_workflow: bool) -> Iterator[Reached]:
     lists = {*CONTAINERS, *((_SIDECARS,) if is_workflow else ())}
     for node, path, repeated in _below(root):
         name = path[-1] if path else None
         if isinstance(node, SequenceNode) and name in lists:
-            yield from _at(node, ["[]", "image"], path, repeated)
+            yield from reached_at(node, ["[]", "image"], path, repeated)
         elif isinstance(node, SequenceNode) and name == _VOLUMES:
-            yield from _at(node, ["[]", "image", "reference"], path, repeated)
+            yield from reached_at(node, ["[]", "image", "reference"], path, repeated)
         elif isinstance(node, SequenceNode) and name == _TEMPLATES and is_workflow:
             for part in _TEMPLATE_PARTS:
-                yield from _at(node, ["[]", part, "image"], path, repeated)
+                yield from reached_at(node, ["[]", part, "image"], path, repeated)
 
 
-def _below(root: Node) -> Iterator[_Reached]:
+def _below(root: Node) -> Iterator[Reached]:
     """Yield every node below one, each collection once: aliases may lead to it a million times."""
     seen: set[int] = set()
-    open_: list[_Reached] = [(root, (), None)]
+    open_: list[Reached] = [(root, (), None)]
     while open_:
         node, path, repeated = open_.pop()
         if isinstance(node, Scalar) or id(node) in seen:
@@ -94,10 +94,10 @@ def _below(root: Node) -> Iterator[_Reached]:
         if isinstance(node, SequenceNode):
             open_ += [(item, (*path, number), repeated) for number, item in enumerate(node)][::-1]
         else:
-            open_ += [*_entries(node, path, repeated)][::-1]
+            open_ += [*entries_of(node, path, repeated)][::-1]
 
 
-def _entries(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator[_Reached]:
+def entries_of(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator[Reached]:
     """Yield the values of a mapping: several where a key is repeated, merged ones where its own keys lack it."""
     known: set[str] = set()
     merged_twice = None
@@ -115,15 +115,15 @@ def _entries(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator
         merged_twice = merged_twice or (merges[1][0] if len(merges) > 1 else None)
 
 
-def _at(node: Node, steps: Sequence[str], path: Path, repeated: Scalar | None) -> Iterator[_Reached]:
+def reached_at(node: Node, steps: Sequence[str], path: Path, repeated: Scalar | None) -> Iterator[Reached]:
     """Yield what a path of keys leads to; the step `[]` leads to every item of a sequence."""
     if not steps:
         yield node, path, repeated
     elif isinstance(node, SequenceNode):
         if steps[0] == "[]":
             for number, item in enumerate(node):
-                yield from _at(item, steps[1:], (*path, number), repeated)
+                yield from reached_at(item, steps[1:], (*path, number), repeated)
     elif isinstance(node, MappingNode):
-        for value, below, again in _entries(node, path, repeated):
+        for value, below, again in entries_of(node, path, repeated):
             if below[-1] == steps[0]:
-                yield from _at(value, steps[1:], below, again)
+                yield from reached_at(value, steps[1:], below, again)
