@@ -6,7 +6,7 @@ import pytest
 
 from orbit_release.manifests.files import parsed
 from orbit_release.manifests.helm.kustomize_images import ImageOverride
-from orbit_release.manifests.helm.releases import Release, overrides_in, releases_of
+from orbit_release.manifests.helm.releases import Release, release_of_source, releases_of, source_in, sources_of
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.proof import prove
 from orbit_release.manifests.splice import Replacement, splice
@@ -85,7 +85,7 @@ def written_to(written: str, part: Part | None, new: str) -> str:
 
 def overrides_of(images: str) -> list[ImageOverride]:
     file = parsed(f"kustomize:\n  images:\n{images}".encode(), "a/.argocd-source.yaml")
-    return list(overrides_in(file.documents[0].root, file.text).overrides)
+    return list(release_of_source(source_in(file.documents[0].root, file.text)).overrides)
 
 
 def test_a_helm_release_has_values_files_and_images_set_afterwards() -> None:
@@ -298,4 +298,17 @@ helm:
   valuesObject: {web: {image: acme/web:v1}}
 """
     file = parsed(written.encode(), ".argocd-source-shop.yaml")
-    assert texts_of(overrides_in(file.documents[0].root, file.text)) == {"web.image": "acme/web:v1", "api.image": ":v1"}
+    assert texts_of(release_of_source(source_in(file.documents[0].root, file.text))) == {
+        "web.image": "acme/web:v1",
+        "api.image": ":v1",
+    }
+
+
+def test_a_file_of_overrides_replaces_the_lists_of_the_application() -> None:
+    application = parsed(APPLICATION.encode(), "app.yaml")
+    file = parsed(b"helm: {parameters: [{name: api.image.tag, value: v9}]}\n", ".argocd-source.yaml")
+    (source,) = sources_of(application.objects[0], application.text)
+    release = release_of_source(source_in(file.documents[0].root, file.text).over(source))
+    assert texts_of(release) == {"api.image": "acme/api:v9", "jobs.0.image": "acme/jobs:v1"}
+    (old,) = images_of(release)["api.image"].overridden
+    assert (old.where, release.folder) == ("app.yaml:11", "charts/shop")

@@ -74,6 +74,7 @@ def retagged(written: bytes, new: str) -> bytes:
         ("image: {name: acme/api, tag: v1}", "acme/api", "v1", ""),
         ("exporter: {image: acme/api, tag: v1}", "acme/api", "v1", ""),
         ("logs: {image: ghcr.io/acme/api, imageTag: v1}", "ghcr.io/acme/api", "v1", ""),
+        ("tests: {jobImage: acme/api, jobImageTag: 1.10}", "acme/api", "1.10", ""),
         ("api: {imageRepository: acme/api, imageTag: v1}", "acme/api", "v1", ""),
         ("api: {imageName: acme/api, imageTag: v1}", "acme/api", "v1", ""),
         ("image: ghcr.io/acme/api:v1", "ghcr.io/acme/api", "v1", ""),
@@ -105,6 +106,7 @@ def test_an_image_has_one_of_the_shapes_of_public_charts(written: str, name: str
         "customImage: false",
         "image: ''",
         "image: {pullPolicy: Always}",
+        "image: {tag: null}",
         "imagePullPolicy: Always",
         "webimage: acme/api:v1",
         "names: [acme/api:v1]",
@@ -136,7 +138,9 @@ web:
     }
 
 
-@pytest.mark.parametrize("written", ["image: {tag: v2}", "api: {imageTag: v2}", "image: {registry: ghcr.io, tag: v2}"])
+@pytest.mark.parametrize(
+    "written", ["image: {tag: v2}", "api: {imageTag: v2}", "jobImageTag: v2", "image: {registry: ghcr.io, tag: v2}"]
+)
 def test_a_tag_alone_is_of_an_image_that_other_values_name(written: str) -> None:
     image = image_of(written)
     assert (image.name, image.tag) == ("", "v2")
@@ -299,6 +303,12 @@ def test_outer_values_decide_and_remember_what_they_replace() -> None:
 def test_lists_and_scalars_replace_what_inner_values_have(outer: str, images: set[str]) -> None:
     base = values_of("a: [{image: acme/a:v1}, {image: acme/c:v1}]\n")
     assert {image.text for _, image in images_in(values_of(outer).over(base))} == images
+
+
+def test_an_item_of_another_list_is_not_what_an_item_replaces() -> None:
+    base = values_of("a: [{image: acme/a:v1}]\n")
+    ((_, image),) = images_in(values_of("a: [{image: acme/b:v2}]\n").over(base))
+    assert image.overridden == ()
 
 
 def test_null_takes_the_tag_away() -> None:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from orbit_release.manifests.object_images import Reached, entries_of, reached_at
 from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import Node, Path, Scalar, SequenceNode, is_null, is_text, start_of
+from orbit_release.manifests.yaml_nodes import MappingNode, Node, Path, Scalar, SequenceNode, is_null, is_text, start_of
 
 Leaves: TypeAlias = Mapping[Path, "Leaf"]
 
@@ -42,29 +42,32 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """A tree of values; `lists` are the paths of its lists, which replace lists of inner layers as a whole."""
+    """A tree of values; `lists` and `mappings` are the paths of its collections, empty ones too."""
 
     leaves: Leaves = field(default_factory=dict)
     lists: frozenset[Path] = frozenset()
+    mappings: frozenset[Path] = frozenset()
 
     @classmethod
     def read(cls, root: Node, text: Text, *under: str) -> Values:
         """Read what lies below a path of keys; an alias's values are found once, where they are reached first."""
-        leaves: dict[Path, Leaf] = {}
-        lists: set[Path] = set()
-        for node, path, repeated in _below([*reached_at(root, under, (), None)]):
-            inner = path[len(under) :]
-            if isinstance(node, Scalar):
-                leaves[inner] = Leaf(Written(text, node), _fault(text, repeated))
-            else:
-                lists.add(inner)
-        return cls(leaves, frozenset(lists))
+        nodes = [*_below([*reached_at(root, under, (), None)], len(under))]
+        leaves = {
+            path: Leaf(Written(text, node), _fault(text, key)) for node, path, key in nodes if type(node) is Scalar
+        }
+        lists, mappings = (
+            frozenset(path for node, path, _ in nodes if type(node) is kind) for kind in (SequenceNode, MappingNode)
+        )
+        return cls(leaves, lists, mappings)
 
     def under(self, *keys: str | int) -> Values:
         """Return what lies below a key path, with paths from there."""
         size = len(keys)
         leaves = {path[size:]: leaf for path, leaf in self.leaves.items() if path[:size] == keys}
-        return Values(leaves, frozenset(path[size:] for path in self.lists if path[:size] == keys))
+        lists, mappings = (
+            frozenset(path[size:] for path in paths if path[:size] == keys) for paths in (self.lists, self.mappings)
+        )
+        return Values(leaves, lists, mappings)
 
     def get(self, *keys: str | int) -> Leaf | None:
         """Return the scalar at a key path; None for null, and where there is none."""
@@ -78,31 +81,30 @@ class Values:
     def items(self, *keys: str | int) -> list[Values]:
         """Return what lies below each item of the list at a key path; a scalar item is at the path ()."""
         below = self.under(*keys)
-        numbers = dict.fromkeys(path[0] for path in (*below.leaves, *below.lists) if path)
+        numbers = dict.fromkeys(path[0] for path in (*below.leaves, *below.lists, *below.mappings) if path)
         return [below.under(number) for number in numbers if isinstance(number, int)]
 
     def over(self, inner: Values) -> Values:
         """Lay these values over inner ones, as Helm merges files: mappings by key, lists and scalars as a whole."""
-        collections = self._mappings & (inner.lists | inner.leaves.keys())
+        collections = self.mappings & (inner.lists | inner.leaves.keys())
         return self._laid_over(inner, self.lists | self.leaves.keys() | collections)
 
     def set_on(self, inner: Values) -> Values:
         """Set these values as `helm --set` does: also inside of lists."""
-        return self._laid_over(inner, self.leaves.keys() | (self._mappings & inner.leaves.keys()))
+        return self._laid_over(inner, self.leaves.keys() | (self.mappings & inner.leaves.keys()))
 
     def _laid_over(self, inner: Values, replaced: AbstractSet[Path]) -> Values:
         """Lay these values over inner ones, of which nothing stays at or below the replaced paths."""
-        gone = {path for path in (*inner.leaves, *inner.lists) if not replaced.isdisjoint(_starts(path))}
-        kept = {path: leaf for path, leaf in inner.leaves.items() if path not in gone}
-        return Values(kept | self._above(inner), self.lists | (inner.lists - gone))
-
-    @property
-    def _mappings(self) -> set[Path]:
-        """The paths of the collections that hold these values."""
-        return {start for path in self.leaves for start in _starts(path)[:-1]}
+        kept = {path: leaf for path, leaf in inner.leaves.items() if replaced.isdisjoint(_starts(path))}
+        lists, mappings = (
+            {path for path in paths if replaced.isdisjoint(_starts(path))} for paths in (inner.lists, inner.mappings)
+        )
+        return Values(kept | self._above(inner), self.lists | lists, self.mappings | mappings)
 
     def _above(self, inner: Values) -> dict[Path, Leaf]:
-        return {path: _above(leaf, inner.leaves.get(path)) for path, leaf in self.leaves.items()}
+        """Return these leaves with what they replace; an item of another list is not the same item."""
+        replaced = {path: inner.leaves.get(path) for path in self.leaves if self.lists.isdisjoint(_starts(path))}
+        return {path: _above(leaf, replaced.get(path)) for path, leaf in self.leaves.items()}
 
 
 def parameters(values: Values, *under: str | int) -> Values:
@@ -114,7 +116,7 @@ def parameters(values: Values, *under: str | int) -> Values:
             fault = name.fault or value.fault
             path = name_path(name.value)
             leaves[path] = _above(Leaf(value.at, fault), leaves.get(path))
-    return Values(leaves)
+    return Values(leaves, mappings=frozenset(start for path in leaves for start in _starts(path)[:-1]))
 
 
 def name_path(name: str) -> Path:
@@ -138,19 +140,17 @@ def _fault(text: Text, repeated: Scalar | None) -> str:
     return f"{text.path}:{text.line(start_of(repeated))}: repeated key {repeated.value!r}"
 
 
-def _below(roots: list[Reached]) -> Iterator[Reached]:
-    """Yield the scalars and the lists below some nodes, in the text's order, each collection once."""
+def _below(roots: list[Reached], size: int) -> Iterator[Reached]:
+    """Yield every node below some nodes, in the text's order, each collection once, without `size` keys of the path."""
     seen: set[int] = set()
     open_ = roots[::-1]
     while open_:
         node, path, repeated = open_.pop()
-        if isinstance(node, Scalar):
-            yield node, path, repeated
-        elif id(node) not in seen:
-            seen.add(id(node))
-            if isinstance(node, SequenceNode):
-                yield node, path, repeated
-                below: list[Reached] = [(item, (*path, number), repeated) for number, item in enumerate(node)]
-            else:
-                below = [*entries_of(node, path, repeated)]
-            open_ += below[::-1]
+        if id(node) in seen and not isinstance(node, Scalar):
+            continue
+        seen.add(id(node))
+        yield node, path[size:], repeated
+        if isinstance(node, SequenceNode):
+            open_ += [(item, (*path, number), repeated) for number, item in enumerate(node)][::-1]
+        elif isinstance(node, MappingNode):
+            open_ += [*entries_of(node, path, repeated)][::-1]

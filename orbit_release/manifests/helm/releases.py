@@ -41,16 +41,30 @@ class Release:
 
 def releases_of(obj: MappingNode, written: Text) -> Iterator[Release]:
     """Yield what an object releases: one for a HelmRelease, one per source for an Application or ApplicationSet."""
-    version, kind = text(obj, "apiVersion"), text(obj, "kind")
-    if kind == "HelmRelease" and version.startswith(_FLUX):
+    if text(obj, "kind") == "HelmRelease" and text(obj, "apiVersion").startswith(_FLUX):
         yield _helm_release(Values.read(obj, written, "spec"))
-    elif kind in _SOURCES and version.startswith(_ARGO_CD):
-        yield from _applications(Values.read(obj, written, *_SOURCES[kind]))
+    yield from map(release_of_source, sources_of(obj, written))
 
 
-def overrides_in(root: Node, written: Text) -> Release:
-    """Read a file `.argocd-source.yaml` or `.argocd-source-<application>.yaml`: a source without a place."""
-    return _source(Values.read(root, written))
+def sources_of(obj: MappingNode, written: Text) -> list[Values]:
+    """Return the sources of an Application or ApplicationSet; none for other objects.
+
+    `sources` replace `source`: https://argo-cd.readthedocs.io/en/stable/user-guide/multiple_sources/
+    """
+    path = _SOURCES.get(text(obj, "kind"))
+    if path is None or not text(obj, "apiVersion").startswith(_ARGO_CD):
+        return []
+    spec = Values.read(obj, written, *path)
+    return spec.items("sources") or [spec.under("source")]
+
+
+def source_in(root: Node, written: Text) -> Values:
+    """Read a file `.argocd-source.yaml` or `.argocd-source-<application>.yaml`: a source without a place.
+
+    Argo CD lays it over the source of the Application, as `Values.over` does: its lists, of parameters and of images,
+    replace those of the Application (https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/).
+    """
+    return Values.read(root, written)
 
 
 def _helm_release(spec: Values) -> Release:
@@ -63,14 +77,11 @@ def _helm_release(spec: Values) -> Release:
     return Release(spec.under("values"), tuple(overrides), files, folder=chart.text("chart"))
 
 
-def _applications(spec: Values) -> Iterator[Release]:
-    """Read https://argo-cd.readthedocs.io/en/stable/user-guide/multiple_sources/: `sources` replace `source`."""
-    for source in spec.items("sources") or [spec.under("source")]:
-        yield _source(source)
+def release_of_source(source: Values) -> Release:
+    """Read a source of Argo CD: parameters go before `valuesObject`, and that before `values`.
 
-
-def _source(source: Values) -> Release:
-    """Read https://argo-cd.readthedocs.io/en/stable/user-guide/helm/: parameters over valuesObject, else `values`."""
+    https://argo-cd.readthedocs.io/en/stable/user-guide/helm/
+    """
     helm = source.under("helm")
     block = helm.get("values")
     tree = helm.under("valuesObject")

@@ -20,14 +20,8 @@ from orbit_release.manifests.yaml_nodes import Node, Path
 Placed: TypeAlias = tuple[Path, ImageValue]
 _Fields: TypeAlias = Mapping[str, Leaf]
 
-# The keys of a name, and of the tag beside it.
-_PAIRS = (
-    ("repository", "tag"),
-    ("image", "tag"),
-    ("image", "imageTag"),
-    ("imageRepository", "imageTag"),
-    ("imageName", "imageTag"),
-)
+# The keys of a name, and of the tag beside it. `image` and `imageTag`, `jobImage` and `jobImageTag` go by rule.
+_PAIRS = (("repository", "tag"), ("image", "tag"), ("imageRepository", "imageTag"), ("imageName", "imageTag"))
 _GLOBAL_REGISTRIES = (("global", "imageRegistry"), ("global", "image", "registry"))
 
 
@@ -44,7 +38,8 @@ def images_in(values: Values) -> Iterator[Placed]:
     registries = (values.get(*path) for path in _GLOBAL_REGISTRIES)
     registry = next((leaf for leaf in registries if leaf and leaf.value), None)
     for path, fields in _mappings(values).items():
-        yield from _images_of(path, fields, registry)
+        images = _images_of(path, fields, registry)
+        yield from ((place, image) for place, image in images if image.name or image.tag_at or image.digest_at)
     for path, leaf in values.leaves.items():
         if path[-2:-1] == ("images",) and isinstance(path[-1], int) and _is_text(leaf):
             yield path, of_reference(leaf)
@@ -66,9 +61,7 @@ def _images_of(path: Path, fields: _Fields, shared: Leaf | None) -> Iterator[Pla
         more = {key: fields.get(key) for key in ("digest", "registry", "sha")} if tag == "tag" else {}
         shared = shared if name == "repository" else None
         yield place, ImageLeaves(fields.get(name), fields.get(tag), **more, shared=shared).image
-    for key, leaf in fields.items():
-        if key != name and _holds_a_reference(key) and _is_text(leaf):
-            yield (*path, key), of_reference(leaf)
+    yield from _references({key: leaf for key, leaf in fields.items() if key not in (name, tag)}, path)
 
 
 def _pair(fields: _Fields, *, is_image: bool) -> tuple[str, str]:
@@ -79,7 +72,16 @@ def _pair(fields: _Fields, *, is_image: bool) -> tuple[str, str]:
             return name, tag
     if is_image and {"tag", "digest"} & fields.keys():
         return ("name" if "name" in fields and _is_text(fields["name"]) else ""), "tag"
-    return "", ("imageTag" if "imageTag" in fields else "")
+    return "", ""
+
+
+def _references(fields: _Fields, path: Path) -> Iterator[Placed]:
+    """Yield the whole references, each with the tag that may stand beside it, and the tags without one."""
+    names = {key: leaf for key, leaf in fields.items() if _holds_a_reference(key) and _is_text(leaf)}
+    tags = {key[: -len("Tag")]: leaf for key, leaf in fields.items() if key.endswith(("imageTag", "ImageTag"))}
+    for key in dict.fromkeys((*names, *tags)):
+        name, tag = names.get(key), tags.get(key)
+        yield (*path, key), of_reference(name) if name and not tag else ImageLeaves(name, tag).image
 
 
 def _holds_a_reference(key: str) -> bool:
