@@ -153,6 +153,11 @@ def test_a_parameter_can_hold_a_whole_reference() -> None:
     assert written_to(written, job.tag_at, ":v2") == written.replace("job:v1", "job:v2")
 
 
+def test_a_parameter_with_two_values_is_unclear() -> None:
+    written = APPLICATION.replace("{name: other.image.tag, value: v5}", "{name: other.image.tag, value: v5, value: v6}")
+    assert images_of(release_in(written))["other.image"].unclear == ("app.yaml:20: repeated key 'value'",)
+
+
 BLOCK = """\
 apiVersion: argoproj.io/v1alpha1
 kind: Application
