@@ -74,7 +74,7 @@ class ImageLeaves:
 
     @property
     def _full_name(self) -> str:
-        """The name with its registry: the shared one before the image's own, as all public charts have it."""
+        """The name with its registry: a shared one goes first (so Bitnami, Grafana and the Prometheus community)."""
         name = cut(_text(self.name))[0]
         registry = _text(self.registry)
         if self.shared and (registry or not _has_host(name)):

@@ -18,7 +18,7 @@ _SOURCES = {"Application": ("spec",), "ApplicationSet": ("spec", "template", "sp
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Rendering:
     """A chart, or a folder, that an object or a file of overrides has rendered with values of its own.
 
     `folder` is the path in `repository`, both "" where they are not said; `value_files` are paths from that folder.
@@ -39,11 +39,11 @@ class Release:
         return list(images_in(self.values))
 
 
-def releases_of(obj: MappingNode, written: Text) -> Iterator[Release]:
-    """Yield what an object releases: one for a HelmRelease, one per source for an Application or ApplicationSet."""
+def renderings_of(obj: MappingNode, written: Text) -> Iterator[Rendering]:
+    """Yield what an object has rendered: one for a HelmRelease, one per source for an Application or ApplicationSet."""
     if text(obj, "kind") == "HelmRelease" and text(obj, "apiVersion").startswith(_FLUX):
         yield _helm_release(Values.read(obj, written, "spec"))
-    yield from map(release_of_source, sources_of(obj, written))
+    yield from map(rendering_of, sources_of(obj, written))
 
 
 def sources_of(obj: MappingNode, written: Text) -> list[Values]:
@@ -67,17 +67,17 @@ def source_in(root: Node, written: Text) -> Values:
     return Values.read(root, written)
 
 
-def _helm_release(spec: Values) -> Release:
+def _helm_release(spec: Values) -> Rendering:
     """Read https://fluxcd.io/flux/components/helm/helmreleases/#values."""
     chart = spec.under("chart", "spec")
     overrides = (
         override for item in spec.items("postRenderers") for override in override_entries(item, "kustomize", "images")
     )
     files = (*_scalars(chart, "valuesFile"), *_scalars(chart, "valuesFiles"))
-    return Release(spec.under("values"), tuple(overrides), files, folder=chart.text("chart"))
+    return Rendering(spec.under("values"), tuple(overrides), files, folder=chart.text("chart"))
 
 
-def release_of_source(source: Values) -> Release:
+def rendering_of(source: Values) -> Rendering:
     """Read a source of Argo CD: parameters go before `valuesObject`, and that before `values`.
 
     https://argo-cd.readthedocs.io/en/stable/user-guide/helm/
@@ -86,7 +86,7 @@ def release_of_source(source: Values) -> Release:
     block = helm.get("values")
     tree = helm.under("valuesObject")
     tree, unclear = (tree, ()) if tree.leaves or not block else _block(block)
-    return Release(
+    return Rendering(
         parameters(helm, "parameters").set_on(tree),
         tuple(override_strings(source, "kustomize", "images")),
         _scalars(helm, "valueFiles"),

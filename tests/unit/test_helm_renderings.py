@@ -6,7 +6,7 @@ import pytest
 
 from orbit_release.manifests.files import parsed
 from orbit_release.manifests.helm.kustomize_images import ImageOverride
-from orbit_release.manifests.helm.releases import Release, release_of_source, releases_of, source_in, sources_of
+from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of, source_in, sources_of
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.proof import prove
 from orbit_release.manifests.splice import Replacement, splice
@@ -56,23 +56,23 @@ spec:
 """
 
 
-def releases_in(written: str) -> list[Release]:
+def renderings_in(written: str) -> list[Rendering]:
     file = parsed(written.encode(), "app.yaml")
     assert file.fault is None
-    return [release for obj in file.objects for release in releases_of(obj, file.text)]
+    return [rendering for obj in file.objects for rendering in renderings_of(obj, file.text)]
 
 
-def release_in(written: str) -> Release:
-    (release,) = releases_in(written)
-    return release
+def rendering_in(written: str) -> Rendering:
+    (rendering,) = renderings_in(written)
+    return rendering
 
 
-def images_of(release: Release) -> dict[str, ImageValue]:
-    return {".".join(map(str, path)): image for path, image in release.images}
+def images_of(rendering: Rendering) -> dict[str, ImageValue]:
+    return {".".join(map(str, path)): image for path, image in rendering.images}
 
 
-def texts_of(release: Release) -> dict[str, str]:
-    return {path: image.text for path, image in images_of(release).items()}
+def texts_of(rendering: Rendering) -> dict[str, str]:
+    return {path: image.text for path, image in images_of(rendering).items()}
 
 
 def written_to(written: str, part: Part | None, new: str) -> str:
@@ -85,15 +85,15 @@ def written_to(written: str, part: Part | None, new: str) -> str:
 
 def overrides_of(images: str) -> list[ImageOverride]:
     file = parsed(f"kustomize:\n  images:\n{images}".encode(), "a/.argocd-source.yaml")
-    return list(release_of_source(source_in(file.documents[0].root, file.text)).overrides)
+    return list(rendering_of(source_in(file.documents[0].root, file.text)).overrides)
 
 
 def test_a_helm_release_has_values_files_and_images_set_afterwards() -> None:
-    release = release_in(HELM_RELEASE)
-    assert texts_of(release) == {"api.image": "ghcr.io/acme/api:v1", "web.image": ":v2"}
-    assert [at.value for at in release.value_files] == ["values.yaml", "values-eu.yaml"]
-    assert release.folder == "./charts/shop"
-    kept, renamed = release.overrides
+    rendering = rendering_in(HELM_RELEASE)
+    assert texts_of(rendering) == {"api.image": "ghcr.io/acme/api:v1", "web.image": ":v2"}
+    assert [at.value for at in rendering.value_files] == ["values.yaml", "values-eu.yaml"]
+    assert rendering.folder == "./charts/shop"
+    kept, renamed = rendering.overrides
     assert (kept.original, kept.image.name, kept.image.tag) == ("acme/jobs", "", "v3")
     assert (renamed.original, renamed.image.text) == ("jobs", "ghcr.io/acme/jobs:v4")
     assert renamed.image.digest_at
@@ -101,13 +101,13 @@ def test_a_helm_release_has_values_files_and_images_set_afterwards() -> None:
 
 
 def test_an_edit_in_a_helm_release_changes_the_tag_alone() -> None:
-    api = images_of(release_in(HELM_RELEASE))["api.image"]
+    api = images_of(rendering_in(HELM_RELEASE))["api.image"]
     assert written_to(HELM_RELEASE, api.tag_at, "v9") == HELM_RELEASE.replace("tag: v1", "tag: v9")
 
 
 @pytest.mark.parametrize("version", ["v2beta1", "v2beta2", "v2"])
 def test_any_version_of_a_helm_release_counts(version: str) -> None:
-    assert len(releases_in(HELM_RELEASE.replace("io/v2", f"io/{version}"))) == 1
+    assert len(renderings_in(HELM_RELEASE.replace("io/v2", f"io/{version}"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -119,43 +119,43 @@ def test_any_version_of_a_helm_release_counts(version: str) -> None:
     ],
 )
 def test_objects_of_other_groups_and_kinds_release_nothing(written: str) -> None:
-    assert releases_in(written) == []
+    assert renderings_in(written) == []
 
 
 def test_parameters_go_before_the_values_and_reach_into_lists() -> None:
-    release = release_in(APPLICATION)
-    assert texts_of(release) == {
+    rendering = rendering_in(APPLICATION)
+    assert texts_of(rendering) == {
         "api.image": "acme/api:v2",
         "jobs.0.image": "acme/jobs:v3",
         "web.image": "acme/web:v4",
         "other.image": ":v5",
     }
-    assert [at.value for at in release.value_files] == ["values.yaml", "../values-eu.yaml"]
-    assert (release.repository, release.folder) == ("https://github.com/acme/gitops.git", "charts/shop")
+    assert [at.value for at in rendering.value_files] == ["values.yaml", "../values-eu.yaml"]
+    assert (rendering.repository, rendering.folder) == ("https://github.com/acme/gitops.git", "charts/shop")
 
 
 def test_a_parameter_remembers_the_value_that_it_replaces() -> None:
-    images = images_of(release_in(APPLICATION))
+    images = images_of(rendering_in(APPLICATION))
     assert [(at.line, at.value) for at in images["api.image"].overridden] == [(11, "v1")]
     assert [(at.line, at.value) for at in images["web.image"].overridden] == [(18, "v0")]
 
 
 def test_an_edit_of_a_parameter_changes_its_value_alone() -> None:
-    images = images_of(release_in(APPLICATION))
+    images = images_of(rendering_in(APPLICATION))
     assert written_to(APPLICATION, images["jobs.0.image"].tag_at, "1.10") == APPLICATION.replace('"v3"', '"1.10"')
     assert written_to(APPLICATION, images["web.image"].tag_at, "v9") == APPLICATION.replace("value: v4", "value: v9")
 
 
 def test_a_parameter_can_hold_a_whole_reference() -> None:
     written = APPLICATION.replace('{name: replicas, value: "2"}', "{name: job.image, value: 'acme/job:v1'}")
-    job = images_of(release_in(written))["job.image"]
+    job = images_of(rendering_in(written))["job.image"]
     assert job.text == "acme/job:v1"
     assert written_to(written, job.tag_at, ":v2") == written.replace("job:v1", "job:v2")
 
 
 def test_a_parameter_with_two_values_is_unclear() -> None:
     written = APPLICATION.replace("{name: other.image.tag, value: v5}", "{name: other.image.tag, value: v5, value: v6}")
-    assert images_of(release_in(written))["other.image"].unclear == ("app.yaml:20: repeated key 'value'",)
+    assert images_of(rendering_in(written))["other.image"].unclear == ("app.yaml:20: repeated key 'value'",)
 
 
 BLOCK = """\
@@ -175,7 +175,7 @@ spec:
 
 
 def test_images_in_a_block_of_values_are_told_and_not_edited() -> None:
-    images = images_of(release_in(BLOCK))
+    images = images_of(rendering_in(BLOCK))
     assert {path: image.text for path, image in images.items()} == {
         "api.image": "acme/api:v2",
         "web.image": "acme/web:v1",
@@ -185,20 +185,20 @@ def test_images_in_a_block_of_values_are_told_and_not_edited() -> None:
 
 
 def test_a_parameter_over_a_block_of_values_can_be_edited() -> None:
-    api = images_of(release_in(BLOCK))["api.image"]
+    api = images_of(rendering_in(BLOCK))["api.image"]
     assert (api.unclear, [at.line for at in api.overridden]) == ((), [8])
     assert written_to(BLOCK, api.tag_at, "v3") == BLOCK.replace("value: v2", "value: v3")
 
 
 def test_a_block_that_is_no_yaml_leaves_the_values_unknown() -> None:
-    release = release_in(BLOCK.replace("# ours", "{{ if x }"))
-    (why,) = release.unclear
+    rendering = rendering_in(BLOCK.replace("# ours", "{{ if x }"))
+    (why,) = rendering.unclear
     assert why.startswith("app.yaml:8: these values cannot be read")
 
 
 def test_a_block_beside_a_values_object_does_not_count() -> None:
     written = BLOCK.replace("      parameters", "      valuesObject: {api: {image: acme/api:v5}}\n      parameters")
-    assert texts_of(release_in(written)) == {"api.image": ":v2"}  # the parameter makes a mapping of it
+    assert texts_of(rendering_in(written)) == {"api.image": ":v2"}  # the parameter makes a mapping of it
 
 
 def test_each_of_several_sources_is_one_release_and_the_single_one_does_not_count() -> None:
@@ -212,7 +212,7 @@ spec:
     - {repoURL: https://b.example, ref: values}
     - {path: c, kustomize: {images: [acme/c:v3]}}
 """
-    first, second, third = releases_in(written)
+    first, second, third = renderings_in(written)
     assert texts_of(first) == {"image": "acme/a:v1"}
     assert (second.images, second.folder) == ([], "")
     assert [override.image.text for override in third.overrides] == ["acme/c:v3"]
@@ -231,8 +231,8 @@ spec:
         path: 'apps/{{name}}'
         helm: {parameters: [{name: image.tag, value: '{{tag}}'}, {name: image.repository, value: acme/api}]}
 """
-    release = release_in(written)
-    assert (texts_of(release), release.folder) == ({"image": "acme/api:{{tag}}"}, "apps/{{name}}")
+    rendering = rendering_in(written)
+    assert (texts_of(rendering), rendering.folder) == ({"image": "acme/api:{{tag}}"}, "apps/{{name}}")
 
 
 @pytest.mark.parametrize("again", ["spec: {x: y}", "  values: {x: y}", "      tag: v2"])
@@ -247,7 +247,7 @@ spec:
       tag: v1
 {again}
 """
-    (image,) = images_of(release_in(written)).values()
+    (image,) = images_of(rendering_in(written)).values()
     assert image.unclear == (f"app.yaml:8: repeated key {again.strip().split(':')[0]!r}",)
 
 
@@ -303,7 +303,7 @@ helm:
   valuesObject: {web: {image: acme/web:v1}}
 """
     file = parsed(written.encode(), ".argocd-source-shop.yaml")
-    assert texts_of(release_of_source(source_in(file.documents[0].root, file.text))) == {
+    assert texts_of(rendering_of(source_in(file.documents[0].root, file.text))) == {
         "web.image": "acme/web:v1",
         "api.image": ":v1",
     }
@@ -313,7 +313,7 @@ def test_a_file_of_overrides_replaces_the_lists_of_the_application() -> None:
     application = parsed(APPLICATION.encode(), "app.yaml")
     file = parsed(b"helm: {parameters: [{name: api.image.tag, value: v9}]}\n", ".argocd-source.yaml")
     (source,) = sources_of(application.objects[0], application.text)
-    release = release_of_source(source_in(file.documents[0].root, file.text).over(source))
-    assert texts_of(release) == {"api.image": "acme/api:v9", "jobs.0.image": "acme/jobs:v1"}
-    (old,) = images_of(release)["api.image"].overridden
-    assert (old.where, release.folder) == ("app.yaml:11", "charts/shop")
+    rendering = rendering_of(source_in(file.documents[0].root, file.text).over(source))
+    assert texts_of(rendering) == {"api.image": "acme/api:v9", "jobs.0.image": "acme/jobs:v1"}
+    (old,) = images_of(rendering)["api.image"].overridden
+    assert (old.where, rendering.folder) == ("app.yaml:11", "charts/shop")
