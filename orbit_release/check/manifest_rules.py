@@ -40,7 +40,7 @@ RULES = (
 
 _WHERE = re.compile(r"(.+?):([0-9]+)(?::[0-9]+)?: (.*)", re.DOTALL)
 _NO_TAG = "holds no plain tag"  # as manifests/places.py says it
-_PINNED = "run `orbit-release unhold SERVICE`, and automation goes on; or say why, with `# held: why` behind the tag."
+_PINNED = "run `orbit-release unhold SERVICE` to let automation go on, or say why behind the tag: `# held: why`."
 _MISPLACED = "correct `manifests:`, or write what is missing there."
 
 

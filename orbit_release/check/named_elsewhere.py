@@ -11,7 +11,7 @@ from orbit_release.check.tree import Tree
 from orbit_release.check.written_objects import may_hold_objects
 from orbit_release.image import Repository
 from orbit_release.manifests.deployed import Manifests
-from orbit_release.manifests.entries import is_values_file
+from orbit_release.manifests.helm.files import is_overrides_file, is_values_file
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.objects import ENDINGS, is_kustomization
 
@@ -47,7 +47,7 @@ def _candidates(folders: Sequence[ManifestFolder], tree: Tree, config: str) -> I
     below = dict.fromkeys(path for folder in folders for path in (*folder.files, *folder.kustomizations))
     yield from (path for path in below if path != config)
     for path in filter(tree.is_file, tree.below(".")):
-        is_applied = is_kustomization(path) or is_values_file(path)
+        is_applied = is_kustomization(path) or is_values_file(path) or is_overrides_file(path)
         if path not in below and (is_applied or (path.endswith(ENDINGS) and may_hold_objects(tree.read(path)))):
             yield path
 

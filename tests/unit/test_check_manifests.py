@@ -236,7 +236,7 @@ QUIET: dict[str, Mapping[str, str | bytes]] = {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {image: x, note: ghcr.io/acme/worker}\n"
     ),
     "template of another's": {**SHOP, "k8s/chart.yaml": "apiVersion: v1\nkind: {{ .Kind }}\n{{ if }}\n"},
-    "not a manifest": {**SHOP, "k8s/values.yaml": "a: b: c\n"},
+    "not a manifest": {**SHOP, "k8s/notes.yaml": "a: b: c\n"},
     "not text": {**SHOP, "k8s/logo.yaml": b"\xff\xfe\x00\x01"},
     "other files": {**SHOP, "k8s/README.md": "image: ghcr.io/acme/worker"},
     "other folders": {**SHOP, "charts/x.yaml": pod("image: ghcr.io/acme/worker:v1")},
