@@ -12,7 +12,7 @@ from tests.integration.monorepo import FOLDER, Monorepo, sha
 
 @pytest.fixture
 def everything(offline: Monorepo) -> Monorepo:
-    """A service of the whole repository: what a release edits lies among its inputs."""
+    """Return a repository with a service made of all of it: what a release edits is selected by its globs."""
     text = (offline.clone / "orbit-release.yaml").read_text()
     offline.push("all", {"orbit-release.yaml": text.replace("[web/**]", '["**"]'), f"{FOLDER}/config.yaml": "a: 1\n"})
     return offline
