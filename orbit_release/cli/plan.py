@@ -74,11 +74,10 @@ def plan_command(
 def _tell_clash(plan: Plan, *, goes_on: bool) -> None:
     """Fail for tags that belong to other images, unless a workflow goes on with the other services and fails then."""
     from orbit_release import output
-    from orbit_release.planning.actions import PENDING
     from orbit_release.planning.target_commits import clash_of
 
     clash = clash_of(plan.services)
-    if clash and goes_on and plan.with_action(*PENDING):
+    if clash and goes_on and plan.pending:
         output.show_error(clash)
     elif clash:
         raise clash

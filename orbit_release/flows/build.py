@@ -65,7 +65,7 @@ def build(
     else:
         plans = plan(source, services, head=head, registry=registry).services
     there = [plan for plan in plans if plan.action is Action.RELEASE]
-    todo = [plan for plan in plans if plan.action is Action.BUILD or (building.force and plan in there)]
+    todo = [plan for plan in plans if plan.is_to_build or (building.force and plan in there)]
     outcomes = [BuildOutcome(plan, "failed", error=clash_of([plan])) for plan in plans if plan.clash]
     outcomes += [BuildOutcome(plan, "skipped") for plan in there if plan not in todo]
     # Asked before anything is built: an answer that fails to come must not cost the outcomes.

@@ -162,7 +162,7 @@ def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history:
 
 
 def _stale(plans: Iterable[ServicePlan]) -> list[Service]:
-    return list({plan.service.name: plan.service for plan in plans if plan.action is Action.BUILD}.values())
+    return list({plan.service.name: plan.service for plan in plans if plan.is_to_build}.values())
 
 
 def _hold_moved_back(
@@ -235,7 +235,7 @@ def _ask_registry(registry: Registry | None, plans: Sequence[ServicePlan]) -> Se
         return plans
 
     def ask(plan: ServicePlan) -> ServicePlan:
-        if plan.action is not Action.BUILD or plan.tag is None:
+        if not plan.is_to_build or plan.tag is None:
             return plan
         image = registry.image(plan.service.repository, plan.tag)
         plan = actions.clash_checked(plan, image.revision if image else None)
@@ -263,7 +263,7 @@ def _forced(source: Source, head: ServicesAtHead, plan: Plan, registry: Registry
 def _with_latest(source: Source, plan: Plan, registry: Registry, tip: Tip | None) -> Plan:
     """Let `latest` stay where a build is older than what it is now: an old run that came late."""
     tip = tip or source.git.tip(source.config.branch, fetch=False)
-    builds = {build.service.name: build for build in plan.with_action(Action.BUILD) if build.target}
+    builds = {build.service.name: build for build in plan.to_build if build.target}
     running = side_by_side(lambda build: registry.image(build.service.repository, LATEST), builds.values())
     forward = may_move(source, tip, running, [build.target or "" for build in builds.values()])
     moves = dict(zip(builds, forward, strict=True))

@@ -19,19 +19,19 @@ Leaves = Mapping[str, tuple[RenderedImage, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be used.
+    """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be read.
 
     `leaves` are its images by the file of the object that runs them. `includes` are the kustomizations that each of
-    its kustomizations includes, the outermost first. `unseen` says, as `path:line: what`, where objects come from that
-    cannot be seen here. `is_stopped`: nothing of it can be rendered, because a kustomization cannot be read.
+    its kustomizations includes, the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to
+    render it. `is_stopped`: nothing of it can be rendered, because a kustomization cannot be read.
     """
 
     files: frozenset[str]
     leaves: Leaves = field(default_factory=dict)
     workloads: tuple[AppliedWorkload, ...] = ()
     faults: Mapping[str, InvalidError] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
     includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unseen: tuple[str, ...] = ()
     is_stopped: bool = False
 
     @property

@@ -13,7 +13,7 @@ from orbit_release.manifests.entry_contents import contents_of
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
-from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, service_places
+from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, named, service_places
 from orbit_release.manifests.workloads import AppliedWorkload
 
 
@@ -40,13 +40,15 @@ class Deployed:
     """What is deployed.
 
     `services` has the places of each repository that has any, or that cannot be read. `broken` are the files that
-    cannot be read, by path; `entries` are the files that each entry is made of. `absent` are the configuration's paths that have no file, `unnamed` those that name none
-    of the repositories. `overlays` is the error of two overlays of one base, which are two environments.
+    cannot be read, by path; `refused` says for what kustomize refuses to render an entry. `entries` are the files that
+    each entry is made of. `absent` are the configuration's paths that have no file, `unnamed` those that name none of
+    the repositories. `overlays` is the error of two overlays of one base, which are two environments.
     """
 
     services: Mapping[Repository, ServicePlaces] = field(default_factory=dict)
     workloads: tuple[AppliedWorkload, ...] = ()
     broken: Mapping[str, InvalidError] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
     entries: tuple[frozenset[str], ...] = ()
     mentions: tuple[Mention, ...] = ()
     absent: tuple[str, ...] = ()
@@ -109,6 +111,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
         services,
         tuple(workload for content in every for workload in content.workloads),
         broken,
+        tuple(dict.fromkeys(why for content in every for why in content.refused)),
         tuple(content.files for content in every),
         absent=tuple(path for path, own in by_path.items() if not own),
         unnamed=tuple(path for path, own in by_path.items() if own and not _names_any(own, names)),
@@ -117,7 +120,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
 
 def _names_any(own: Iterable[Content], names: Names) -> bool:
     values = (image.value for content in own for image in content.images)
-    return any(content.faults for content in own) or any(names.repository(value.name) for value in values)
+    return any(content.faults for content in own) or any(True for value in values for _ in named(value, names))
 
 
 def contents(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Iterator[Content]:

@@ -52,9 +52,9 @@ class Files:
     def once(self, path: str, make: Callable[[], T], made_of: Callable[[T], Collection[str]]) -> T:
         """Return what is made of a file, made once for as long as none of the files that it is made of changes."""
         if path not in self._read:
-            made = make()
-            self._read[path] = made_of(made), made
-        made = self._read[path][1]
+            new = make()
+            self._read[path] = made_of(new), new
+        made: T = self._read[path][1]
         return made
 
     def forget(self, paths: Collection[str]) -> None:

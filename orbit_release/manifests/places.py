@@ -36,12 +36,14 @@ class Place:
     """A deciding place: the image that is found there, and how it is written.
 
     `origin` is the file of the object that runs it, `others` are the names of images that take their tag from it too.
+    `warning` says what is not certain about it.
     """
 
     image: FoundImage
     value: ImageValue
     origin: str
     others: frozenset[str] = frozenset()
+    warning: str = ""
 
     @property
     def repository(self) -> Repository:
@@ -54,11 +56,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class RenderedImage:
-    """An image of an entry; `origin` as of a place, `number` that of the object in it."""
+    """An image of an entry; `origin` and `warning` as of a place, `number` that of the object in the file."""
 
     value: ImageValue
     origin: str
     number: int = 0
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def service_places(images: Sequence[RenderedImage], names: Names) -> dict[Reposi
     """Sort the images of entries by service; images that one value decides are one place."""
     gathered: dict[Repository, _Gathered] = {}
     for image in images:
-        for repository, value in _named(image.value, names):
+        for repository, value in named(image.value, names):
             own = gathered.setdefault(repository, _Gathered())
             own.lines |= dict.fromkeys((*value.scalars, *value.overridden))
             if fault := fault_of(value, repository):
@@ -99,7 +102,7 @@ def service_places(images: Sequence[RenderedImage], names: Names) -> dict[Reposi
     return {repository: _placed(repository, own, sharing) for repository, own in gathered.items()}
 
 
-def _named(value: ImageValue, names: Names) -> Iterator[tuple[Repository, ImageValue]]:
+def named(value: ImageValue, names: Names) -> Iterator[tuple[Repository, ImageValue]]:
     """Yield the repository of an image; also one that a `newName` which is not ours took its name from."""
     if repository := names.repository(value.name):
         yield repository, value
@@ -130,7 +133,9 @@ def _place(repository: Repository, image: RenderedImage, sharing: Mapping[Writte
     at = value.decider or value.scalars[0]
     mark = mark_of((*value.scalars, *value.overridden))
     others = sharing.get(at, frozenset()) - {value.name}
-    return Place(FoundImage(reference_of(repository, value), at.path, at.line, mark), value, image.origin, others)
+    return Place(
+        FoundImage(reference_of(repository, value), at.path, at.line, mark), value, image.origin, others, image.warning
+    )
 
 
 def reference_of(repository: Repository, value: ImageValue) -> ImageReference:

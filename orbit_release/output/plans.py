@@ -9,7 +9,7 @@ import click
 
 from orbit_release.output import github_actions as actions
 from orbit_release.output.console import dumps, table, to_json, warn
-from orbit_release.planning.actions import PENDING, Action, Plan, ServicePlan
+from orbit_release.planning.actions import Plan, ServicePlan
 from orbit_release.text import code, markdown_table
 
 
@@ -50,7 +50,7 @@ def plan_summary(plan: Plan, *, merging: bool) -> str:
 
 
 def _pending(plan: Plan) -> list[str]:
-    return [service.service.name for service in plan.with_action(*PENDING)]
+    return [service.service.name for service in plan.pending]
 
 
 def _table(plan: Plan) -> str:
@@ -86,7 +86,7 @@ def _service_document(plan: ServicePlan) -> dict[str, Any]:
 
 def _write_outputs(plan: Plan, jobs: Mapping[str, Any], file: str | None) -> None:
     pending = _pending(plan)
-    builds = bool(plan.with_action(Action.BUILD))
+    builds = bool(plan.to_build)
     values = {"matrix": jobs, "any": builds, "pending": bool(pending), "services": pending}
     text = actions.outputs({name: dumps(value) for name, value in values.items()})
     if file is None:

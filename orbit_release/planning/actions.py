@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from orbit_release.errors import InvalidError
 from orbit_release.git.graph import ChangedFile, History
 from orbit_release.image import LATEST, ImageReference, Tag
 from orbit_release.service import Service
@@ -23,10 +24,9 @@ class Action(StrEnum):
     RELEASE = "release"
     BUILD = "build"
     HELD = "held"
+    UNMANAGED = "unmanaged"
     ABSENT = "absent"
 
-
-PENDING = (Action.BUILD, Action.RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,18 @@ class ServicePlan:
     clash: bool = False  # the registry has the target's tag for another commit
     latest: bool = True  # the build moves `latest` too
     is_pinned: bool = False  # what is deployed was chosen by hand
+    is_built: bool = False  # no entry names it, and the registry has its image
+    fault: InvalidError | None = None  # why what is deployed is not certain
     scheme: TagScheme = DEFAULT_TAG_SCHEME
 
     @property
     def tag(self) -> Tag | None:
         return self.scheme.tag(self.target) if self.target else None
+
+    @property
+    def is_to_build(self) -> bool:
+        """Whether its image is missing, as far as is known."""
+        return self.action is Action.BUILD or (self.action is Action.UNMANAGED and not self.is_built)
 
     @property
     def image(self) -> ImageReference | None:
@@ -86,6 +93,16 @@ class Plan:
     base: str | None = None
     superseded: bool = False
     warnings: tuple[str, ...] = ()
+
+    @property
+    def to_build(self) -> tuple[ServicePlan, ...]:
+        """The services whose images are missing."""
+        return tuple(service for service in self.services if service.is_to_build)
+
+    @property
+    def pending(self) -> tuple[ServicePlan, ...]:
+        """The services that something is to be done for: a build, or a release."""
+        return tuple(service for service in self.services if service.is_to_build or service.action is Action.RELEASE)
 
     def with_action(self, *actions: Action) -> tuple[ServicePlan, ...]:
         return tuple(service for service in self.services if service.action in actions)
@@ -111,7 +128,8 @@ def assess(
     """
     plan = ServicePlan(service, Action.BUILD, "", deployed, tuple(files), scheme=scheme)
     if deployed is None:
-        return replace(plan, reason=f"no manifest names {service.repository}")
+        why = f"no manifest names {service.repository}" if service.is_deployed else "it is only built"
+        return replace(plan, action=Action.UNMANAGED if service.is_deployed else Action.BUILD, reason=why)
     if deployed.hold is not None:
         return held(plan, deployed.hold or "no reason given")
     tag = deployed.reference.tag
@@ -154,8 +172,10 @@ def aim(plan: ServicePlan, target: str, history: History) -> ServicePlan:
 
 
 def with_image(plan: ServicePlan, *, there: bool) -> ServicePlan:
-    if plan.action is not Action.BUILD or not there:
+    if not plan.is_to_build or not there:
         return plan
+    if plan.action is Action.UNMANAGED:
+        return replace(plan, is_built=True)
     if plan.deployed is None:
         return _current(plan, f"{plan.tag} is in the registry, and {plan.reason}")
     return replace(plan, action=Action.RELEASE)
@@ -173,13 +193,18 @@ def held(plan: ServicePlan, reason: str) -> ServicePlan:
     return replace(plan, action=Action.HELD, reason=f"held: {reason}", files=(), target=None, warning=None)
 
 
+def uncertain(service: Service, fault: InvalidError) -> ServicePlan:
+    """Leave a service alone of which nobody can tell what is deployed."""
+    return ServicePlan(service, Action.HELD, fault.message, fault=fault)
+
+
 def absent(service: Service, where: str) -> ServicePlan:
     return ServicePlan(service, Action.ABSENT, f"no {service.settings.dockerfile} {where}")
 
 
 def most_urgent(plans: Sequence[ServicePlan]) -> ServicePlan:
     """Choose the plan that stands for a service whose manifests carry different references."""
-    order = (Action.HELD, Action.BUILD, Action.RELEASE, Action.CURRENT)
+    order = (Action.HELD, Action.BUILD, Action.RELEASE, Action.UNMANAGED, Action.CURRENT)
     # A release sets all of the references, so the newest of them has a veto.
     return min(plans, key=lambda plan: (not plan.is_newer, order.index(plan.action)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orbit_release.errors import UsageError
 from orbit_release.image import LATEST, ImageReference
-from orbit_release.planning.actions import Action, Plan, ServicePlan
+from orbit_release.planning.actions import Plan, ServicePlan
 
 # https://docs.github.com/actions/reference/limits: "Job matrix: 256 jobs per workflow run"
 _MAX_JOBS = 256
@@ -24,7 +24,7 @@ def matrix(plan: Plan, source: str) -> dict[str, list[dict[str, str]]]:
 
     All values of a job are text; lists are joined by newlines, platforms by commas.
     """
-    jobs = [_job(service, source) for service in plan.with_action(Action.BUILD)]
+    jobs = [_job(service, source) for service in plan.to_build]
     if len(jobs) > _MAX_JOBS:
         hint = "build in two steps: name some of the services."
         raise UsageError(f"{len(jobs)} services to build, and GitHub runs {_MAX_JOBS} jobs of a matrix", hint)

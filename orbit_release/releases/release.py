@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.image import Repository
 from orbit_release.manifests.deployed import Deployed, Manifests
 from orbit_release.manifests.marking import MarkEdit, Unplaced, mark
+from orbit_release.manifests.places import FoundImage
 from orbit_release.manifests.rewrite import Edit, NewImage, rewrite
 
 
@@ -68,17 +68,27 @@ def plan_release(
 
 
 def _prove(before: Deployed, after: Deployed, edits: Iterable[Edit]) -> None:
-    """Raise InvalidError unless the edits are what changed of what is rendered, for every service."""
-    expected = Counter((edit.before, edit.after) for edit in edits)
+    """Raise InvalidError unless what is rendered changed by the edits, and by nothing else.
+
+    Images that take their tag from one value move together; `rewrite` warns of it.
+    """
+    wanted = {(edit.path, edit.line, edit.before): edit.after for edit in edits}
+    shared = {(edit.path, edit.line): edit.after for edit in edits}
     for repository, service in before.services.items():
-        pairs = zip(service.images, after[repository], strict=False)
-        expected.subtract((old.reference, new.reference) for old, new in pairs if old.reference != new.reference)
-        if len(service.images) != len(after[repository]) or any(count < 0 for count in expected.values()):
-            message = f"{service.places[0].where}: the change would not deploy what it should" if service.places else ""
-            raise InvalidError(message, "Edit this file by hand, or write it in plainer YAML.")
-    if any(expected.values()):
-        edit = next(pair for pair, count in expected.items() if count)
-        raise InvalidError(f"{edit[0]} would not become {edit[1].version}", "Edit this file by hand.")
+        now = after[repository]
+        if len(now) != len(service.places):
+            raise _not_as_wanted(service.images[0])
+        for place, image in zip(service.places, now, strict=True):
+            old = place.image
+            expected = wanted.get((old.path, old.line, old.reference), old.reference)
+            moved = shared.get((old.path, old.line)) if place.others else None
+            if image.reference != expected and (moved is None or moved.tag != image.reference.tag):
+                raise _not_as_wanted(old)
+
+
+def _not_as_wanted(image: FoundImage) -> InvalidError:
+    message = f"{image.path}:{image.line}: the change would not deploy what it should"
+    return InvalidError(message, "Edit this file by hand, or write it in plainer YAML.")
 
 
 def _diff(path: str, change: ChangedManifest) -> str:

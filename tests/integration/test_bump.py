@@ -42,7 +42,7 @@ def test_the_release_commit_tells_what_it_does(monorepo: Monorepo) -> None:
     message = git(monorepo.origin, "log", "-1", "--format=%an|%B", "main")
     assert message == (
         f"Ada|release: api {sha(second)}\n\n"
-        f"api: {sha(first)} -> {sha(second)} (2 commits)\n\n"
+        f"api: {sha(first)} -> {sha(second)} (1 commit)\n\n"
         f"Orbit-Release: api {sha(second)}"
     )
 

@@ -56,7 +56,7 @@ def test_a_rollback_goes_back_holds_and_goes_further_back(monorepo: Monorepo) ->
     tags = [release(monorepo, "api") for _ in range(3)]
     ran = monorepo.run("rollback", "api", "-m", "crash loop")
     assert (ran.code, api(monorepo)) == (0, f"{tags[1]} # the first one # held: crash loop")
-    assert f"api: {tags[2]} -> {tags[1]} takes 2 commits out" in ran.err
+    assert f"api: {tags[2]} -> {tags[1]} takes 1 commit out" in ran.err
     assert "- " + tags[2][4:] + " change api" in ran.err
     assert "api is held: crash loop; once it is mended: orbit-release unhold api" in ran.err
     assert subject(monorepo) == f"rollback: api {tags[1]}"
@@ -221,7 +221,7 @@ def test_a_dry_run_shows_the_diff_and_what_goes_out(monorepo: Monorepo) -> None:
     first, second = release(monorepo, "api"), release(monorepo, "api")
     tip = git(monorepo.origin, "rev-parse", "main")
     ran = monorepo.run("rollback", "api", "--dry-run")
-    assert (ran.code, "takes 2 commits out" in ran.err) == (0, True)
+    assert (ran.code, "takes 1 commit out" in ran.err) == (0, True)
     assert f"-          image: {monorepo.host}/orbit/api:{second} # the first one\n" in ran.out
     assert (
         f"+          image: {monorepo.host}/orbit/api:{first} # the first one # held: rolled back from {second}"
@@ -444,7 +444,7 @@ def test_a_rollback_through_the_api_and_as_a_pull_request(hub: Hub) -> None:
     assert (ran.code, api(hub.repo).split()[0]) == (0, tags[1]), ran.err
     (pull,) = hub.server.pulls
     assert (pull.head, pull.title) == ("orbit-release/rollback/only/api", f"rollback: api {tags[0]}")
-    assert f"| `api` | `{tags[1]}` | `{tags[0]}` | 2 commits out |" in (pull.body or "")
+    assert f"| `api` | `{tags[1]}` | `{tags[0]}` | 1 commit out |" in (pull.body or "")
     assert hub.proposed("api", pull.head) == tags[0]
 
 

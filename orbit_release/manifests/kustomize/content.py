@@ -29,16 +29,15 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     for chart in entry.values:
         layers = [Values.read(node, text) for text, node in chart.inline]
         leaves[path] += [RenderedImage(value, path) for value in layered_images(chart.files, layers, files)]
-    leaves[path] += [RenderedImage(value, path) for value in _unused(entry, leaves)]
+    leaves[path] += [*_unused(path, entry, leaves)]
     return Content(
         entry.files | {path},
         {origin: tuple(images) for origin, images in leaves.items()},
         tuple(filter(None, map(_workload, entry.objects))),
-        entry.faults,
+        {file: why for file, why in entry.faults.items() if isinstance(why, UnreadableError)},
+        tuple(why.message for why in entry.faults.values() if not isinstance(why, UnreadableError)),
         {path: (), **entry.includes},
-        is_stopped=any(
-            is_kustomization(file) and isinstance(why, UnreadableError) for file, why in entry.faults.items()
-        ),
+        is_stopped=any(map(is_kustomization, entry.faults)) and not entry.objects,
     )
 
 
@@ -70,20 +69,20 @@ def _tied(value: ImageValue, obj: RenderedObject) -> ImageValue:
     )
 
 
-def _unused(entry: RenderedEntry, leaves: Mapping[str, Sequence[RenderedImage]]) -> Iterator[ImageValue]:
+def _unused(path: str, entry: RenderedEntry, leaves: Mapping[str, Sequence[RenderedImage]]) -> Iterator[RenderedImage]:
     """Yield the images of entries of `images:` that match nothing here, and that nothing here runs otherwise.
 
     A kustomization without any object is there for what others include; what is not seen here may have the image.
     """
     running = {image.value.name for images in leaves.values() for image in images}
+    hidden = [*entry.unseen, *(why.message for why in entry.faults.values())]
     for value in entry.unused:
         if value.name not in running and value.decider:
-            if entry.unseen:
-                yield value.but_unclear(f"{value.decider.where}: no image here matches, and {entry.unseen[0]}")
-            elif entry.objects:
-                yield value.but_unclear(f"{value.decider.where}: this entry of images: matches no image")
-            else:
-                yield value
+            where = value.decider.where
+            warning = f"{where}: whether {value.name} is there cannot be seen: {hidden[0]}" if hidden else ""
+            idle = f"{where}: this entry of images: matches no image of {path}"
+            is_idle = bool(entry.objects) and not hidden
+            yield RenderedImage(value.but_unclear(idle) if is_idle else value, path, warning=warning)
 
 
 def _workload(obj: RenderedObject) -> AppliedWorkload | None:

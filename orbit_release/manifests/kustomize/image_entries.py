@@ -92,6 +92,11 @@ class ImageEntry:
         tag, digest = self.new_tag, self.digest
         if not tag and not digest:
             return value
+        if value.tag_at and cut(self.name.value)[1]:
+            # It matches one tag only: the image's own value decides as soon as it says another one.
+            return replace(
+                value, tag=tag.value if tag else "", overridden=(*value.overridden, *filter(None, (tag, digest)))
+            )
         _, own_tag, own_digest = cut(self.new_name.value if self.new_name else "")
         over = tuple(item for item in value.scalars if item not in (tag, digest, *self.names))
         over = (*value.overridden, *over)
