@@ -30,7 +30,7 @@ def _leftovers(path: str, data: bytes) -> Iterator[Finding]:
     for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
         if placeholder := _OWNER.match(line):
             message = f"{placeholder[1]} is a placeholder"
-            fix = "name the repository that you install orbit-release from, and a commit of it that you trust."
+            fix = "name the repository that you install this tool from, and a commit of it that you trust."
             yield Finding(PLACEHOLDER, path, number, message, fix)
         elif choice := _CHOICE.search(line):
             message = f"still to choose: {choice[1].strip()}"

@@ -11,6 +11,7 @@ from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.named_elsewhere import Elsewhere, named_elsewhere
 from orbit_release.check.tree import Tree
 from orbit_release.check.trial_releases import trial_faults
+from orbit_release.check.wiring.rendered_groups import REFUSED_FIX, REFUSED_KUSTOMIZATION
 from orbit_release.config import Config
 from orbit_release.errors import InvalidError, OrbitReleaseError
 from orbit_release.image import LATEST, Repository
@@ -40,7 +41,7 @@ RULES = (
 
 _WHERE = re.compile(r"(.+?):([0-9]+)(?::[0-9]+)?: (.*)", re.DOTALL)
 _NO_TAG = "holds no plain tag"  # as manifests/places.py says it
-_PINNED = "run `orbit-release unhold SERVICE` to let automation go on, or say why behind the tag: `# held: why`."
+_PINNED = "`orbit-release unhold SERVICE` lets automation go on; `# held: why` behind the tag says why not."
 _MISPLACED = "correct `manifests:`, or write what is missing there."
 
 
@@ -66,6 +67,7 @@ def check_manifests(
     """Return what is wrong with what is deployed, by place."""
     deployed = manifests.deployed
     findings = [*_check_paths(deployed, file, config), *_broken(deployed, folders)]
+    findings += (_finding(REFUSED_KUSTOMIZATION, InvalidError(why, REFUSED_FIX)) for why in deployed.refused)
     missing = _missing(deployed, config.services)
     elsewhere = named_elsewhere([service.repository for service in missing], manifests, folders, tree, file.path)
     for service in config.services:
@@ -79,8 +81,8 @@ def check_manifests(
 
 
 def _missing(deployed: Deployed, services: Sequence[Service]) -> list[Service]:
-    """Return the services that no entry names; nobody knows while a kustomization is broken."""
-    if any(map(is_kustomization, deployed.broken)):
+    """Return the services that no entry names; nobody knows while a kustomization cannot be rendered."""
+    if deployed.refused or any(map(is_kustomization, deployed.broken)):
         return []
     return [service for service in services if service.is_deployed and service.repository not in deployed.services]
 
@@ -89,7 +91,8 @@ def _check_paths(deployed: Deployed, file: ConfigurationFile, config: Config) ->
     for path in deployed.absent:
         message = f"there is no manifest at {path}"
         yield Finding(MANIFESTS_PATH, *file.place("manifests", path), message, _MISPLACED)
-    for path in deployed.unnamed if any(service.is_deployed for service in config.services) else ():
+    is_known = not deployed.refused and any(service.is_deployed for service in config.services)
+    for path in deployed.unnamed if is_known else ():
         message = f"nothing at {path} deploys a service"
         yield Finding(MANIFESTS_PATH, *file.place("manifests", path), message, _MISPLACED)
     if deployed.overlays:

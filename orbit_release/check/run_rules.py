@@ -18,6 +18,7 @@ from orbit_release.config import FILE_NAME, Config, suggestion
 from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
+from orbit_release.manifests.deployed import Deployed
 from orbit_release.manifests.places import FoundImage
 from orbit_release.service import Service
 
@@ -58,24 +59,24 @@ def _check_groups(source: Source, tree: Tree, file: ConfigurationFile, render: R
     yield from leftover_rules.check_leftovers(tree, file.path, source.config_data)
     yield from input_rules.check_inputs(config.services, tree, file, partial(ignored, source.git))
     yield from manifest_rules.check_manifests(manifests, folders, tree, file, config)
-    yield from _check_wiring(folders, render, manifests.deployed.broken)
+    yield from _check_wiring(folders, render, manifests.deployed)
     edited = {value.path for place in manifests.deployed.places for value in place.value.deciders}
     yield from workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service, edited))
     images = [image for service in config.services for image in manifests.deployed[service.repository]]
     yield from _check_history(source.git, images, config)
 
 
-def _check_wiring(
-    folders: Sequence[ManifestFolder], render: Render, broken: Collection[str]
-) -> Iterator[Finding | Note]:
+def _check_wiring(folders: Sequence[ManifestFolder], render: Render, deployed: Deployed) -> Iterator[Finding | Note]:
     """Check all that is applied at once: what one folder names, another one may make.
 
-    Of what is `broken` it is told already.
+    An entry of which it is told already that it cannot be rendered is left out.
     """
+    told = {*deployed.broken, *(why.partition(":")[0] for why in deployed.refused)}
+    told = told.union(*(files for files in deployed.entries if not told.isdisjoint(files)))
     rendered = [rendered_groups(folder, render) for folder in folders]
     yield from wiring_rules.check_wiring([group for groups, _ in rendered for group in groups])
     others = dict.fromkeys(other for _, others in rendered for other in others)
-    yield from (other for other in others if isinstance(other, Note) or other.path not in broken)
+    yield from (other for other in others if isinstance(other, Note) or other.path not in told)
 
 
 def _inputs(tree: Tree, service: Service, edited: Collection[str]) -> list[str]:

@@ -64,7 +64,7 @@ def test_findings_of_one_kind_are_told_together(repo: Monorepo) -> None:
         1,
         [
             "pinned-tag: Automation leaves a tag alone that somebody chose, and nobody sees why.",
-            "  fix: run `orbit-release unhold SERVICE` to let automation go on, or say why behind the tag: `# held: why`.",
+            "  fix: `orbit-release unhold SERVICE` lets automation go on; `# held: why` behind the tag says why not.",
             f"    {FOLDER}/api.yaml:11: api is at v1.2.3, {scheme}",
             f"    {FOLDER}/web.yaml:11: web is at v2, {scheme}",
         ],

@@ -98,7 +98,7 @@ def test_nothing_is_found_where_nothing_is_wrong(sound: Path) -> None:
         ("temporal-workflows/go.mod", "../services/kafka", "../services/plugins", "inputs-replaced"),
         ("services/bifrost/Dockerfile", "", "services/bifrost/Dockerfile.dockerignore:proto\n", "inputs-missing"),
         (f"{K8S}/kustomization.yaml", "  - bifrost\n", "", "undeployed-service"),
-        (f"{K8S}/kustomization.yaml", "  - bifrost\n", "  - bifrots\n", "broken-manifest"),
+        (f"{K8S}/kustomization.yaml", "  - bifrost\n", "  - bifrots\n", "refused-kustomization"),
         (f"{BIFROST}/deployment.yaml", "orbit/bifrost:", "orbit/bifrost2:", ("undeployed-service", "unknown-image")),
         (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:v1.2.3", "pinned-tag"),
         (f"{BIFROST}/deployment.yaml", "bifrost:latest", "bifrost:sha-0000000", "tag-without-commit"),

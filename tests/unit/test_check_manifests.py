@@ -12,6 +12,7 @@ from orbit_release import config
 from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.manifest_rules import RULES, check_manifests, read_manifests
+from orbit_release.check.wiring.rendered_groups import REFUSED_KUSTOMIZATION
 from orbit_release.errors import ConfigurationError
 from orbit_release.image import Repository
 from orbit_release.manifests.deployed import Mention
@@ -113,6 +114,19 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "c/templates/api.yaml",
         "ghcr.io/acme/api:latest",
     ),
+    "nothing where a kustomization leads to": (
+        {**SHOP, "k8s/kustomization.yaml": SHOP["k8s/kustomization.yaml"].replace("web.yaml", "wbe.yaml")},
+        "refused-kustomization",
+        "kustomization.yaml",
+        "wbe.yaml",
+    ),
+    "key that no kustomization has": (
+        also("bogus: 1\n"),
+        "refused-kustomization",
+        "kustomization.yaml",
+        "bogus",
+    ),
+    "kustomization that is not YAML": (also("a: b: c\n"), "broken-manifest", "kustomization.yaml", "a: b: c"),
     "no manifests": ({**SHOP, "orbit-release.yaml": LISTED}, "manifests-path", "orbit-release.yaml", "- gone"),
     "manifests of others": (
         {**SHOP, "orbit-release.yaml": LISTED, "gone/x.yaml": pod("image: redis:7")},
@@ -270,7 +284,9 @@ def test_what_can_be_released_is_no_finding(name: str) -> None:
 
 def test_every_rule_is_broken_by_a_fault() -> None:
     of_the_reader = {"two-environments", "left-behind"}
-    assert {rule.name for rule in RULES} == {rule for _, rule, *_ in FAULTS.values()} | of_the_reader
+    assert {rule.name for rule in (*RULES, REFUSED_KUSTOMIZATION)} == {
+        rule for _, rule, *_ in FAULTS.values()
+    } | of_the_reader
 
 
 def test_what_the_reader_tells_is_a_finding() -> None:
@@ -284,13 +300,6 @@ def test_what_the_reader_tells_is_a_finding() -> None:
         ("left-behind", "k8s/web.yaml", 7, "ghcr.io/acme/web:sha-1a2b3c4 stands here, where no release changes it"),
         ("two-environments", "orbit-release.yaml", 2, "two overlays"),
     ]
-
-
-def test_two_services_with_one_tag_cannot_be_released_alone() -> None:
-    entries = "images:\n  - {name: ghcr.io/acme/api, newTag: &tag v1}\n  - {name: ghcr.io/acme/web, newTag: *tag}\n"
-    found = findings({**SHOP, "k8s/kustomization.yaml": SHOP["k8s/kustomization.yaml"] + entries})
-    assert [rule for rule, *_ in found].count("uneditable-image") == 1
-    assert {path for _, path, _ in found} == {"kustomization.yaml"}
 
 
 def test_lines_behind_a_definition_are_counted() -> None:

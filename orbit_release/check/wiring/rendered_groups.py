@@ -34,6 +34,7 @@ Render = Callable[[Sequence[str]], Mapping[str, bytes | OrbitReleaseError]]
 REFUSED_KUSTOMIZATION = Group.WIRING.rule(
     "refused-kustomization", "What cannot be rendered is not applied, and neither is anything beside it."
 )
+REFUSED_FIX = "see what `kubectl kustomize` says of this folder."
 
 
 class RefusedError(InvalidError):
@@ -51,8 +52,7 @@ def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Cluste
     findings: list[Finding] = []
     for root, result in _rendered(reader, roots, render):
         if isinstance(result, RefusedError):
-            fix = "see what `kubectl kustomize` says of this folder."
-            findings.append(Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, fix))
+            findings.append(Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, REFUSED_FIX))
         elif isinstance(result, OrbitReleaseError):
             reasons[result.message].append(root.folder)
         else:
