@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -14,9 +15,10 @@ from orbit_release.check.trial_releases import trial_faults
 from orbit_release.check.wiring.rendered_groups import REFUSED_FIX, REFUSED_KUSTOMIZATION
 from orbit_release.config import Config
 from orbit_release.errors import InvalidError, OrbitReleaseError
-from orbit_release.image import LATEST, Repository
+from orbit_release.image import LATEST, ImageReference, Repository
 from orbit_release.manifests.deployed import Deployed, Manifests, Mention, Reading
 from orbit_release.manifests.files import Files
+from orbit_release.manifests.helm.files import CHART
 from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import FoundImage
 from orbit_release.service import Service
@@ -31,9 +33,7 @@ PINNED_TAG = _rule("pinned-tag", "Automation leaves a tag alone that somebody ch
 UNEDITABLE = _rule("uneditable-image", "No release of the service is possible.")
 PLACEHOLDER = _rule("placeholder-tag", "What fills a placeholder in knows no release, and a release leaves it alone.")
 LEFT_BEHIND = _rule("left-behind", "A release changes the image and leaves the old tag here.")
-BROKEN_MANIFEST = _rule(
-    "broken-manifest", "No service that the file names can be released, and what it is applied with cannot be rendered."
-)
+BROKEN_MANIFEST = _rule("broken-manifest", "What is not YAML is not applied, and no service that it names is released.")
 RULES = (
     *(MANIFESTS_PATH, TWO_ENVIRONMENTS, UNDEPLOYED, UNKNOWN_IMAGE, PINNED_TAG, UNEDITABLE, PLACEHOLDER),
     *(LEFT_BEHIND, BROKEN_MANIFEST),
@@ -41,7 +41,11 @@ RULES = (
 
 _WHERE = re.compile(r"(.+?):([0-9]+)(?::[0-9]+)?: (.*)", re.DOTALL)
 _NO_TAG = "holds no plain tag"  # as manifests/places.py says it
-_PINNED = "`orbit-release unhold SERVICE` lets automation go on; `# held: why` behind the tag says why not."
+PINNED_FIX = (
+    "`orbit-release unhold SERVICE` lets automation go on; `# held: why` behind the tag says why not;"
+    " where all tags look so, name the scheme in `tag:`."
+)
+_CHARTS = "write images into the values, as `image: {repository: …, tag: …}`: no release changes what Helm fills in."
 _MISPLACED = "correct `manifests:`, or write what is missing there."
 
 
@@ -66,12 +70,13 @@ def check_manifests(
 ) -> list[Finding]:
     """Return what is wrong with what is deployed, by place."""
     deployed = manifests.deployed
-    findings = [*_check_paths(deployed, file, config), *_broken(deployed, folders)]
+    findings = [*_check_paths(deployed, tree, file, config), *_broken(deployed, folders)]
     findings += (_finding(REFUSED_KUSTOMIZATION, InvalidError(why, REFUSED_FIX)) for why in deployed.refused)
     missing = _missing(deployed, config.services)
     elsewhere = named_elsewhere([service.repository for service in missing], manifests, folders, tree, file.path)
+    is_path_wrong = {*deployed.absent, *deployed.unnamed}.issuperset(config.manifests)
     for service in config.services:
-        if service in missing:
+        if service in missing and (service.repository in elsewhere or not is_path_wrong):
             findings.append(_undeployed(service, deployed.mentions, elsewhere, file, config))
         else:
             findings += _check_service(service, deployed, config.tag_scheme)
@@ -87,14 +92,16 @@ def _missing(deployed: Deployed, services: Sequence[Service]) -> list[Service]:
     return [service for service in services if service.is_deployed and service.repository not in deployed.services]
 
 
-def _check_paths(deployed: Deployed, file: ConfigurationFile, config: Config) -> Iterator[Finding]:
+def _check_paths(deployed: Deployed, tree: Tree, file: ConfigurationFile, config: Config) -> Iterator[Finding]:
     for path in deployed.absent:
         message = f"there is no manifest at {path}"
         yield Finding(MANIFESTS_PATH, *file.place("manifests", path), message, _MISPLACED)
     is_known = not deployed.refused and any(service.is_deployed for service in config.services)
     for path in deployed.unnamed if is_known else ():
-        message = f"nothing at {path} deploys a service"
-        yield Finding(MANIFESTS_PATH, *file.place("manifests", path), message, _MISPLACED)
+        what, fix = f"nothing at {path} deploys a service", _MISPLACED
+        if any(posixpath.basename(name) == CHART for name in tree.at(path)):
+            what, fix = f"no values of the charts at {path} name a service", _CHARTS
+        yield Finding(MANIFESTS_PATH, *file.place("manifests", path), what, fix)
     if deployed.overlays:
         yield _finding(TWO_ENVIRONMENTS, deployed.overlays, *file.place("manifests"))
 
@@ -138,7 +145,7 @@ def _check_service(service: Service, deployed: Deployed, scheme: TagScheme) -> I
     for image in deployed[service.repository]:
         if _is_pinned(image, scheme):
             message = f"{service.name} is at {image.reference.tag}, which is no tag of the scheme {scheme}"
-            yield Finding(PINNED_TAG, image.path, image.line, message, _PINNED)
+            yield Finding(PINNED_TAG, image.path, image.line, message, PINNED_FIX)
     for mention in deployed.mentions:
         if mention.repository == service.repository:
             message = f"{mention.where}: {mention.text} stands here, where no release changes it"
@@ -168,12 +175,12 @@ def _unknown_images(
     shape = re.compile(rf"{re.escape(before)}([a-z0-9][a-z0-9._-]*){re.escape(after)}".encode())
     data = (folder.data(path) for folder in folders for path in (*folder.files, *folder.kustomizations))
     names = {name.decode().rstrip("._-") for text in data for name in shape.findall(text)}
+    references = (ImageReference.read(f"{before}{name}{after}") for name in sorted(names))
     own = {service.repository for service in config.services}
-    others = {Repository(f"{before}{name}{after}"): name for name in sorted(names)}
-    unknown = [repository for repository in others if repository not in own]
+    unknown = [reference.repository for reference in references if reference and reference.repository not in own]
     deployed = Manifests.read(_files(tree, config), _reading(config, unknown)).deployed if unknown else Deployed()
     for repository, places in deployed.services.items():
         for place in places.places:
             message = f"{repository} is the image of no service"
-            fix = f"add `{others[repository]}` to the services of {file.path}, or correct the image."
+            fix = f"add it to the services of {file.path}, or correct the image."
             yield Finding(UNKNOWN_IMAGE, place.image.path, place.image.line, message, fix)

@@ -57,7 +57,8 @@ def _reason(path: str, manifests: Manifests, folders: Sequence[ManifestFolder], 
     if path in manifests.deployed.files:
         return "where no image is known", f"name the field in `fields:` of {config}."
     if path not in manifests.files.names:
-        return "which is not below `manifests:`", f"add {posixpath.dirname(path) or '.'} to `manifests:` of {config}."
+        fix = f"add {posixpath.dirname(path) or path} to `manifests:` of {config}, or `deploy: false` to the service."
+        return "which is not below `manifests:`", fix
     if any(folder.is_chart(path) for folder in folders):
         return "in a part of a chart", "write the image into the chart's values: `image: {repository: …, tag: …}`."
     return "and no kustomization includes this file", "add it to the `resources` of a kustomization."

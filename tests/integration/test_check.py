@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orbit_release.check.manifest_rules import PINNED_FIX
 from orbit_release.check.working_tree import ignored as ignored_by_git
 from orbit_release.git.clone import Clone
 from tests.integration.monorepo import DOCKERFILES, FOLDER, Monorepo, environment, git, sha
@@ -64,7 +65,7 @@ def test_findings_of_one_kind_are_told_together(repo: Monorepo) -> None:
         1,
         [
             "pinned-tag: Automation leaves a tag alone that somebody chose, and nobody sees why.",
-            "  fix: `orbit-release unhold SERVICE` lets automation go on; `# held: why` behind the tag says why not.",
+            f"  fix: {PINNED_FIX}",
             f"    {FOLDER}/api.yaml:11: api is at v1.2.3, {scheme}",
             f"    {FOLDER}/web.yaml:11: web is at v2, {scheme}",
         ],

@@ -59,6 +59,18 @@ def test_a_deployed_tag_names_a_commit_of_the_branch(tag: str, rules: list[str])
     assert [(one.rule.name, one.path, one.line) for one in found] == [(rule, "k8s/api.yaml", 7) for rule in rules]
 
 
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [("20240101", ["pinned-tag"]), ("20240101 # held: because", []), ("aaaaaaa", []), ("bbbbbbb", ["tag-not-merged"])],
+)
+def test_without_letters_in_the_scheme_what_names_no_commit_is_a_pin(text: str, rules: list[str]) -> None:
+    tag, _, mark = text.partition(" # held: ")
+    image = FoundImage(ImageReference.parse(f"ghcr.io/o/api:{tag}"), "k8s/api.yaml", 7, mark or None)
+    scheme = TagScheme("{sha}")
+    found = list(check_deployed_tags([image], COMMITS.get, lambda commit: commit == "a" * 40, "main", scheme))
+    assert [one.rule.name for one in found] == rules
+
+
 def test_every_rule_has_a_name_of_its_own() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
 

@@ -134,6 +134,16 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "orbit-release.yaml",
         "- gone",
     ),
+    "chart whose values name no service": (
+        {
+            "orbit-release.yaml": CONFIGURATION.replace("manifests: k8s", "manifests: c"),
+            "c/Chart.yaml": "name: c\n",
+            "c/values.yaml": "a: 1\n",
+        },
+        "manifests-path",
+        "orbit-release.yaml",
+        "manifests: c",
+    ),
     "image of no service": (extended(pod("image: ghcr.io/acme/worker:latest")), "unknown-image", "more.yaml", "image:"),
     "init container of no service": (
         changed(
