@@ -178,7 +178,7 @@ def findings(parts: list[Files], text: str) -> list[str]:
     files = {path: data for part in parts for path, data in part.items()} | {FILE_NAME: text}
     loaded = load(text)
     places = ConfigurationFile(FILE_NAME, lines(text.encode()))
-    found = check_inputs(loaded.services, tree_of(files), places, loaded.manifests, ignored_in(files))
+    found = check_inputs(loaded.services, tree_of(files), places, ignored_in(files))
     return [one.message for one in found if isinstance(one, Finding)]
 
 
@@ -250,7 +250,7 @@ FOLDERS = {
 def test_the_folder_of_the_manifests(case: str) -> None:
     files, folder, told = FOLDERS[case]
     text = text_of(sources("api", "web"), files)
-    assert (load(text).manifests, choices(text)) == (folder, told)
+    assert (load(text).manifests, choices(text)) == ((folder,), told)
     assert findings([sources("api", "web"), files], text) == []
 
 
@@ -258,7 +258,7 @@ def test_a_folder_that_has_the_sources_as_well_is_not_taken_for_the_manifests() 
     parts = [sources("services/api", "services/web")]
     parts += [manifests(f"ghcr.io/a/{name}", folder=f"services/{name}/k8s") for name in ("api", "web")]
     text = text_of(*parts)
-    assert (load(text).manifests, findings(parts, text)) == (".", [])
+    assert (load(text).manifests, findings(parts, text)) == ((".",), [])
     for one in load(text).services:
         assert one.paths.match(f"services/{one.name}/main.go".encode())
         assert not one.paths.match(f"services/{one.name}/k8s/{one.name}.yaml".encode())
