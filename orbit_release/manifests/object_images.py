@@ -56,14 +56,14 @@ class ImageField:
 
 def image_fields(root: Node, specs: Sequence[FieldSpec] = ()) -> Iterator[ImageField]:
     """Yield the fields of an object that hold an image, each scalar once; `specs` name fields of more kinds."""
-    kinds = [(text(node), again) for node, _, again in reached(root, ["kind"])]
+    kinds = [(text(node), again) for node, _, again in reached_at(root, ["kind"])]
     names = {kind for kind, _ in kinds}
     if not any(names) or _DEFINITION in names:
         return
     twice = next((again for _, again in kinds if again), None)
     seen: set[int] = set()
     own = [spec.steps for spec in specs if spec.kind in names]
-    named = (reached for steps in own for reached in reached(root, steps))
+    named = (reached for steps in own for reached in reached_at(root, steps))
     for node, path, repeated in (*_known_fields(root, is_workflow=not names.isdisjoint(_WORKFLOWS)), *named):
         if isinstance(node, Scalar) and not is_null(node) and id(node) not in seen:
             seen.add(id(node))
@@ -75,12 +75,12 @@ def _known_fields(root: Node, *, is_workflow: bool) -> Iterator[Reached]:
     for node, path, repeated in _below(root):
         name = path[-1] if path else None
         if isinstance(node, SequenceNode) and name in lists:
-            yield from reached(node, ["[]", "image"], path, repeated)
+            yield from reached_at(node, ["[]", "image"], path, repeated)
         elif isinstance(node, SequenceNode) and name == _VOLUMES:
-            yield from reached(node, ["[]", "image", "reference"], path, repeated)
+            yield from reached_at(node, ["[]", "image", "reference"], path, repeated)
         elif isinstance(node, SequenceNode) and name == _TEMPLATES and is_workflow:
             for part in _TEMPLATE_PARTS:
-                yield from reached(node, ["[]", part, "image"], path, repeated)
+                yield from reached_at(node, ["[]", part, "image"], path, repeated)
 
 
 def _below(root: Node) -> Iterator[Reached]:
@@ -96,10 +96,10 @@ def _below(root: Node) -> Iterator[Reached]:
         if isinstance(node, SequenceNode):
             open_ += [(item, (*path, number), repeated) for number, item in enumerate(node)][::-1]
         else:
-            open_ += [*_entries(node, path, repeated)][::-1]
+            open_ += [*entries_of(node, path, repeated)][::-1]
 
 
-def _entries(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator[Reached]:
+def entries_of(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator[Reached]:
     """Yield the values of a mapping: several where a key is repeated, merged ones where its own keys lack it."""
     known: set[str] = set()
     merged_twice = None
@@ -117,7 +117,7 @@ def _entries(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator
         merged_twice = merged_twice or (merges[1][0] if len(merges) > 1 else None)
 
 
-def reached(
+def reached_at(
     node: Node, steps: Sequence[str], path: Path = (), repeated: Scalar | None = None
 ) -> Iterator[Reached]:
     """Yield what a path of keys leads to; the step `[]` leads to every item of a sequence."""
@@ -126,8 +126,8 @@ def reached(
     elif isinstance(node, SequenceNode):
         if steps[0] == "[]":
             for number, item in enumerate(node):
-                yield from reached(item, steps[1:], (*path, number), repeated)
+                yield from reached_at(item, steps[1:], (*path, number), repeated)
     elif isinstance(node, MappingNode):
-        for value, below, again in _entries(node, path, repeated):
+        for value, below, again in entries_of(node, path, repeated):
             if below[-1] == steps[0]:
-                yield from reached(value, steps[1:], below, again)
+                yield from reached_at(value, steps[1:], below, again)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from orbit_release.manifests.files import ParsedFile
 from orbit_release.manifests.image_value import Form, ImageValue, Part
-from orbit_release.manifests.object_images import FieldSpec, image_fields, reached
+from orbit_release.manifests.object_images import FieldSpec, image_fields, reached_at
 from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode, place
 
@@ -19,7 +19,7 @@ def plain_images(file: ParsedFile, specs: Sequence[FieldSpec] = ()) -> Iterator[
     for obj in file.objects:
         yield from object_images(obj, file.text, specs)
     for document in file.documents:
-        yield from entries_of(document.root, file.text)
+        yield from kustomize_images(document.root, file.text)
 
 
 def object_images(obj: MappingNode, text: Text, specs: Sequence[FieldSpec] = ()) -> Iterator[ImageValue]:
@@ -27,15 +27,15 @@ def object_images(obj: MappingNode, text: Text, specs: Sequence[FieldSpec] = ())
         yield _certain(ImageValue.of_reference(Written(text, image.scalar)), text, image.repeated)
 
 
-def entries_of(root: Node, text: Text) -> Iterator[ImageValue]:
+def kustomize_images(root: Node, text: Text) -> Iterator[ImageValue]:
     """Yield what a kustomization's `images` set, each as if it were rendered."""
-    kinds, versions = (list(reached(root, [key])) for key in ("kind", "apiVersion"))
+    kinds, versions = (list(reached_at(root, [key])) for key in ("kind", "apiVersion"))
     is_known = all(_text(node) in _KUSTOMIZATIONS for node, *_ in kinds)
     if is_known and all(_text(node).startswith(_KUSTOMIZE_GROUP) for node, *_ in versions if _text(node)):
         repeated = next((again for *_, again in (*kinds, *versions) if again), None)
         seen: set[int] = set()
-        for images, path, again in reached(root, ["images"], (), repeated):
-            for node, _, twice in reached(images, ["[]"], path, again) if isinstance(images, SequenceNode) else ():
+        for images, path, again in reached_at(root, ["images"], (), repeated):
+            for node, _, twice in reached_at(images, ["[]"], path, again) if isinstance(images, SequenceNode) else ():
                 if id(node) not in seen:
                     seen.add(id(node))
                     yield from _entry(node, text, twice)
@@ -44,7 +44,7 @@ def entries_of(root: Node, text: Text) -> Iterator[ImageValue]:
 def _entry(node: Node, text: Text, repeated: Scalar | None) -> Iterator[ImageValue]:
     fields: dict[str, list[Written]] = {}
     for key in ("name", "newName", "newTag", "digest"):
-        for value, _, again in reached(node, [key], (), repeated):
+        for value, _, again in reached_at(node, [key], (), repeated):
             repeated = repeated or again
             if isinstance(value, Scalar):
                 fields.setdefault(key, []).append(Written(text, value))

@@ -1,0 +1,114 @@
+"""Helm values, and images set by kustomize, inside Kubernetes objects: HelmRelease of Flux, Application of Argo CD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orbit_release.manifests.helm.kustomize_images import ImageOverride, override_entries, override_strings
+from orbit_release.manifests.helm.leaves import Leaf, Values, parameters
+from orbit_release.manifests.helm.values import Placed, images_in
+from orbit_release.manifests.written import Text, Written
+from orbit_release.manifests.yaml_nodes import MappingNode, Node, UnreadableError, parse, text
+
+_FLUX = "helm.toolkit.fluxcd.io/"
+_ARGO_CD = "argoproj.io/"
+# Where an object has the source of an application, below its root.
+_SOURCES = {"Application": ("spec",), "ApplicationSet": ("spec", "template", "spec")}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A chart, or a folder, that an object or a file of overrides has rendered with values of its own.
+
+    `folder` is the path in `repository`, both "" where they are not said; `value_files` are paths from that folder.
+    `values` are the layers of the object itself, the outer over the inner ones: a caller lays them over those of the
+    files. `overrides` change the rendered images. `unclear` says why the values cannot be known, as `path:line: why`.
+    """
+
+    values: Values
+    overrides: tuple[ImageOverride, ...] = ()
+    value_files: tuple[Written, ...] = ()
+    repository: str = ""
+    folder: str = ""
+    unclear: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> list[Placed]:
+        """The images in its own values, each with its key path; those without a name are of other layers."""
+        return list(images_in(self.values))
+
+
+def renderings_of(obj: MappingNode, written: Text) -> Iterator[Rendering]:
+    """Yield what an object has rendered: one for a HelmRelease, one per source for an Application or ApplicationSet."""
+    if text(obj, "kind") == "HelmRelease" and text(obj, "apiVersion").startswith(_FLUX):
+        yield _helm_release(Values.read(obj, written, "spec"))
+    yield from map(rendering_of, sources_of(obj, written))
+
+
+def sources_of(obj: MappingNode, written: Text) -> list[Values]:
+    """Return the sources of an Application or ApplicationSet; none for other objects.
+
+    `sources` replace `source`: https://argo-cd.readthedocs.io/en/stable/user-guide/multiple_sources/
+    """
+    path = _SOURCES.get(text(obj, "kind"))
+    if path is None or not text(obj, "apiVersion").startswith(_ARGO_CD):
+        return []
+    spec = Values.read(obj, written, *path)
+    return spec.items("sources") or [spec.under("source")]
+
+
+def source_in(root: Node, written: Text) -> Values:
+    """Read a file `.argocd-source.yaml` or `.argocd-source-<application>.yaml`: a source without a place.
+
+    Argo CD lays it over the source of the Application, as `Values.over` does: its lists, of parameters and of images,
+    replace those of the Application (https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/).
+    """
+    return Values.read(root, written)
+
+
+def _helm_release(spec: Values) -> Rendering:
+    """Read https://fluxcd.io/flux/components/helm/helmreleases/#values."""
+    chart = spec.under("chart", "spec")
+    overrides = (
+        override for item in spec.items("postRenderers") for override in override_entries(item, "kustomize", "images")
+    )
+    files = (*_scalars(chart, "valuesFile"), *_scalars(chart, "valuesFiles"))
+    return Rendering(spec.under("values"), tuple(overrides), files, folder=chart.text("chart"))
+
+
+def rendering_of(source: Values) -> Rendering:
+    """Read a source of Argo CD: parameters go before `valuesObject`, and that before `values`.
+
+    https://argo-cd.readthedocs.io/en/stable/user-guide/helm/
+    """
+    helm = source.under("helm")
+    block = helm.get("values")
+    tree = helm.under("valuesObject")
+    tree, unclear = (tree, ()) if tree.leaves or not block else _block(block)
+    return Rendering(
+        parameters(helm, "parameters").set_on(tree),
+        tuple(override_strings(source, "kustomize", "images")),
+        _scalars(helm, "valueFiles"),
+        source.text("repoURL"),
+        source.text("path"),
+        unclear,
+    )
+
+
+def _block(block: Leaf) -> tuple[Values, tuple[str, ...]]:
+    """Read values that stand as text in a value; what comes of them is marked, because they are not edited."""
+    inner = Text.of_value(block.at)
+    try:
+        documents = parse(inner.text, inner.path)
+    except UnreadableError as error:
+        line = inner.first_line + error.place[0] - 1
+        return Values(), (f"{inner.path}:{line}: these values cannot be read: {error.problem}",)
+    values = Values.read(documents[0].root, inner) if documents else Values()
+    return values, (block.fault,) if block.fault else ()
+
+
+def _scalars(values: Values, *keys: str) -> tuple[Written, ...]:
+    """Return the scalar at a key path, or those of the list there."""
+    leaves = (values.get(*keys), *(item.get() for item in values.items(*keys)))
+    return tuple(leaf.at for leaf in leaves if leaf)

@@ -1,0 +1,58 @@
+"""How kustomize knows objects again: by group, version, kind, name and namespace, and those they had before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The kinds of kustomize's own schema that no namespace holds; all others are taken for namespaced ones.
+_CLUSTER_SCOPED = frozenset(
+    {
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("apiregistration.k8s.io", "APIService"),
+        ("certificates.k8s.io", "CertificateSigningRequest"),
+        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
+        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+        ("networking.k8s.io", "IngressClass"),
+        ("node.k8s.io", "RuntimeClass"),
+        ("policy", "PodSecurityPolicy"),
+        ("rbac.authorization.k8s.io", "ClusterRole"),
+        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        ("scheduling.k8s.io", "PriorityClass"),
+        ("storage.k8s.io", "CSIDriver"),
+        ("storage.k8s.io", "CSINode"),
+        ("storage.k8s.io", "StorageClass"),
+        ("storage.k8s.io", "VolumeAttachment"),
+        ("", "ComponentStatus"),
+        ("", "Namespace"),
+        ("", "Node"),
+        ("", "PersistentVolume"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Id:
+    """`namespace` is the effective one: `default` for none, "" for a kind that no namespace holds."""
+
+    group: str
+    version: str
+    kind: str
+    name: str
+    namespace: str
+
+    @classmethod
+    def of(cls, api_version: str, kind: str, name: str, namespace: str) -> Id:
+        group, slash, version = api_version.partition("/")
+        if not slash:
+            group, version = "", api_version
+        return cls(group, version, kind, name, effective_namespace(group, kind, namespace))
+
+
+def effective_namespace(group: str, kind: str, namespace: str) -> str:
+    return "" if is_cluster_scoped(group, kind) else namespace or "default"
+
+
+def is_cluster_scoped(group: str, kind: str) -> bool:
+    return (group, kind) in _CLUSTER_SCOPED

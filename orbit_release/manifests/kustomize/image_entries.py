@@ -1,0 +1,178 @@
+"""The `images:` of a kustomization: which images they match, and what they make of them.
+
+The rules are those of kustomize's image tag transformer (api/filters/imagetag, api/internal/image).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from orbit_release.manifests.image_value import Form, ImageValue, Part, cut
+from orbit_release.manifests.kustomize.fields import Fields, fault
+from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
+from orbit_release.manifests.written import Written
+from orbit_release.manifests.yaml_nodes import Path
+
+_TAG = re.compile(r":[a-zA-Z0-9_.{}-]*\Z")
+_DIGEST = re.compile(r"@sha256:[a-zA-Z0-9_.{}-]*\Z")
+_PATTERN = re.compile(r"[\\^$*+?()|\[\]{}]")
+_OPTIONAL = "*?{"  # what may leave out the character before it
+_LISTS = ("containers", "initContainers")
+_VOLUME = ("volumes", "image", "reference")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageEntry:
+    """An entry of `images:`, or of an ImageTagTransformer, whose own `specs` name more fields."""
+
+    where: str
+    name: Written
+    new_name: Written | None = None
+    new_tag: Written | None = None
+    digest: Written | None = None
+    tag_suffix: Written | None = None
+    specs: tuple[KustomizeSpec, ...] = ()
+
+    @classmethod
+    def read(cls, fields: Fields, specs: tuple[KustomizeSpec, ...] = ()) -> ImageEntry:
+        name = fields.written("name")
+        if name is None:
+            raise fault(fields.text, fields.node, "an entry of images: without a name")
+        new_name, new_tag, digest, suffix = (
+            fields.written(key) for key in ("newName", "newTag", "digest", "tagSuffix")
+        )
+        return cls(fields.where, name, new_name, new_tag, digest, suffix, specs)
+
+    @property
+    def names(self) -> tuple[Written, ...]:
+        return tuple(filter(None, (self.name, self.new_name)))
+
+    @property
+    def pattern(self) -> str | None:
+        """What an image begins with that the name, a regular expression, may match; None for a plain name."""
+        name = self.name.value
+        match = _PATTERN.search(name)
+        if match is None:
+            return None
+        end = match.start() - (match[0] in _OPTIONAL)
+        return "" if "|" in name or "^" in name else name[: max(end, 0)].partition(".")[0]
+
+    @property
+    def unmatched(self) -> ImageValue:
+        """The image that it would make of one without tag and digest."""
+        return self.applied(ImageValue(self.name.value))
+
+    def applied(self, value: ImageValue) -> ImageValue:
+        """Return what becomes of an image that it matches."""
+        new = self._tagged(self._named(value))
+        if self.tag_suffix and not self.new_tag and not self.digest:
+            new = new.but_unclear(f"{self.where}: tagSuffix makes the tag")
+        if cut(new.text) != (new.name, new.tag, new.digest):
+            new = new.but_unclear(f"{self.where}: {new.text} is no image")
+        return new
+
+    def _named(self, value: ImageValue) -> ImageValue:
+        if not self.new_name:
+            return replace(value, beside=(*value.beside, self.name))
+        name, tag, digest = cut(self.new_name.value)
+        beside = (*value.beside, *self.names)
+        if not tag and not digest:
+            return replace(value, name=name, beside=beside)
+        if value.tag and not self.new_tag and not self.digest:
+            return replace(value, name=self.new_name.value, beside=beside)
+        part = Part(self.new_name, Form.REFERENCE, len(name))
+        over = tuple(item for item in value.scalars if item != self.new_name)
+        digest_at = part if digest else None
+        return ImageValue(name, tag, digest, part, digest_at, self.names, (*value.overridden, *over), value.unclear)
+
+    def _tagged(self, value: ImageValue) -> ImageValue:
+        tag, digest = self.new_tag, self.digest
+        if not tag and not digest:
+            return value
+        _, own_tag, own_digest = cut(self.new_name.value if self.new_name else "")
+        over = tuple(item for item in value.scalars if item not in (tag, digest, *self.names))
+        over = (*value.overridden, *over)
+        if own_digest or (own_tag and tag):
+            why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
+            return replace(value, unclear=(*value.unclear, why), overridden=over)
+        text, _, inner = tag.value.partition("@") if tag else (own_tag, "", "")
+        tag_at = Part(tag, Form.TAG) if tag else value.tag_at if own_tag else None
+        digest_at = Part(digest, Form.DIGEST) if digest else Part(tag, Form.TAG) if tag and inner else None
+        new = ImageValue(value.name, text, digest.value if digest else inner, tag_at, digest_at)
+        new = replace(new, beside=self.names, overridden=over, unclear=value.unclear)
+        return new.but_unclear(f"{self.where}: two digests") if digest and inner else new
+
+
+class ImageEntries:
+    """Entries that are applied one after another: a later one may match what an earlier one renamed.
+
+    `used` gets the identities of those that an image matched.
+    """
+
+    def __init__(self, entries: Sequence[ImageEntry], used: set[int]) -> None:
+        self.entries, self.used = entries, used
+        self._by_name: dict[str, list[int]] = {}
+        self._patterns: list[tuple[int, str]] = []
+        for number, entry in enumerate(entries):
+            if (prefix := entry.pattern) is None:
+                self._by_name.setdefault(entry.name.value, []).append(number)
+            else:
+                self._patterns.append((number, prefix))
+
+    def applied(self, value: ImageValue) -> ImageValue:
+        """Return what becomes of an image that kustomize's transformer reaches."""
+        at = -1
+        while (at := self._next(value, at)) >= 0:
+            entry = self.entries[at]
+            self.used.add(id(entry))
+            if entry.pattern is None:
+                value = entry.applied(value)
+            else:
+                value = value.but_unclear(f"{entry.where}: the name is a pattern")
+        return value
+
+    def beyond(self, value: ImageValue) -> ImageValue:
+        """Return an image that only some versions of kustomize reach."""
+        at = self._next(value, -1)
+        if at < 0:
+            return value
+        self.used.add(id(self.entries[at]))
+        return value.but_unclear(f"{self.entries[at].where}: only newer versions of kustomize change this image")
+
+    def _next(self, value: ImageValue, after: int) -> int:
+        text = value.text
+        found = [at for name in candidates(text) if (at := _above(self._by_name.get(name, ()), after)) >= 0]
+        for number, prefix in self._patterns:
+            if number > after and text.startswith(prefix):
+                found.append(number)
+                break
+        return min(found, default=-1)
+
+
+def _above(numbers: Sequence[int], after: int) -> int:
+    at = bisect_right(numbers, after)
+    return numbers[at] if at < len(numbers) else -1
+
+
+def candidates(reference: str) -> Iterator[str]:
+    """Yield the names that match a reference: it is the name, maybe with a tag and a digest behind it."""
+    yield reference
+    digest = _DIGEST.search(reference)
+    for text in (reference, *([reference[: digest.start()]] if digest else ())):
+        if text is not reference:
+            yield text
+        if tag := _TAG.search(text):
+            yield text[: tag.start()]
+
+
+def is_container(path: Path) -> bool:
+    """Whether kustomize's transformer reaches a field: `image` in a list of containers, at any depth."""
+    return len(path) >= 3 and path[-1] == "image" and isinstance(path[-2], int) and path[-3] in _LISTS  # noqa: PLR2004
+
+
+def is_volume(path: Path) -> bool:
+    """Whether newer versions reach it, from 5.8 on: the image of a volume."""
+    return tuple(part for part in path[-4:] if isinstance(part, str)) == _VOLUME

@@ -1,0 +1,114 @@
+"""A symbolic kustomize: an entry as it is rendered, as far as images go, and where each value is written.
+
+Nothing is run and nothing is dumped. `kubectl kustomize` (5.5) is the oracle of its tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orbit_release.errors import InvalidError
+from orbit_release.manifests.files import Files
+from orbit_release.manifests.image_value import ImageValue
+from orbit_release.manifests.kustomize.accumulate import Accumulation
+from orbit_release.manifests.kustomize.image_entries import ImageEntry
+from orbit_release.manifests.kustomize.reading import HelmValues, Reading
+from orbit_release.manifests.kustomize.resource import Pool, Resource
+from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.workloads import is_idle
+from orbit_release.manifests.yaml_nodes import MappingNode, Path
+
+_LOCAL = "config.kubernetes.io/local-config"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedObject:
+    """An object as it is applied.
+
+    `origin` is the file that it is written in and its number there: one object in two overlays has one origin.
+    `images` are its fields that hold an image; `replaced` those that patches took away: marks beside them still count.
+    The names and the images in `root` may be those of before.
+    """
+
+    kind: str
+    name: str
+    namespace: str
+    origin: tuple[str, int]
+    images: tuple[tuple[Path, ImageValue], ...]
+    replaced: tuple[ImageValue, ...]
+    is_idle: bool
+    root: MappingNode
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedEntry:
+    """What a kustomization gives.
+
+    - `unused`: the images of entries of `images:` that nothing matched
+    - `entries`: all entries of all layers, each once
+    - `files`: the files that were read; `includes`: the kustomizations that each kustomization includes
+    - `unseen`: `path:line: what`, where objects come from that cannot be seen here
+    - `faults`: why a file cannot be used, by its path
+    - `dropped`: the images of objects that a patch deletes
+    - `values`: the values of Helm charts
+    """
+
+    objects: tuple[RenderedObject, ...] = ()
+    unused: tuple[ImageValue, ...] = ()
+    entries: tuple[ImageEntry, ...] = ()
+    files: frozenset[str] = frozenset()
+    includes: Mapping[str, tuple[str, ...]] | None = None
+    unseen: tuple[str, ...] = ()
+    faults: Mapping[str, InvalidError] | None = None
+    dropped: tuple[ImageValue, ...] = ()
+    values: tuple[HelmValues, ...] = ()
+
+
+def render(path: str, files: Files, specs: Sequence[FieldSpec] = ()) -> RenderedEntry:
+    """Render the kustomization file at a path; `specs` name fields of more kinds that hold images."""
+    reading = Reading(files, specs)
+    pool = Pool()
+    try:
+        pool = Accumulation(reading).layer(path)
+    except InvalidError as error:
+        reading.fault(path, error)
+    return RenderedEntry(
+        objects=tuple(_rendered(pool, reading)),
+        unused=tuple(entry.unmatched for entry in reading.entries.values() if id(entry) not in reading.used),
+        entries=tuple(reading.entries.values()),
+        files=frozenset(reading.seen),
+        includes={key: tuple(dict.fromkeys(paths)) for key, paths in reading.includes.items()},
+        unseen=tuple(reading.unseen),
+        faults=reading.faults,
+        dropped=tuple(reading.dropped),
+        values=tuple(reading.charts.values()),
+    )
+
+
+def _rendered(pool: Pool, reading: Reading) -> Iterator[RenderedObject]:
+    for resource in pool.resources:
+        local = resource.all_labels("annotations").get(_LOCAL)
+        if local is None or local == "false":
+            yield _object(resource, pool, reading)
+
+
+def _object(resource: Resource, pool: Pool, reading: Reading) -> RenderedObject:
+    images = [(image.path, resource.final_value(image)) for image in resource.fields(reading.specs, pool.image_specs)]
+    return RenderedObject(
+        resource.kind,
+        resource.name,
+        resource.namespace,
+        (resource.text.path, resource.number),
+        tuple((path, _resolved(value, pool)) for path, value in images),
+        tuple(resource.replaced),
+        is_idle(resource.root),
+        resource.root,
+    )
+
+
+def _resolved(value: ImageValue, pool: Pool) -> ImageValue:
+    """Mind the vars: `$(NAME)` is filled in last."""
+    if pool.variables and "$(" in value.text:
+        return value.but_unclear(f"{pool.variables[0]}: vars may write this image")
+    return value

@@ -1,0 +1,138 @@
+"""Patches of a kustomization: read from files or from the text beside them, and applied to the objects of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orbit_release.errors import InvalidError
+from orbit_release.manifests import yaml_nodes as nodes
+from orbit_release.manifests.kustomize.fields import Fields, fault, place
+from orbit_release.manifests.kustomize.identity import Id
+from orbit_release.manifests.kustomize.json_patch import Operation
+from orbit_release.manifests.kustomize.reading import Reading
+from orbit_release.manifests.kustomize.resource import Pool, Resource
+from orbit_release.manifests.kustomize.selectors import Selector
+from orbit_release.manifests.kustomize.strategic import SCHEMAS, merged
+from orbit_release.manifests.kustomize.trees import Copier, drop
+from orbit_release.manifests.objects import objects_in
+from orbit_release.manifests.written import Text
+from orbit_release.manifests.yaml_nodes import MappingNode, Node, SequenceNode
+
+_MISSING = "Correct its kind, name and namespace: they must be those of an object below this kustomization."
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Strategic merge patches (`objects`) or the operations of a JSON patch, and what they are for."""
+
+    text: Text
+    objects: tuple[MappingNode, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    target: Selector | None = None
+    may_rename: bool = False
+    may_change_kind: bool = False
+
+    @classmethod
+    def read(cls, text: Text, roots: Sequence[Node], target: Selector | None, options: Fields | None) -> Patch:
+        """Tell the two kinds of patches apart; InvalidError where it is none."""
+        roots = [root for root in roots if not isinstance(root, nodes.Scalar)]
+        if not roots:
+            raise InvalidError(f"{text.path}:{text.first_line}: the patch is empty", "Write it, or take it out.")
+        if isinstance(roots[0], SequenceNode):
+            operations = [Operation.read(Fields.read(text, item, "an operation")) for item in roots[0]]
+            return cls(text, operations=tuple(operations), target=target)
+        objects = tuple(found for root in roots for found in objects_in(root))
+        for found in objects:
+            if not nodes.text(found, "kind") or not nodes.text(found, "metadata", "name"):
+                raise fault(text, found, "a patch needs kind and metadata.name, even if it has a target")
+        flags = [options.is_true(name) if options else False for name in ("allowNameChange", "allowKindChange")]
+        return cls(text, objects, (), target, *flags)
+
+    def apply(self, pool: Pool, reading: Reading, *, has_schema: bool) -> None:
+        """Change the objects of a layer; InvalidError where it applies to none that it names."""
+        if self.operations:
+            self._operate(pool, reading)
+        elif self.target is None:
+            for patch in self.objects:
+                resource = _only(pool, self.text, patch)
+                self._merge(pool, reading, resource, patch, has_schema=has_schema)
+        elif len(self.objects) > 1:
+            raise fault(self.text, self.objects[1], "a patch with a target is one document")
+        else:
+            for resource, is_certain in list(self._selected(pool)):
+                if not is_certain:
+                    resource.but_unclear(f"{place(self.text, self.objects[0])}: cannot tell what this patch selects")
+                else:
+                    self._merge(pool, reading, resource, self.objects[0], has_schema=has_schema)
+
+    def _selected(self, pool: Pool) -> list[tuple[Resource, bool]]:
+        target = self.target or Selector()
+        return list(target.selected(pool.named(target.plain_name) if target.plain_name else pool))
+
+    def _operate(self, pool: Pool, reading: Reading) -> None:
+        where = self.operations[0].fields.where
+        if self.target is None:
+            raise InvalidError(f"{where}: a JSON patch needs a target", "Name what it patches.")
+        is_moved = False
+        for resource, is_certain in self._selected(pool):
+            if is_certain:
+                is_moved |= self._operated(resource, pool, reading)
+            else:
+                resource.but_unclear(f"{where}: cannot tell what this patch selects")
+        if is_moved:
+            pool.renamed()
+
+    def _operated(self, resource: Resource, pool: Pool, reading: Reading) -> bool:
+        """Apply the operations to one object; whether its id changed."""
+        before, was = resource.open(reading.specs, pool.image_specs), resource.id
+        resource.remember_id()
+        resource.write_identity()
+        for operation in self.operations:
+            operation.applied(resource.root, resource.grafts)
+        resource.read_identity()
+        resource.close(before, reading.specs, pool.image_specs)
+        return resource.id != was
+
+    def _merge(self, pool: Pool, reading: Reading, resource: Resource, patch: MappingNode, *, has_schema: bool) -> None:
+        before, was = resource.open(reading.specs, pool.image_specs), resource.id
+        graft = Copier(self.text, resource.grafts).copy(patch)
+        assert isinstance(graft, MappingNode)  # noqa: S101 - a copy of a mapping is one
+        drop(graft, "apiVersion")
+        where = place(self.text, patch)
+
+        def doubt(why: str) -> None:
+            resource.but_unclear(f"{where}: {why}")
+
+        if has_schema:
+            doubt("openapi: gives a schema of its own to patches")
+        schema = SCHEMAS.get((resource.api_version, resource.kind), {})
+        root = merged(resource.root, graft, self.text, schema, doubt)
+        if root is None:
+            pool.remove(resource)
+            reading.dropped += [resource.final_value(image) for image, _ in before]
+            return
+        resource.root = root
+        self._identify(resource)
+        resource.close(before, reading.specs, pool.image_specs)
+        if resource.id != was:
+            pool.renamed()
+
+    def _identify(self, resource: Resource) -> None:
+        if self.may_rename or self.may_change_kind:
+            resource.remember_id()
+        if self.may_rename:
+            resource.name = nodes.text(resource.root, "metadata", "name")
+        if self.may_change_kind:
+            resource.kind = nodes.text(resource.root, "kind")
+
+
+def _only(pool: Pool, text: Text, patch: MappingNode) -> Resource:
+    keys = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
+    api_version, kind, name, namespace = (nodes.text(patch, *key) for key in keys)
+    resources = pool.by_id(Id.of(api_version, kind, name, namespace))
+    if len(resources) != 1:
+        many = "several objects are" if resources else "there is no"
+        space = f" in namespace {namespace}" if namespace else ""
+        raise fault(text, patch, f"{many} {kind} {name} ({api_version}){space} to patch", _MISSING)
+    return resources[0]

@@ -1,0 +1,93 @@
+"""What is read and noted while an entry is rendered."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orbit_release.errors import InvalidError
+from orbit_release.manifests import yaml_nodes as nodes
+from orbit_release.manifests.files import Files
+from orbit_release.manifests.image_value import ImageValue
+from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.written import Text, Written
+from orbit_release.manifests.yaml_nodes import Node, UnreadableError
+
+if TYPE_CHECKING:
+    from orbit_release.manifests.kustomize.image_entries import ImageEntry
+
+
+@dataclass(frozen=True, slots=True)
+class HelmValues:
+    """Values that a chart of `helmCharts` gets: files, by their paths, and a mapping in the kustomization."""
+
+    files: tuple[str, ...] = ()
+    inline: tuple[tuple[Text, Node], ...] = ()
+
+
+@dataclass(slots=True)
+class Reading:
+    """The files of an entry, and what is noted of them; `specs` are the image fields that our configuration names."""
+
+    files: Files
+    specs: Sequence[FieldSpec] = ()
+    seen: set[str] = field(default_factory=set)
+    faults: dict[str, InvalidError] = field(default_factory=dict)
+    includes: dict[str, list[str]] = field(default_factory=dict)
+    unseen: list[str] = field(default_factory=list)
+    entries: dict[tuple[int, ...], ImageEntry] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)  # the identities of entries that an image matched
+    dropped: list[ImageValue] = field(default_factory=list)
+    charts: dict[str, HelmValues] = field(default_factory=dict)
+    layers: int = 0
+    inner: dict[int, tuple[Written, Text, list[Node]]] = field(default_factory=dict)
+
+    def fault(self, path: str, error: InvalidError) -> None:
+        """Note why a file cannot be used; the first reason counts."""
+        self.faults.setdefault(path, error)
+
+    def not_seen(self, what: str) -> None:
+        if what not in self.unseen:
+            self.unseen.append(what)
+
+    def documents(self, path: str) -> tuple[Text, list[Node]]:
+        """Return a file's text and the roots of its documents; InvalidError where it cannot be read."""
+        parsed = self.files.parsed(path)
+        if parsed is None:
+            raise InvalidError(f"{path}: there is no such file", "Correct the path, or add the file.")
+        self.seen.add(path)
+        if parsed.fault:
+            raise parsed.fault
+        return parsed.text, [document.root for document in parsed.documents]
+
+    def inside(self, value: Written) -> tuple[Text, list[Node]]:
+        """Return the text inside a value and the roots of its documents; InvalidError with the file's line."""
+        known = self.inner.get(id(value.scalar))
+        if known:
+            return known[1], known[2]
+        text = Text.of_value(value)
+        try:
+            roots = [document.root for document in nodes.parse(text.text, value.path)]
+        except UnreadableError as error:
+            line = text.first_line + error.place[0] - 1
+            raise InvalidError(f"{value.path}:{line}: not valid YAML: {error.problem}", error.hint) from error
+        self.inner[id(value.scalar)] = (value, text, roots)
+        return text, roots
+
+    def has(self, path: str) -> bool:
+        return self.files.read(path) is not None
+
+
+def joined(folder: str, path: str, where: str) -> str:
+    """Return a path from the repository's root; InvalidError where it leads out of the repository."""
+    whole = posixpath.normpath(posixpath.join(folder, path))
+    if posixpath.isabs(path) or whole == ".." or whole.startswith("../"):
+        raise InvalidError(f"{where}: {path} is outside of the repository", "Only files of this repository are read.")
+    return "" if whole == "." else whole
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
+    return not folder or path == folder or path.startswith(f"{folder}/")

@@ -1,0 +1,213 @@
+"""One object on its way through the layers of an entry, and all objects of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from orbit_release.manifests import yaml_nodes as nodes
+from orbit_release.manifests.image_value import ImageValue
+from orbit_release.manifests.kustomize.field_paths import KustomizeSpec, at_spec
+from orbit_release.manifests.kustomize.identity import Id, effective_namespace
+from orbit_release.manifests.kustomize.trees import Copier, Grafts, drop, named, put
+from orbit_release.manifests.object_images import FieldSpec, ImageField, image_fields
+from orbit_release.manifests.written import Text, Written
+from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar
+
+
+@dataclass(slots=True, eq=False)
+class Resource:
+    """An object; `name`, `namespace` and the added labels and annotations stand here and not in the tree.
+
+    `values` are its images by the identity of their scalars, as far as the layers have come.
+    """
+
+    text: Text
+    number: int
+    root: MappingNode
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    earlier: list[tuple[str, str, str]] = field(default_factory=list)  # kinds, namespaces and names, the oldest first
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    is_own: bool = False
+    grafts: Grafts = field(default_factory=Grafts)
+    values: dict[int, ImageValue] = field(default_factory=dict)
+    replaced: list[ImageValue] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    _fields: list[ImageField] | None = None
+    _specs: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def read(cls, text: Text, number: int, root: MappingNode) -> Resource:
+        resource = cls(text, number, root)
+        resource.read_identity()
+        return resource
+
+    def read_identity(self) -> None:
+        """Take kind, name and namespace from the tree."""
+        self.api_version, self.kind = nodes.text(self.root, "apiVersion"), nodes.text(self.root, "kind")
+        self.name = nodes.text(self.root, "metadata", "name")
+        self.namespace = nodes.text(self.root, "metadata", "namespace")
+
+    @property
+    def group(self) -> str:
+        group, slash, _ = self.api_version.partition("/")
+        return group if slash else ""
+
+    @property
+    def id(self) -> Id:
+        return Id.of(self.api_version, self.kind, self.name, self.namespace)
+
+    @property
+    def ids(self) -> list[Id]:
+        """All that it was and is, the oldest first."""
+        now = self.id
+        then = [Id(now.group, now.version, kind, name, space) for kind, space, name in self.earlier]
+        return [*then, now]
+
+    @property
+    def first_name(self) -> str:
+        return self.earlier[0][2] if self.earlier else self.name
+
+    def had_name(self, name: str) -> bool:
+        """Whether it has a name, or had it."""
+        return name == self.name or any(name == then for _, _, then in self.earlier)
+
+    def remember_id(self) -> None:
+        now = (self.kind, effective_namespace(self.group, self.kind, self.namespace), self.name)
+        self.earlier.append(now)
+
+    def all_labels(self, kind: str = "labels") -> dict[str, str]:
+        """Return the labels, or the annotations, with those that the layers added."""
+        pairs = nodes.pairs(self.root, "metadata", kind)
+        own = {key.value: value.value for key, value in pairs if isinstance(value, Scalar)}
+        return own | (self.labels if kind == "labels" else self.annotations)
+
+    def fields(self, specs: Sequence[FieldSpec], more: Sequence[KustomizeSpec]) -> list[ImageField]:
+        """Return the image fields; `more` are those that configurations of kustomize name."""
+        if self._fields is None or self._specs != (len(specs), len(more)):
+            known = list(image_fields(self.root, specs))
+            seen = {id(field.scalar) for field in known}
+            named_ = (found for spec in more if spec.is_of(self) for found in at_spec(self.root, spec.path))
+            for path, scalar in named_:
+                if id(scalar) not in seen:
+                    seen.add(id(scalar))
+                    known.append(ImageField(path, scalar, None))
+            self._fields, self._specs = known, (len(specs), len(more))
+        return self._fields
+
+    def written(self, scalar: Scalar) -> Written:
+        return self.grafts.places.get(id(scalar)) or Written(self.text, scalar)
+
+    def value(self, image: ImageField) -> ImageValue:
+        """Return an image as far as the layers have come."""
+        value = self.values.get(id(image.scalar))
+        if value is None:
+            value = ImageValue.of_reference(self.written(image.scalar))
+            if image.repeated:
+                where = self.written(image.repeated).where
+                value = value.but_unclear(f"{where}: repeated key {image.repeated.value!r}")
+            self.values[id(image.scalar)] = value
+        return value
+
+    def open(self, specs: Sequence[FieldSpec], more: Sequence[KustomizeSpec]) -> list[tuple[ImageField, ImageValue]]:
+        """Make the tree its own, before a patch; return the images as they are."""
+        before = [(image, self.value(image)) for image in self.fields(specs, more)]
+        if not self.is_own:
+            root = Copier(self.text).copy(self.root)
+            assert isinstance(root, MappingNode)  # noqa: S101 - a copy of a mapping is one
+            self.root, self.is_own = root, True
+        self._fields = None
+        return before
+
+    def close(
+        self,
+        before: Sequence[tuple[ImageField, ImageValue]],
+        specs: Sequence[FieldSpec],
+        more: Sequence[KustomizeSpec],
+    ) -> None:
+        """Note which images a patch took away."""
+        self._fields = None
+        left = {id(image.scalar) for image in self.fields(specs, more)}
+        self.replaced += [value for image, value in before if id(image.scalar) not in left]
+
+    def write_identity(self) -> None:
+        """Write into the tree what stands beside it: a JSON patch may test and change it."""
+        metadata = self.root.get("metadata")
+        if not isinstance(metadata, MappingNode):
+            return
+        like = next(key for key in self.root[::2] if isinstance(key, Scalar))
+        for key, value in (("name", self.name), ("namespace", self.namespace)):
+            if value and nodes.text(metadata, key) != value:
+                put(metadata, named(like, key), named(like, value))
+        for key, added in (("labels", self.labels), ("annotations", self.annotations)):
+            below = metadata.get(key)
+            if added and isinstance(below, MappingNode):
+                for name, value in added.items():
+                    put(below, named(like, name), named(like, value))
+
+    def but_unclear(self, why: str) -> None:
+        """Make every image of the object uncertain."""
+        if why not in self.unclear:
+            self.unclear.append(why)
+
+    def final_value(self, image: ImageField) -> ImageValue:
+        value = self.value(image)
+        return replace(value, unclear=(*value.unclear, *self.unclear)) if self.unclear else value
+
+
+def without(mapping: Node, key: str) -> None:
+    if isinstance(mapping, MappingNode):
+        drop(mapping, key)
+
+
+@dataclass(slots=True)
+class Pool:
+    """The objects of a layer, in kustomize's order; `images` are the fields that configurations name, `vars` the vars.
+
+    `by_id` finds an object by any id that it has or had.
+    """
+
+    resources: list[Resource] = field(default_factory=list)
+    image_specs: list[KustomizeSpec] = field(default_factory=list)
+    replica_specs: list[KustomizeSpec] = field(default_factory=list)
+    variables: list[str] = field(default_factory=list)
+    _index: dict[Id, list[Resource]] | None = None
+    _current: set[Id] = field(default_factory=set)
+
+    def add(self, resource: Resource) -> bool:
+        """Add an object; False where there is one of that id."""
+        if resource.id in self._current:
+            return False
+        self._current.add(resource.id)
+        self.resources.append(resource)
+        self._index = None
+        return True
+
+    def renamed(self) -> None:
+        """Forget the index: ids changed."""
+        self._index = None
+        self._current = {resource.id for resource in self.resources}
+
+    def remove(self, resource: Resource) -> None:
+        self.resources.remove(resource)
+        self.renamed()
+
+    def by_id(self, wanted: Id) -> list[Resource]:
+        if self._index is None:
+            index: dict[Id, list[Resource]] = {}
+            for resource in self.resources:
+                for known in dict.fromkeys(resource.ids):
+                    index.setdefault(known, []).append(resource)
+            self._index = index
+        return self._index.get(wanted, [])
+
+    def named(self, name: str) -> list[Resource]:
+        """Return the objects that had a name at first, or have it now."""
+        return [resource for resource in self.resources if name in (resource.first_name, resource.name)]
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(list(self.resources))
