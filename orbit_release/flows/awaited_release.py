@@ -146,7 +146,9 @@ class AwaitedRelease:
     def _later(self, revision: str) -> list[str]:
         """Return the commits of the manifests between ours and a descendant, the oldest first."""
         git = self.source.git
-        with git.log(revision, [*self.source.config.manifests, *self.source.bases(Tip(self.tip.branch, revision, None))]) as log:
+        with git.log(
+            revision, [*self.source.config.manifests, *self.source.bases(Tip(self.tip.branch, revision, None))]
+        ) as log:
             names = [commit.name for commit, _ in takewhile(lambda pair: pair[0].name != self.revision, log)]
         history = git.history([self.revision, *names])
         return [name for name in reversed(names) if history.is_ancestor(self.revision, name)]

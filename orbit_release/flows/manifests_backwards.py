@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set as AbstractSet
 from functools import cache, partial
+from itertools import chain
 
 from orbit_release.flows.source import Source, path_text
 from orbit_release.git.clone import Tip
 from orbit_release.git.plumbing_output import Blobs
 from orbit_release.image import Repository
-from orbit_release.manifests.content import Content, kustomized, plain_content
+from orbit_release.manifests.content import Content
 from orbit_release.manifests.entries import Entries, entries_at, is_structural
+from orbit_release.manifests.entry_contents import contents_of
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.places import RenderedImage, service_places
@@ -62,29 +64,15 @@ class ManifestsBackwards:
 
     def _side(self, paths: Collection[str], *, everything: bool) -> Side:
         side: dict[str, Images | None] = {}
-        for content in self._contents(paths, everything=everything):
+        among = None if everything else paths
+        for content in chain.from_iterable(self._contents(among)):
             side |= {path: self._images(images) for path, images in content.leaves.items()}
             side |= dict.fromkeys(content.faults)
         return side
 
-    def _contents(self, paths: Collection[str], *, everything: bool) -> Iterator[Content]:
-        """Yield what is made of some files, or everything."""
+    def _contents(self, among: Collection[str] | None) -> Iterator[Iterator[Content]]:
         for entries in self._entries:
-            reached: set[str] = set()
-            for path in entries.kustomizations:
-                content = self._files.once(path, partial(kustomized, path, self._files, self._fields), _files)
-                reached |= content.files
-                if everything or not content.files.isdisjoint(paths):
-                    yield content
-            others = entries.others if everything else filter(entries.others.__contains__, paths)
-            for path in others if not entries.is_rooted else ():
-                if path not in reached:
-                    make = partial(plain_content, path, self._files, self._names, self._fields)
-                    yield self._files.once(path, make, _files)
-
-
-def _files(content: Content) -> Collection[str]:
-    return content.files
+            yield contents_of(entries, self._files, self._names, self._fields, among)
 
 
 def _images(names: Names, images: tuple[RenderedImage, ...]) -> Images:

@@ -148,7 +148,9 @@ class Source:
         return lambda path: path in files()
 
     def not_named(self, service: Service, hint: str = "") -> NotFoundError:
-        name_it = f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
+        name_it = (
+            f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
+        )
         return NotFoundError(f"no manifest names {service.repository}", hint or name_it)
 
     def commit_of(self, reference: ImageReference, registry: Registry | None = None) -> str | None:

@@ -6,26 +6,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.files import Files, ParsedFile
+from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.places import RenderedImage
 from orbit_release.manifests.plain import plain_images
 from orbit_release.manifests.workloads import AppliedWorkload, applied_workload
 
+Leaves = Mapping[str, tuple[RenderedImage, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be read.
+    """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be used.
 
-    `leaves` are its images by the file of the object that runs them: those of a file that stays are the same tuple.
-    `is_stopped`: nothing of it can be rendered, because a kustomization cannot be read.
+    `leaves` are its images by the file of the object that runs them. `includes` are the kustomizations that each of
+    its kustomizations includes, the outermost first. `unseen` says, as `path:line: what`, where objects come from that
+    cannot be seen here. `is_stopped`: nothing of it can be rendered, because a kustomization cannot be read.
     """
 
     files: frozenset[str]
-    leaves: Mapping[str, tuple[RenderedImage, ...]] = field(default_factory=dict)
+    leaves: Leaves = field(default_factory=dict)
     workloads: tuple[AppliedWorkload, ...] = ()
     faults: Mapping[str, InvalidError] = field(default_factory=dict)
+    includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
     is_stopped: bool = False
 
     @property
@@ -42,17 +48,15 @@ def plain_content(path: str, files: Files, names: Names, specs: Sequence[FieldSp
     parsed = files.parsed(path)
     if parsed is None or parsed.fault:
         return Content(frozenset({path}), faults={path: parsed.fault} if parsed and parsed.fault else {})
-    images = tuple(RenderedImage(value, path) for value in plain_images(parsed, specs))
+    images = [RenderedImage(value, path) for value in plain_images(parsed, specs)]
+    images += [RenderedImage(value, path) for value in _charted(parsed, files)]
     workloads = tuple(workload for obj in parsed.objects if (workload := applied_workload(obj)))
-    return Content(frozenset({path}), {path: images}, workloads)
+    return Content(frozenset({path}), {path: tuple(images)}, workloads)
 
 
-def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
-    """Render a kustomization, as far as images are concerned."""
-    from orbit_release.manifests.kustomize.layers import render  # noqa: PLC0415  (plain manifests need none of it)
+def _charted(parsed: ParsedFile, files: Files) -> Iterator[ImageValue]:
+    """Yield the images that objects of a file give to charts."""
+    from orbit_release.manifests.helm.charts import given_images  # noqa: PLC0415  (few manifests have any)
 
-    entry = render(path, files, specs)
-    leaves: dict[str, list[RenderedImage]] = {}
-    for obj in entry.objects:
-        leaves.setdefault(obj.origin[0], []).extend(RenderedImage(value, obj.origin[0]) for _, value in obj.images)
-    return Content(entry.files, {path: tuple(images) for path, images in leaves.items()}, (), entry.faults)
+    for obj in parsed.objects:
+        yield from given_images(obj, parsed.text, files)

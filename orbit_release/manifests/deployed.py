@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from orbit_release.errors import ConfigurationError, InvalidError
 from orbit_release.image import Repository
-from orbit_release.manifests.content import Content, kustomized, plain_content
+from orbit_release.manifests.content import Content
 from orbit_release.manifests.entries import entries_at
+from orbit_release.manifests.entry_contents import contents_of
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
@@ -122,19 +122,7 @@ def _names_any(own: Iterable[Content], names: Names) -> bool:
 
 def contents(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Iterator[Content]:
     """Yield what the entries at a path hold."""
-    entries = entries_at(path, files)
-    reached: set[str] = set()
-    for kustomization in entries.kustomizations:
-        content = files.once(kustomization, partial(kustomized, kustomization, files, specs), _files)
-        reached |= content.files
-        yield content
-    for other in entries.others:
-        if other not in reached and not entries.is_rooted:
-            yield files.once(other, partial(plain_content, other, files, names, specs), _files)
-
-
-def _files(content: Content) -> Collection[str]:
-    return content.files
+    yield from contents_of(entries_at(path, files), files, names, specs)
 
 
 def _stopped_by(path: str, files: Files, names: Names, every: Iterable[Content]) -> set[Repository]:

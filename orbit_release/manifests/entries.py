@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from orbit_release.manifests.files import Files
+from orbit_release.manifests.helm.files import CHART, is_chart_part
 from orbit_release.manifests.objects import ENDINGS, is_kustomization
 from orbit_release.manifests.yaml_nodes import items, text
 
-CHART = "Chart.yaml"
 _INCLUDES = ("resources", "bases", "components")
 
 
@@ -20,65 +20,45 @@ class Entries:
 
     A kustomization that no other one there includes; what no kustomization reaches: plain manifests, and the values
     of charts. `is_rooted`: the path has a kustomization of its own, and what that does not reach is not applied.
+    `is_file`: the path is a single file.
     """
 
     kustomizations: tuple[str, ...] = ()
     others: Collection[str] = ()
     is_rooted: bool = False
+    is_file: bool = False
 
 
 def entries_at(path: str, files: Files) -> Entries:
     """Return the entries of a folder, or of a single file."""
     if path in files.names:
-        return Entries((path,)) if is_kustomization(path) else Entries((), (path,))
+        return Entries((path,)) if is_kustomization(path) else Entries((), (path,), is_file=True)
     names = [name for name in files.names if path == "." or name.startswith(f"{path}/")]
     kustomizations = [name for name in names if is_kustomization(name)]
-    charts = {posixpath.dirname(name) for name in names if posixpath.basename(name) == CHART}
+    known = frozenset(names)
+    parts = {name for name in names if is_chart_part(name, known)} if any(map(_is_chart, names)) else set()
     manifests = (name for name in names if name.endswith(ENDINGS) and not is_kustomization(name))
-    others = dict.fromkeys(name for name in manifests if _counts(name, charts))
+    others = dict.fromkeys(name for name in manifests if name not in parts)
     own = [name for name in kustomizations if (posixpath.dirname(name) or ".") == path]
-    outermost = own or _outermost(kustomizations, files)
+    outermost = own or [name for name in _outermost(kustomizations, files) if name not in parts]
     return Entries(tuple(outermost), others.keys(), is_rooted=bool(own))
+
+
+def _is_chart(name: str) -> bool:
+    return posixpath.basename(name) == CHART
 
 
 def is_structural(path: str) -> bool:
     """Whether a change of a file may change which entries there are."""
-    return is_kustomization(path) or posixpath.basename(path) == CHART
-
-
-def _counts(name: str, charts: Collection[str]) -> bool:
-    """Whether a file is no part of a chart, or its values: what else is in a chart is filled in before it is applied."""
-    folders = {*_folders(name)}
-    if folders.isdisjoint(charts):
-        return True
-    return posixpath.dirname(name) in charts and is_values_file(name)
-
-
-def is_values_file(path: str) -> bool:
-    """Whether a file holds Helm values, by its name."""
-    name = posixpath.basename(path)
-    return name.startswith("values") and name.endswith((".yaml", ".yml"))
-
-
-def is_argocd_source(path: str) -> bool:
-    """Whether a file holds overrides of an Argo CD application: `.argocd-source.yaml`, `.argocd-source-APP.yaml`.
-
-    https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-in-git
-    """
-    name = posixpath.basename(path)
-    return name.startswith(".argocd-source") and name.endswith(".yaml")
-
-
-def _folders(name: str) -> Iterator[str]:
-    while name := posixpath.dirname(name):
-        yield name
-    yield ""
+    return is_kustomization(path) or _is_chart(path)
 
 
 def _outermost(kustomizations: Collection[str], files: Files) -> list[str]:
     """Return the kustomizations that no other one includes; a component is never applied by itself."""
     by_folder = {posixpath.dirname(name): name for name in kustomizations}
-    included = {by_folder[folder] for name in kustomizations for folder in included_folders(name, files) & by_folder.keys()}
+    included = {
+        by_folder[folder] for name in kustomizations for folder in included_folders(name, files) & by_folder.keys()
+    }
     return [name for name in kustomizations if name not in included and not _is_component(name, files)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -102,9 +102,7 @@ def _comments(place: Place, wanted: str | None) -> Iterator[tuple[Text, tuple[in
 def _effects(before: Places, after: Places, wanted: Marks) -> Iterator[MarkEdit | Unplaced | str]:
     """Yield what the marks did, what they could not do, and the warnings."""
     pairs = [
-        pair
-        for repository in before
-        for pair in zip(before[repository].places, after[repository].places, strict=True)
+        pair for repository in before for pair in zip(before[repository].places, after[repository].places, strict=True)
     ]
     for old, new in sorted(pairs, key=lambda pair: (pair[0].image.path, pair[0].image.line)):
         was, is_ = old.image.mark, new.image.mark

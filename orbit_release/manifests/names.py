@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from orbit_release.errors import InvalidError
-from orbit_release.image import Repository
+from orbit_release.image import DOCKER_HUB, DOCKER_HUB_HOSTS, Repository
 
 # All that a reference can be made of; what begins or ends such a run is no part of a name.
 _RUN = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
@@ -56,5 +56,9 @@ def _name(run: bytes) -> bytes:
     return (name[:colon] if colon > name.rfind(b"/") else name).rstrip(b"./:-")
 
 
-def spellings(repository: Repository) -> list[str]:
-    return [repository.name]
+def spellings(repository: Repository) -> set[str]:
+    """Return the ways to write a name: Docker Hub's images have several."""
+    if repository.registry != DOCKER_HUB:
+        return {repository.name}
+    short = {repository.remote, repository.remote.removeprefix("library/")}
+    return short | {f"{host}/{name}" for host in DOCKER_HUB_HOSTS for name in short}

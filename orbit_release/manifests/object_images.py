@@ -117,9 +117,7 @@ def entries_of(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterat
         merged_twice = merged_twice or (merges[1][0] if len(merges) > 1 else None)
 
 
-def reached_at(
-    node: Node, steps: Sequence[str], path: Path = (), repeated: Scalar | None = None
-) -> Iterator[Reached]:
+def reached_at(node: Node, steps: Sequence[str], path: Path = (), repeated: Scalar | None = None) -> Iterator[Reached]:
     """Yield what a path of keys leads to; the step `[]` leads to every item of a sequence."""
     if not steps:
         yield node, path, repeated

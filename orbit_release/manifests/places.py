@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.image_value import ImageValue
+from orbit_release.manifests.image_value import ImageValue, cut
 from orbit_release.manifests.mark import is_hold, mark_of
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.placeholder import is_placeholder
@@ -54,10 +54,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class RenderedImage:
-    """An image of an entry; `origin` as of a place."""
+    """An image of an entry; `origin` as of a place, `number` that of the object in it."""
 
     value: ImageValue
     origin: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,14 @@ def service_places(images: Sequence[RenderedImage], names: Names) -> dict[Reposi
 
 
 def _named(value: ImageValue, names: Names) -> Iterator[tuple[Repository, ImageValue]]:
+    """Yield the repository of an image; also one that a `newName` which is not ours took its name from."""
     if repository := names.repository(value.name):
         yield repository, value
+    elif names.repositories is not None:
+        inner = (*((value.tag_at.at,) if value.tag_at else ()), *value.overridden)
+        for lost in dict.fromkeys(filter(None, (names.repository(cut(at.value)[0]) for at in inner))):
+            where = value.scalars[0].where
+            yield lost, value.but_unclear(f"{where}: {value.name} takes the place of {lost}, and is not built here")
 
 
 def _names_by_value(images: Iterable[RenderedImage]) -> Mapping[Written, frozenset[str]]:

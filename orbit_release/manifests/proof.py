@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import chain, pairwise
-from os.path import commonprefix
 from typing import Any, TypeAlias
 
 import yaml
@@ -26,9 +25,15 @@ def prove(before: Text, after: str, replacements: Iterable[Replacement]) -> None
     expected = sorted(replacements, key=lambda change: nodes.start_of(change.scalar))
     values = [(change.scalar.value, change.value) for change in expected]
     if not _is_proven(before.text, after, values, before.path):
-        first = nodes.start_of(expected[0].scalar) if expected else len(commonprefix([before.text, after]))
+        first = nodes.start_of(expected[0].scalar) if expected else common_length(before.text, after)
         what = "image references" if expected else "comments"
         raise unproven(f"{before.path}:{before.line(first)}", what)
+
+
+def common_length(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    differing = (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1])
+    return next(differing, min(len(one), len(other)))
 
 
 def unproven(where: str, what: str) -> InvalidError:

@@ -101,9 +101,7 @@ def _parts(place: Place, after: ImageReference) -> Iterator[tuple[Part, str]]:
         yield own_digest, str(after.digest)
 
 
-def _warnings(
-    place: Place, new: NewImage, after: ImageReference, wanted: Collection[Repository]
-) -> Iterator[str]:
+def _warnings(place: Place, new: NewImage, after: ImageReference, wanted: Collection[Repository]) -> Iterator[str]:
     others = sorted(place.others - {repository.name for repository in wanted})
     if place.value.tag_at and place.value.tag_at.form is not Form.REFERENCE:
         yield from (f"{place.where}: this is the tag of {other} as well" for other in others)

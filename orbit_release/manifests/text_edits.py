@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from os.path import commonprefix
 from typing import TypeAlias
 
-from orbit_release.manifests.proof import prove
+from orbit_release.manifests.proof import common_length, prove
 from orbit_release.manifests.splice import Replacement, splice
 from orbit_release.manifests.written import Text, Written
 
@@ -42,7 +41,7 @@ class TextEdits:
             if text.inside is None:
                 files[text.path] = text.encoded(new)
             else:
-                keep = len(commonprefix([text.text, new]))
+                keep = common_length(text.text, new)
                 self.replace(text.inside, keep, new.rstrip("\n")[keep:])
         for text in {outer for inner in edited if (outer := _outermost(inner)) not in edited}:
             files[text.path] = text.encoded(self._edited(text))

@@ -32,6 +32,7 @@ POD_TEMPLATES: dict[str, tuple[str, ...]] = {
 _OTHER_TEMPLATES = (_CRON_TEMPLATE, _TEMPLATE, ())
 _ZERO = re.compile(r"[-+]?0+|0[xob]0+")
 CONTAINERS = ("initContainers", "containers")  # in the order in which they run
+RUNNING = frozenset(CONTAINERS)
 
 
 @dataclass(frozen=True, slots=True)

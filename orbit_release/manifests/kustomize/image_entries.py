@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orbit_release.manifests.image_value import Form, ImageValue, Part, cut
-from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
+from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.written import Written
 from orbit_release.manifests.yaml_nodes import Path
 

@@ -5,8 +5,8 @@ Nothing is run and nothing is dumped. `kubectl kustomize` (5.5) is the oracle of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.files import Files
@@ -17,7 +17,8 @@ from orbit_release.manifests.kustomize.reading import HelmValues, Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.workloads import is_idle
-from orbit_release.manifests.yaml_nodes import MappingNode, Path
+from orbit_release.manifests.written import Written
+from orbit_release.manifests.yaml_nodes import MappingNode, Path, Scalar
 
 _LOCAL = "config.kubernetes.io/local-config"
 
@@ -39,6 +40,7 @@ class RenderedObject:
     replaced: tuple[ImageValue, ...]
     is_idle: bool
     root: MappingNode
+    written: Callable[[Scalar], Written]  # where a scalar of the tree is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ class RenderedEntry:
     unused: tuple[ImageValue, ...] = ()
     entries: tuple[ImageEntry, ...] = ()
     files: frozenset[str] = frozenset()
-    includes: Mapping[str, tuple[str, ...]] | None = None
+    includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
-    faults: Mapping[str, InvalidError] | None = None
+    faults: Mapping[str, InvalidError] = field(default_factory=dict)
     dropped: tuple[ImageValue, ...] = ()
     values: tuple[HelmValues, ...] = ()
 
@@ -104,6 +106,7 @@ def _object(resource: Resource, pool: Pool, reading: Reading) -> RenderedObject:
         tuple(resource.replaced),
         is_idle(resource.root),
         resource.root,
+        resource.written,
     )
 
 

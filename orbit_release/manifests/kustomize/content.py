@@ -1,0 +1,91 @@
+"""What a kustomization comes to: the images and the workloads of the objects that it renders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from orbit_release.manifests.content import Content
+from orbit_release.manifests.files import Files
+from orbit_release.manifests.helm.charts import given_images, layered_images
+from orbit_release.manifests.helm.leaves import Values
+from orbit_release.manifests.image_value import ImageValue, Part
+from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
+from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.objects import is_kustomization
+from orbit_release.manifests.places import RenderedImage
+from orbit_release.manifests.workloads import RUNNING, AppliedWorkload
+from orbit_release.manifests.written import Written
+from orbit_release.manifests.yaml_nodes import UnreadableError
+
+
+def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
+    """Render the kustomization file at a path."""
+    entry = render(path, files, specs)
+    leaves: dict[str, list[RenderedImage]] = {path: []}
+    for obj in entry.objects:
+        images = (RenderedImage(value, *obj.origin) for value in _images(obj, files))
+        leaves.setdefault(obj.origin[0], []).extend(images)
+    for chart in entry.values:
+        layers = [Values.read(node, text) for text, node in chart.inline]
+        leaves[path] += [RenderedImage(value, path) for value in layered_images(chart.files, layers, files)]
+    leaves[path] += [RenderedImage(value, path) for value in _unused(entry, leaves)]
+    return Content(
+        entry.files | {path},
+        {origin: tuple(images) for origin, images in leaves.items()},
+        tuple(filter(None, map(_workload, entry.objects))),
+        entry.faults,
+        {path: (), **entry.includes},
+        is_stopped=any(
+            is_kustomization(file) and isinstance(why, UnreadableError) for file, why in entry.faults.items()
+        ),
+    )
+
+
+def _images(obj: RenderedObject, files: Files) -> Iterator[ImageValue]:
+    """Yield an object's images; a mark beside what a patch took the place of counts as well."""
+    for _, value in obj.images:
+        over = (at for old in obj.replaced if old.name == value.name for at in old.scalars)
+        yield replace(value, overridden=tuple(dict.fromkeys((*value.overridden, *over))))
+    text = files.parsed(obj.origin[0])
+    for value in given_images(obj.root, text.text, files) if text else ():
+        yield _tied(value, obj)
+
+
+def _tied(value: ImageValue, obj: RenderedObject) -> ImageValue:
+    """Return an image whose values say where they are written: a patch may have brought them."""
+
+    def at(written: Written) -> Written:
+        return obj.written(written.scalar)
+
+    def part(old: Part | None) -> Part | None:
+        return replace(old, at=at(old.at)) if old else None
+
+    return replace(
+        value,
+        tag_at=part(value.tag_at),
+        digest_at=part(value.digest_at),
+        beside=tuple(map(at, value.beside)),
+        overridden=tuple(map(at, value.overridden)),
+    )
+
+
+def _unused(entry: RenderedEntry, leaves: Mapping[str, Sequence[RenderedImage]]) -> Iterator[ImageValue]:
+    """Yield the images of entries of `images:` that match nothing here, and that nothing here runs otherwise.
+
+    A kustomization without any object is there for what others include; what is not seen here may have the image.
+    """
+    running = {image.value.name for images in leaves.values() for image in images}
+    for value in entry.unused:
+        if value.name not in running and value.decider:
+            if entry.unseen:
+                yield value.but_unclear(f"{value.decider.where}: no image here matches, and {entry.unseen[0]}")
+            elif entry.objects:
+                yield value.but_unclear(f"{value.decider.where}: this entry of images: matches no image")
+            else:
+                yield value
+
+
+def _workload(obj: RenderedObject) -> AppliedWorkload | None:
+    images = tuple(value.text for path, value in obj.images if not RUNNING.isdisjoint(path))
+    return AppliedWorkload(obj.kind, obj.name, images, obj.is_idle, obj.namespace) if images else None
