@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from orbit_release.check.tree import Tree
 from orbit_release.image import Repository
 from orbit_release.init.dockerfiles import is_aside
-from orbit_release.manifests.content import plain_content
 from orbit_release.manifests.deployed import Reading, read_deployed
+from orbit_release.manifests.entries import Entries
+from orbit_release.manifests.entry_contents import contents_of
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.names import Names
@@ -19,7 +20,7 @@ from orbit_release.manifests.objects import ENDINGS, is_kustomization
 from orbit_release.manifests.places import fault_of
 
 # Only what has one of these words is parsed: most YAML of a repository deploys nothing.
-_MAY_DEPLOY = re.compile(rb"\b(?:image|newTag|digest)\b")
+_MAY_DEPLOY = re.compile(rb"\b(?:image|repository|newTag|digest)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ def _deployed_image(repository: Repository, values: Collection[ImageValue]) -> D
 
 
 def _written_images(tree: Tree, names: Names) -> Iterator[ImageValue]:
-    """Yield the images of every file by itself: which folder is applied is not known yet."""
+    """Yield the images of every file, and of every chart's values, by itself: which folder is applied is not known."""
     files = _files_below(tree, ".")
-    for path in files.names:
-        may_deploy = path.isprintable() and (path.endswith(ENDINGS) or is_kustomization(path))
-        if may_deploy and _MAY_DEPLOY.search(files.read(path) or b""):
-            yield from (image.value for image in plain_content(path, files, names, ()).images)
+    paths = [path for path in files.names if path.isprintable() and (path.endswith(ENDINGS) or is_kustomization(path))]
+    may_deploy = [path for path in paths if _MAY_DEPLOY.search(files.read(path) or b"")]
+    for content in contents_of(Entries(others=may_deploy), files, names, ()):
+        yield from (image.value for image in content.images)
 
 
 def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) -> list[str]:

@@ -153,6 +153,19 @@ FOUND = {
         ],
         {"api": "api/Dockerfile in api"},
     ),
+    "values of charts": (
+        [
+            sources("api", "web"),
+            {
+                "charts/api/Chart.yaml": "name: api\n",
+                "charts/api/values.yaml": "image: {repository: ghcr.io/a/api, tag: v1}\nreplicas: 1\n",
+                "charts/api/templates/api.yaml": deployment("'{{ .Values.image.repository }}'"),
+                "charts/web/Chart.yaml": "name: web\n",
+                "charts/web/values.yaml": "web:\n  image: {registry: ghcr.io, repository: a/web, tag: v1}\n",
+            },
+        ],
+        {"api": "api/Dockerfile in api", "web": "web/Dockerfile in web"},
+    ),
     "no manifests at all": (
         [sources("api", "a/worker", "b/worker"), {"api/Dockerfile.dev": COPY_ALL, "job/Dockerfile.night": "FROM x\n"}],
         {
@@ -238,6 +251,18 @@ FOLDERS = {
         [],
     ),
     "at the root": ({"all.yaml": deployment("ghcr.io/a/api", "ghcr.io/a/web")}, ".", []),
+    "the one around charts": (
+        {
+            f"charts/{name}/{file}": text
+            for name in ("api", "web")
+            for file, text in (
+                ("Chart.yaml", f"name: {name}\n"),
+                ("values.yaml", f"image: {{repository: ghcr.io/a/{name}, tag: v1}}\n"),
+            )
+        },
+        "charts",
+        [],
+    ),
     "what lies in an example does not count": (
         {**manifests("ghcr.io/a/api", "ghcr.io/a/web"), **manifests("ghcr.io/a/api", folder="examples/x")},
         "k8s",
