@@ -22,7 +22,7 @@ class Needs:
     """`keys` by the store they are in, `hosts` that must resolve and `secured` that must have a certificate.
 
     `images` by reference, with the names of the pull secrets of the workloads that run them; `directories` by the
-    NFS server that has them; `unread`: the manifests that are no YAML.
+    NFS server that has them; `unread`: the files that cannot be read or used.
     """
 
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
