@@ -129,6 +129,10 @@ def test_a_placeholder_is_no_image() -> None:
     assert images(pod("a:${TAG}"), pod("a:IMAGE_TAG")) == {}
 
 
+def test_an_image_that_readers_disagree_about_is_not_asked_for() -> None:
+    assert images("kind: Pod\nspec: {containers: [{image: 'a:1', image: 'a:2'}]}\n", pod("b:1")) == {"b:1": ()}
+
+
 def test_lists_pods_and_cron_jobs_are_read_too() -> None:
     job = "kind: CronJob\nspec: {jobTemplate: {spec: {template: {spec: {containers: [{image: 'a:1'}]}}}}}\n"
     items = "kind: List\nitems: [{kind: Pod, spec: {initContainers: [{image: 'b:1'}], containers: [{image: 'c:1'}]}}]\n"

@@ -354,6 +354,14 @@ CHOICES: dict[str, tuple[list[Files], list[str]]] = {
             f"b/api/Dockerfile has the name of ghcr.io/p/api, which no service has: {ADD}",
         ],
     ),
+    "an image that a kustomization renames": (
+        [
+            sources("api"),
+            manifests("ghcr.io/old/api:v1"),
+            {"k8s/kustomization.yaml": "images: [{name: ghcr.io/old/api, newName: ghcr.io/new/api, newTag: v2}]\n"},
+        ],
+        [],
+    ),
     "two images for a Dockerfile": (
         [sources("api"), manifests("ghcr.io/o/api", "ghcr.io/o/api-svc")],
         ["ghcr.io/o/api-svc is named by k8s/api-svc.yaml, no Dockerfile is left that matches it"],
