@@ -10,6 +10,7 @@ from orbit_release.image import Repository
 from orbit_release.manifests.content import Content
 from orbit_release.manifests.entries import entries_at
 from orbit_release.manifests.entry_contents import contents_of
+from orbit_release.manifests.environments import overlays_error, without_shared_bases
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.mentions import Mention, first_place, mentions_in
 from orbit_release.manifests.names import Names
@@ -118,6 +119,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
     by_path = {path: list(contents(path, files, names, reading.fields)) for path in reading.paths}
     every = [content for own in by_path.values() for content in own]
     services = service_places([image for content in every for image in content.images], names)
+    services = without_shared_bases(services, every, files)
     broken = {path: fault for content in every for path, fault in content.faults.items()}
     for path, fault in broken.items():
         for repository in _stopped_by(path, files, names, every):
@@ -131,6 +133,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
         tuple(content.files for content in every),
         absent=tuple(path for path, own in by_path.items() if not own),
         unnamed=tuple(path for path, own in by_path.items() if own and not _names_any(own, names)),
+        overlays=next(filter(None, (overlays_error(path, own, names) for path, own in by_path.items())), None),
     )
 
 
