@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orbit_release.image import Repository
 from orbit_release.manifests import marking, rewrite as rewriting
-from orbit_release.manifests.deployed import Deployed, Reading, read_deployed
+from orbit_release.manifests.deployed import Deployed, Manifests, Reading, read_deployed
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.marking import MarkEdit, Unplaced
 from orbit_release.manifests.places import FoundImage
@@ -27,6 +27,11 @@ class Marked:
     edits: tuple[MarkEdit, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def manifests_of(files: Mapping[str, bytes], repositories: Collection[Repository]) -> Manifests:
+    """Read the manifests of a repository that has no other files."""
+    return Manifests.read(Files([*files], dict(files).get), Reading((".",), repositories))
 
 
 def read(data: bytes, path: str, repositories: Collection[Repository] | None) -> Deployed:

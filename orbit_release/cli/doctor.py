@@ -40,7 +40,7 @@ def doctor_command(session: Session, /, only: tuple[str, ...], *, format: str) -
 
     surroundings = _surroundings(session, session.source())
     for path in surroundings.needs.unread:
-        output.warn(f"{path} is not YAML: what it needs is not checked")
+        output.warn(f"{path} cannot be read: what it needs is not checked")
     checks = surroundings.checks()
     chosen = [checks[group] for group in GROUPS if not only or group in only]
     tokens = (os.environ.get(name, "") for name in _TOKENS)

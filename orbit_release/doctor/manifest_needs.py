@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orbit_release.errors import InvalidError
-from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.objects import objects_of
-from orbit_release.manifests.workloads import images_of, pod_of
+from orbit_release.doctor.applied_objects import AppliedObject, applied_objects
+from orbit_release.image import ImageReference
+from orbit_release.manifests.deployed import Manifests
+from orbit_release.manifests.workloads import pod_of
 from orbit_release.manifests.yaml_nodes import Node, child, items, keys, text
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute")
@@ -22,7 +22,7 @@ class Needs:
     """`keys` by the store they are in, `hosts` that must resolve and `secured` that must have a certificate.
 
     `images` by reference, with the names of the pull secrets of the workloads that run them; `directories` by the
-    NFS server that has them; `unread`: the manifests that are no YAML.
+    NFS server that has them; `unread`: the files that cannot be read or used.
     """
 
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -33,23 +33,19 @@ class Needs:
     unread: tuple[str, ...] = ()
 
 
-def needs(manifests: Iterable[tuple[str, bytes]]) -> Needs:
-    """Read what is needed from manifests, each a path and its bytes."""
-    objects: list[Node] = []
-    unread: list[str] = []
-    for path, data in manifests:
-        try:
-            objects += objects_of(data, path)
-        except InvalidError:
-            unread.append(path)
-    hosts = list(_hosts(objects))
+def needs(manifests: Manifests) -> Needs:
+    """Read what is needed from what the entries apply."""
+    applied = list(applied_objects(manifests))
+    objects = [item for item in applied if isinstance(item, AppliedObject)]
+    roots = [obj.root for obj in objects]
+    hosts = list(_hosts(roots))
     return Needs(
-        _grouped(_keys(objects)),
+        _grouped(_keys(roots)),
         tuple(dict.fromkeys(host for host, _ in hosts)),
         tuple(dict.fromkeys(host for host, is_secured in hosts if is_secured)),
         _images(objects),
-        _grouped(mount for mount in _mounts(objects) if all(mount)),
-        tuple(unread),
+        _grouped(mount for mount in _mounts(roots) if all(mount)),
+        tuple(dict.fromkeys(item for item in applied if isinstance(item, str))),
     )
 
 
@@ -99,37 +95,19 @@ def _pods(objects: Iterable[Node]) -> list[Node]:
     return [pod for root in objects if (pod := pod_of(root))]
 
 
-def _images(objects: Sequence[Node]) -> dict[ImageReference, tuple[str, ...]]:
-    accounts = {_name(account): account for account in _of_kind(objects, "ServiceAccount")}
-    overrides = [entry for root in objects for entry in items(root, "images")]
+def _images(objects: Sequence[AppliedObject]) -> dict[ImageReference, tuple[str, ...]]:
+    accounts = {_name(account): account for account in _of_kind((obj.root for obj in objects), "ServiceAccount")}
     secrets_of: dict[ImageReference, tuple[str, ...]] = {}
-    for pod in _pods(objects):
-        account = accounts.get(text(pod, "serviceAccountName") or "default")
-        secrets = _texts(items(pod, "imagePullSecrets") or items(account, "imagePullSecrets"), "name")
-        for written in filter(None, images_of(pod)):
-            for image in _deployed(written, overrides):
-                secrets_of[image] = tuple(dict.fromkeys((*secrets_of.get(image, ()), *secrets)))
+    for obj in objects:
+        secrets = _pull_secrets(pod_of(obj.root), accounts)
+        for image in obj.images:
+            secrets_of[image] = tuple(dict.fromkeys((*secrets_of.get(image, ()), *secrets)))
     return secrets_of
 
 
-def _deployed(written: str, overrides: list[Node]) -> Iterator[ImageReference]:
-    """Yield what an image's name becomes by each `images:` of a kustomization that is about it, else as it is."""
-    try:
-        image = ImageReference.parse(written)
-        own = [entry for entry in overrides if text(entry, "name") == str(image.repository)]
-        yield from (_overridden(image, entry) for entry in own)
-    except InvalidError:  # a placeholder; `check` tells of it
-        return
-    if not own:
-        yield image
-
-
-def _overridden(image: ImageReference, entry: Node) -> ImageReference:
-    repository = Repository(text(entry, "newName") or str(image.repository))
-    tag, digest = text(entry, "newTag"), text(entry, "digest")
-    if not tag and not digest:
-        return ImageReference(repository, image.tag, image.digest)
-    return ImageReference(repository, Tag(tag) if tag else None, Digest(digest) if digest else None)
+def _pull_secrets(pod: Node | None, accounts: Mapping[str, Node]) -> list[str]:
+    account = accounts.get(text(pod, "serviceAccountName") or "default")
+    return _texts(items(pod, "imagePullSecrets") or items(account, "imagePullSecrets"), "name")
 
 
 def _mounts(objects: Sequence[Node]) -> Iterator[tuple[str, str]]:

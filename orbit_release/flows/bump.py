@@ -47,14 +47,25 @@ class BuiltOutcome:
     @property
     def missing(self) -> tuple[ImageReference, ...]:
         """The images that should have been built and are not in the registry."""
-        return tuple(build.image for build in self.plan.with_action(Action.BUILD) if build.image)
+        return tuple(build.image for build in self.plan.to_build if build.image)
 
     @property
     def fault(self) -> OrbitReleaseError | None:
         missing = ", ".join(map(str, self.missing))
         hint = "their builds failed or did not run: run `orbit-release build`, then this again."
         lost = NotFoundError(f"not in the registry: {missing}", hint) if missing else None
-        return clash_of(self.plan.services) or lost
+        return clash_of(self.plan.services) or self._uncertain or lost or self._unmanaged
+
+    @property
+    def _uncertain(self) -> InvalidError | None:
+        faults = [plan.fault for plan in self.plan.services if plan.fault]
+        return InvalidError("\n".join(dict.fromkeys(map(str, faults))), faults[0].hint) if faults else None
+
+    @property
+    def _unmanaged(self) -> NotFoundError | None:
+        unmanaged = [plan for plan in self.plan.with_action(Action.UNMANAGED) if plan.is_built]
+        hint = "name it where it is to be deployed, or say `deploy: false` of what is only built."
+        return NotFoundError("; ".join(plan.reason for plan in unmanaged), hint) if unmanaged else None
 
 
 def bump(
@@ -133,7 +144,7 @@ def _check(
         if faults := deployed.faults(change.service.repository):
             raise faults[0]
         if not images:
-            raise source.not_named(change.service)
+            raise source.not_named(tip, change.service)
         _check_images(change, images, verified=registry is not None, unhold=unhold)
         target, scheme = commits[change.image], source.config.tag_scheme
         if scheme.commit_prefix(change.tag) and not scheme.is_pin(change.tag, target):

@@ -86,9 +86,9 @@ class Undo:
         return same_values(before, after)
 
     def _without_images(self, path: str, commit: str) -> bytes | None:
-        """Return a file with one tag for all images of our services."""
+        """Return a file with one tag and one digest for all images of our services, also where none stands."""
         manifests = self.source.manifests(Tip("", commit, None))
-        same = [NewImage(name, _ANY_TAG, refresh=_ANY_DIGEST) for name in manifests.deployed.services]
+        same = [NewImage(name, _ANY_TAG, _ANY_DIGEST) for name in manifests.deployed.services]
         places = (place for place in manifests.deployed.places if path in {value.path for value in place.value.scalars})
         try:
             return rewrite(places, same).files.get(path, manifests.files.read(path))

@@ -45,7 +45,7 @@ def hold(
         deployed = source.deployed(tip)
         there = [service for service in services if deployed[service.repository]]
         if missing := [service for service in services if service not in there and not everything]:
-            raise source.not_named(missing[0])
+            raise source.not_named(tip, missing[0])
         held = _reasons(source, tip, there)
         marks = {service.repository: reason for service in there if service.name not in held}
         return marks, {name: f"is held already: {why}" for name, why in held.items()}

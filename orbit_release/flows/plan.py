@@ -151,7 +151,8 @@ def _against_deployed(
         return head.plan(current, superseded=True)
     plans = [_aim(source, plan, targets, history) for plan in plans]
     plans = _hold_moved_back(source, tip, plans, registry) if holds else plans
-    return head.plan(_ask_registry(registry, plans))
+    warnings = source.manifests(tip).warnings({service.repository for service in head.present})
+    return replace(head.plan(_ask_registry(registry, plans)), warnings=tuple(warnings))
 
 
 def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history: History) -> ServicePlan:
@@ -190,8 +191,11 @@ def _assessed(
     """Decide what trees can tell, for each reference that the manifests carry of a service."""
     pairs: list[tuple[Service, Deployment | None]] = []
     let_go = {*free, *free_pins(source, tip, head.present)}
-    for service in head.present:
-        carried = dict.fromkeys((image.reference, image.hold) for image in source.deployed(tip)[service.repository])
+    now = source.deployed(tip)
+    uncertain = [actions.uncertain(s, now.faults(s.repository)[0]) for s in head.present if now.faults(s.repository)]
+    names = {plan.service.name for plan in uncertain}
+    for service in (service for service in head.present if service.name not in names):
+        carried = dict.fromkeys((image.reference, image.hold) for image in now[service.repository])
         pairs += [
             (
                 service,
@@ -209,12 +213,13 @@ def _assessed(
     )
     all_inputs = {commit: head.inputs(files) for commit, files in changes.items()}
     new, scheme = source.settings(head.commit), source.config.tag_scheme
-    plans = []
+    plans = uncertain
     for service, deployed in pairs:
         commit = deployed.commit if deployed else None
         inputs = all_inputs[commit].get(service.name, ()) if commit else ()
         differ = commit is not None and settings_differ(source.settings(commit), new, service)
-        plans.append(actions.assess(service, deployed, inputs, settings_changed=differ, scheme=scheme))
+        why = source.why_unmanaged(tip, service) if deployed is None else ""
+        plans.append(actions.assess(service, deployed, inputs, settings_changed=differ, scheme=scheme, unmanaged=why))
     return plans
 
 

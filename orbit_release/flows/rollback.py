@@ -52,7 +52,7 @@ def rollback(
         stretches = history(source, [service], tip)[service.name]
         running = _current(stretches)
         if running is None:
-            raise source.not_named(service, "there is nothing that could be rolled back.")
+            raise source.not_named(tip, service, "there is nothing that could be rolled back.")
         way = way or (running, _named(service, stretches, tag) if tag else _previous(service, stretches))
         if tag is None and running not in way:
             message = f"{service.name} went from {way[0].version} to {running.version} in the meantime"

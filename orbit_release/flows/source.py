@@ -117,14 +117,15 @@ class Source:
             raise ConfigurationError(f"manifests: there is no manifest at {path} on {at}", hint)
         if any(service.is_deployed for service in self.config.services):
             for path in deployed.unnamed:
-                raise ConfigurationError(f"manifests: {path} names no service at {at}", self._how_to_name(deployed))
+                raise ConfigurationError(f"manifests: {path} names no service at {at}", self._how_to_name(tip))
         return deployed
 
-    def _how_to_name(self, deployed: Deployed) -> str:
+    def _how_to_name(self, tip: Tip) -> str:
+        manifests = self.manifests(tip)
+        places = (manifests.standing(service.repository) for service in self.config.services)
+        if where := next(filter(None, places), None):
+            return f"{where} names one where no image is known: say so in `fields:`, or deploy it by a workload."
         first = self.config.services[0].repository
-        if deployed.mentions:
-            mention = deployed.mentions[0]
-            return f"{mention.where} has {mention.text} where no image is known: name the field in `fields:`."
         return f"write {first}:latest in a workload, a kustomization or Helm values there, or correct `image:`."
 
     def references_at(self, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
@@ -147,11 +148,18 @@ class Source:
 
         return lambda path: path in files()
 
-    def not_named(self, service: Service, hint: str = "") -> NotFoundError:
+    def not_named(self, tip: Tip, service: Service, hint: str = "") -> NotFoundError:
+        """Return the error of a service that no entry names."""
         name_it = (
             f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
         )
-        return NotFoundError(f"no manifest names {service.repository}", hint or name_it)
+        return NotFoundError(self.why_unmanaged(tip, service), hint or name_it)
+
+    def why_unmanaged(self, tip: Tip, service: Service) -> str:
+        where = self.manifests(tip).standing(service.repository)
+        if where:
+            return f"no manifest deploys {service.repository}, which {where} only names"
+        return f"no manifest names {service.repository}"
 
     def commit_of(self, reference: ImageReference, registry: Registry | None = None) -> str | None:
         """Return the commit that a tag names by the scheme: git's answer, else the image's label; None if unknown.

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from orbit_release.check.tree import Tree
-from orbit_release.errors import InvalidError
-from orbit_release.image import ImageReference, Repository
+from orbit_release.image import Repository
 from orbit_release.init.dockerfiles import is_aside
-from orbit_release.manifests.image_fields import KustomizeImage, Placeholder
-from orbit_release.manifests.manifest import Manifest, read_manifest
-from orbit_release.manifests.objects import ENDINGS
-from orbit_release.manifests.yaml_nodes import value_of
+from orbit_release.manifests.deployed import Reading, read_deployed
+from orbit_release.manifests.entries import Entries
+from orbit_release.manifests.entry_contents import contents_of
+from orbit_release.manifests.files import Files
+from orbit_release.manifests.image_value import ImageValue
+from orbit_release.manifests.names import Names
+from orbit_release.manifests.objects import ENDINGS, is_kustomization
+from orbit_release.manifests.places import fault_of
 
-_MENTION = re.compile(rb"""\b(image|newName|name)["']?[ \t]*:[ \t]*(?:&\S+[ \t]+)?["']?([^\s"'#,}]+)""")
-_KUSTOMIZED = re.compile(rb"\b(?:newTag|digest|newName)\b")
-_UNKNOWN = re.compile(r"[$<{].*")
+# Only what has one of these words is parsed: most YAML of a repository deploys nothing.
+_MAY_DEPLOY = re.compile(rb"\b(?:image|repository|newTag|digest)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +42,44 @@ class DeployedImage:
 
 def deployed_images(tree: Tree) -> list[DeployedImage]:
     """Return what the manifests deploy, by name; a file that is no YAML, such as a template, deploys nothing."""
-    files: defaultdict[Repository, dict[str, None]] = defaultdict(dict)
-    unwritable: defaultdict[Repository, list[str]] = defaultdict(list)
+    names = Names(None)
+    places: defaultdict[Repository, list[ImageValue]] = defaultdict(list)
     renamed: set[str] = set()
-    for manifest in _manifests(tree, ".", _mentioned):
-        for spot in manifest.spots if manifest.path.isprintable() else ():
-            files[spot.repository][manifest.path] = None
-            if isinstance(spot, Placeholder):
-                unwritable[spot.repository].append(manifest.where(spot))
-            if isinstance(spot, KustomizeImage):
-                renamed |= {value_of(name) for name in spot.names} - {spot.repository.name}
-    deployed = []
-    for repository in sorted((repository for repository in files if repository.name not in renamed), key=str):
-        own = tuple(path for path in files[repository] if not is_aside(path)) or tuple(files[repository])
-        deployed.append(DeployedImage(repository, own, tuple(unwritable[repository])))
-    return deployed
+    for value in _written_images(tree, names):
+        if repository := names.repository(value.name):
+            places[repository].append(value)
+            renamed |= {name.value for name in value.beside} - {repository.name}
+    repositories = sorted((repository for repository in places if repository.name not in renamed), key=str)
+    return [_deployed_image(repository, places[repository]) for repository in repositories]
+
+
+def _deployed_image(repository: Repository, values: Collection[ImageValue]) -> DeployedImage:
+    files = tuple(dict.fromkeys(value.scalars[0].path for value in values))
+    own = tuple(path for path in files if not is_aside(path)) or files
+    unwritable = (value.scalars[0].where for value in values if fault_of(value, repository))
+    return DeployedImage(repository, own, tuple(dict.fromkeys(unwritable)))
+
+
+def _written_images(tree: Tree, names: Names) -> Iterator[ImageValue]:
+    """Yield the images of every file, and of every chart's values, by itself: which folder is applied is not known."""
+    files = _files_below(tree, ".")
+    paths = [path for path in files.names if path.isprintable() and (path.endswith(ENDINGS) or is_kustomization(path))]
+    may_deploy = [path for path in paths if _MAY_DEPLOY.search(files.read(path) or b"")]
+    for content in contents_of(Entries(others=may_deploy), files, names, ()):
+        yield from (image.value for image in content.images)
 
 
 def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) -> list[str]:
-    """Return the files in a folder that releases of some images change, examples and hidden ones among them."""
-    return [manifest.path for manifest in _manifests(tree, folder, lambda _: repositories) if manifest.spots]
+    """Return the files that releases of some images change, examples and hidden ones among them."""
+    deployed = read_deployed(_files_below(tree, folder), Reading((folder,), repositories))
+    return sorted({value.path for place in deployed.places for value in place.value.deciders})
 
 
-def _manifests(tree: Tree, folder: str, mentioned: Callable[[bytes], Collection[Repository]]) -> Iterator[Manifest]:
-    for path in tree.below(folder):
-        if path.endswith(ENDINGS) and tree.files[path] is None:
-            data = tree.read(path)
-            with suppress(InvalidError):  # a template, or what no bump could edit either
-                yield read_manifest(data, path, mentioned(data))
+def _files_below(tree: Tree, folder: str) -> Files:
+    def read(path: str) -> bytes | None:
+        return tree.read(path) if tree.is_file(path) else None
 
+    def kustomizations() -> list[str]:
+        return [path for path in tree.files if is_kustomization(path)]
 
-def _mentioned(data: bytes) -> set[Repository]:
-    kustomized = bool(_KUSTOMIZED.search(data))
-    if not kustomized and b"kind" not in data:
-        return set()
-    values = {value for key, value in _MENTION.findall(data) if key != b"name" or kustomized}
-    return set(filter(None, map(_repository, values)))
-
-
-def _repository(value: bytes) -> Repository | None:
-    text = value.decode("utf-8", "replace")
-    if reference := ImageReference.read(text):
-        return reference.repository
-    with suppress(InvalidError):
-        return Repository(_UNKNOWN.sub("", text).rstrip(":@"))
-    return None
+    return Files(tree.below(folder), read, kustomizations)

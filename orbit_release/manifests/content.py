@@ -17,7 +17,7 @@ from orbit_release.manifests.workloads import AppliedWorkload, applied_workload
 Leaves = Mapping[str, tuple[RenderedImage, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Content:
     """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be read.
 

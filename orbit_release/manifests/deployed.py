@@ -10,7 +10,9 @@ from orbit_release.image import Repository
 from orbit_release.manifests.content import Content
 from orbit_release.manifests.entries import entries_at
 from orbit_release.manifests.entry_contents import contents_of
+from orbit_release.manifests.environments import overlays_error, without_shared_bases
 from orbit_release.manifests.files import Files
+from orbit_release.manifests.mentions import Mention, first_place, mentions_in
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, named, service_places
@@ -24,15 +26,6 @@ class Reading:
     paths: tuple[str, ...]
     repositories: Collection[Repository] | None = None
     fields: tuple[FieldSpec, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A value that names an image and that no release changes; `where` is `path:line`."""
-
-    repository: Repository
-    where: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,6 @@ class Deployed:
     broken: Mapping[str, InvalidError] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     entries: tuple[frozenset[str], ...] = ()
-    mentions: tuple[Mention, ...] = ()
     absent: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
     overlays: ConfigurationError | None = None
@@ -91,6 +83,31 @@ class Manifests:
     def read(cls, files: Files, reading: Reading) -> Manifests:
         return cls(files, reading, read_deployed(files, reading))
 
+    def mentions(self) -> list[Mention]:
+        """Return where services are named as text, with a tag that no release changes."""
+        services = self.deployed.services.values()
+        known = [value for service in services for value in service.lines]
+        return list(mentions_in(self.deployed.files, self.files, Names(self.reading.repositories), known))
+
+    def standing(self, repository: Repository) -> str | None:
+        """Return `path:line` where a repository is named, whatever names it; None where it stands nowhere."""
+        return first_place(repository, {*self.deployed.files, *self.files.names}, self.files)
+
+    def warnings(self, repositories: Collection[Repository]) -> list[str]:
+        """Return what to know of the manifests of some repositories, each as `path:line: why`."""
+        broken = [
+            f"{fault.message}: what it names is left alone, and Argo CD cannot render its entry until it is mended"
+            for fault in self.deployed.broken.values()
+        ]
+        refused = [f"{why}: kustomize refuses to render that" for why in self.deployed.refused]
+        doubts = [place.warning for place in self.deployed.places if place.repository in repositories and place.warning]
+        mentions = [
+            f"{mention.where}: {mention.text} stands here, where no release changes it"
+            for mention in self.mentions()
+            if mention.repository in repositories
+        ]
+        return list(dict.fromkeys((*broken, *refused, *doubts, *mentions)))
+
     def but(self, changes: Mapping[str, bytes]) -> Manifests:
         """Return them with other bytes in some files; what these do not concern is not read again."""
         return Manifests.read(self.files.but(changes), self.reading) if changes else self
@@ -102,6 +119,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
     by_path = {path: list(contents(path, files, names, reading.fields)) for path in reading.paths}
     every = [content for own in by_path.values() for content in own]
     services = service_places([image for content in every for image in content.images], names)
+    services = without_shared_bases(services, every, files)
     broken = {path: fault for content in every for path, fault in content.faults.items()}
     for path, fault in broken.items():
         for repository in _stopped_by(path, files, names, every):
@@ -115,6 +133,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
         tuple(content.files for content in every),
         absent=tuple(path for path, own in by_path.items() if not own),
         unnamed=tuple(path for path, own in by_path.items() if own and not _names_any(own, names)),
+        overlays=next(filter(None, (overlays_error(path, own, names) for path, own in by_path.items())), None),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.helm.files import CHART, is_chart_part
-from orbit_release.manifests.objects import ENDINGS, is_kustomization
+from orbit_release.manifests.objects import ENDINGS, KUSTOMIZATIONS, is_kustomization
 from orbit_release.manifests.yaml_nodes import items, text
 
 _INCLUDES = ("resources", "bases", "components")
@@ -55,21 +55,34 @@ def is_structural(path: str) -> bool:
 
 def _outermost(kustomizations: Collection[str], files: Files) -> list[str]:
     """Return the kustomizations that no other one includes; a component is never applied by itself."""
-    by_folder = {posixpath.dirname(name): name for name in kustomizations}
-    included = {
-        by_folder[folder] for name in kustomizations for folder in included_folders(name, files) & by_folder.keys()
-    }
-    return [name for name in kustomizations if name not in included and not _is_component(name, files)]
+    below = {inner for name in kustomizations for inner in _includes(name, files)}
+    return [name for name in kustomizations if name not in below and not _is_component(name, files)]
 
 
-def included_folders(kustomization: str, files: Files) -> set[str]:
-    """Return the folders that a kustomization includes, as far as it can be read; "" is the root."""
+def included(kustomization: str, files: Files) -> set[str]:
+    """Return the kustomizations that one includes, at whatever depth, as far as they can be read."""
+    seen: set[str] = set()
+    open_ = _includes(kustomization, files)
+    while open_:
+        path = open_.pop()
+        if path not in seen:
+            seen.add(path)
+            open_ += _includes(path, files)
+    return seen
+
+
+def _includes(kustomization: str, files: Files) -> list[str]:
+    """Return the kustomizations that one includes by itself."""
     parsed = files.parsed(kustomization)
     roots = [document.root for document in parsed.documents] if parsed else []
     written = [text(item) for root in roots for key in _INCLUDES for item in items(root, key)]
     folder = posixpath.dirname(kustomization)
-    paths = [posixpath.normpath(posixpath.join(folder, entry)) for entry in written if entry and "://" not in entry]
-    return {"" if path == "." else path for path in paths}
+    paths = (posixpath.normpath(posixpath.join(folder, entry)) for entry in written if entry and "://" not in entry)
+    folders = [
+        "" if path == "." else path for path in paths if not path.endswith(ENDINGS) and not path.startswith("..")
+    ]
+    named = (posixpath.join(path, name) for path in folders for name in KUSTOMIZATIONS)
+    return [path for path in named if files.read(path) is not None]
 
 
 def _is_component(kustomization: str, files: Files) -> bool:

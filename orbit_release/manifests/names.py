@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import DOCKER_HUB, DOCKER_HUB_HOSTS, Repository
@@ -21,7 +21,7 @@ class Names:
         self.repositories = repositories
         known = repositories or ()
         self._by_name = {repository: repository for repository in known}
-        self._in_bytes = {spelling.encode(): repository for repository in known for spelling in spellings(repository)}
+        self.in_bytes = {spelling.encode(): repository for repository in known for spelling in spellings(repository)}
         self._read: dict[str, Repository | None] = {}
 
     def repository(self, name: str) -> Repository | None:
@@ -41,13 +41,26 @@ class Names:
         """Return the repositories whose names stand in bytes, in whichever encoding."""
         ascii_ = data.replace(b"\0", b"") if b"\0" in data else data
         runs = {_name(run) for run in _RUN.findall(ascii_)}
-        return {self._in_bytes[run] for run in runs & self._in_bytes.keys()}
+        return {self.in_bytes[run] for run in runs & self.in_bytes.keys()}
+
+    @property
+    def spelled(self) -> list[str]:
+        """All spellings of the names, the longest first."""
+        return sorted((name.decode() for name in self.in_bytes), key=len, reverse=True)
 
     def may_be_in(self, data: bytes) -> bool:
         """Whether a file must be parsed to know: escapes hide names, and so do values that cut them."""
         if self.repositories is None or b"\\" in data or any(word in data for word in _SPLIT):
             return True
         return bool(self.named_in(data))
+
+
+def references_in(data: bytes, names: Names) -> Iterator[tuple[Repository, str]]:
+    """Yield the references with a tag or a digest in bytes, and the repository of each."""
+    for run in _RUN.findall(data):
+        name = _name(run)
+        if name in names.in_bytes and len(run.rstrip(b".:@/-")) > len(name):
+            yield names.in_bytes[name], run.rstrip(b".:@/-").decode()
 
 
 def _name(run: bytes) -> bytes:

@@ -107,7 +107,7 @@ def named(value: ImageValue, names: Names) -> Iterator[tuple[Repository, ImageVa
     if repository := names.repository(value.name):
         yield repository, value
     elif names.repositories is not None:
-        inner = (*((value.tag_at.at,) if value.tag_at else ()), *value.overridden)
+        inner = (*value.scalars, *value.overridden)
         for lost in dict.fromkeys(filter(None, (names.repository(cut(at.value)[0]) for at in inner))):
             where = value.scalars[0].where
             yield lost, value.but_unclear(f"{where}: {value.name} takes the place of {lost}, and is not built here")

@@ -105,7 +105,5 @@ def _warnings(place: Place, new: NewImage, after: ImageReference, wanted: Collec
     others = sorted(place.others - {repository.name for repository in wanted})
     if place.value.tag_at and place.value.tag_at.form is not Form.REFERENCE:
         yield from (f"{place.where}: this is the tag of {other} as well" for other in others)
-    if place.warning:
-        yield place.warning
     if new.digest and after.digest is None:
         yield f"{place.where}: the digest is left out: there is no `digest:` beside the tag"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orbit_release.errors import OrbitReleaseError, UnavailableError
+from orbit_release.errors import ConfigurationError, OrbitReleaseError, UnavailableError
 from orbit_release.output import github_actions as actions
 from orbit_release.text import printable
 
@@ -75,9 +75,12 @@ def dumps(value: object, *, indent: int | None = None) -> str:
 
 def show_error(error: OrbitReleaseError) -> None:
     if in_actions():
+        # A wrong configuration ends a command before there is any data: standard output is free.
+        is_first = isinstance(error, ConfigurationError)
         for annotation in actions.error_lines(error):
-            click.echo(annotation, err=True)
-        return
+            click.echo(annotation, err=not is_first)
+        if not is_first:
+            return
     lines = [printable(line) for line in error.message.splitlines()] or [""]
     say(f"{click.style('error:', fg='red', bold=True)} " + "\n".join(lines))
     if error.hint:

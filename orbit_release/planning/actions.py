@@ -28,7 +28,6 @@ class Action(StrEnum):
     ABSENT = "absent"
 
 
-
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """A reference that a manifest carries, and the commit that its tag names, as far as it is known.
@@ -121,14 +120,16 @@ def assess(
     *,
     settings_changed: bool,
     scheme: TagScheme = DEFAULT_TAG_SCHEME,
+    unmanaged: str = "no manifest names it",
 ) -> ServicePlan:
     """Decide what trees can tell: held, current, or in need of the target's image.
 
     `files` are the inputs that differ between the deployed commit and head. What does not fit the scheme is a pin.
+    `unmanaged` says why nothing is deployed, if so.
     """
     plan = ServicePlan(service, Action.BUILD, "", deployed, tuple(files), scheme=scheme)
     if deployed is None:
-        why = f"no manifest names {service.repository}" if service.is_deployed else "it is only built"
+        why = unmanaged if service.is_deployed else "it is only built"
         return replace(plan, action=Action.UNMANAGED if service.is_deployed else Action.BUILD, reason=why)
     if deployed.hold is not None:
         return held(plan, deployed.hold or "no reason given")

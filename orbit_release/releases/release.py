@@ -63,7 +63,8 @@ def plan_release(
         path: ChangedManifest(manifests.files.read(path) or b"", after)
         for path, after in sorted({**rewritten.files, **marked.files}.items())
     }
-    warnings = (*rewritten.warnings, *marked.warnings)
+    concerned = {*(edit.after.repository for edit in rewritten.edits), *wanted}
+    warnings = (*rewritten.warnings, *marked.warnings, *(bumped.warnings(concerned) if changes else ()))
     return Release(rewritten.edits, changes, warnings, marked.edits, marked.unplaced)
 
 

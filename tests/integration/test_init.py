@@ -67,7 +67,7 @@ def test_it_writes_both_files_and_says_what_is_next(repo: Monorepo) -> None:
 def test_the_configuration_loads_and_names_what_is_there(repo: Monorepo) -> None:
     repo.run("init", directory=repo.clone / "services/api")
     found = config.load((repo.clone / FILE_NAME).read_bytes(), FILE_NAME)
-    assert (found.branch, found.manifests) == ("main", "k8s")
+    assert (found.branch, found.manifests) == ("main", ("k8s",))
     assert {str(one.repository): one.paths.globs for one in found.services} == {
         f"{HOST}/orbit/api": ("services/api/**", "proto/**"),
         f"{HOST}/orbit/web": ("web/**",),

@@ -31,7 +31,7 @@ def faults(text: str | bytes) -> list[str]:
 
 def test_the_shipped_configuration_has_the_seven_services_in_order() -> None:
     found = config.load(SHIPPED.read_bytes(), FILE_NAME)
-    assert (found.branch, found.manifests) == ("main", "infrastructure/k8s")
+    assert (found.branch, found.manifests) == ("main", ("infrastructure/k8s",))
     assert found.image == "ghcr.io/drewpayment/orbit/{service}"
     facts = [(s.name, s.settings.context, s.settings.dockerfile, s.paths.globs) for s in found.services]
     assert facts == [
@@ -64,15 +64,16 @@ def test_the_shipped_configuration_names_the_application_that_syncs_the_manifest
     application = yaml.safe_load(path.read_bytes())
     assert found.argocd == ArgoCDNames(application["metadata"]["name"], application["spec"]["project"])
     source = application["spec"]["source"]
-    assert (source["path"], source["targetRevision"]) == (found.manifests, found.branch)
+    assert ((source["path"],), source["targetRevision"]) == (found.manifests, found.branch)
 
 
 def test_the_least_configuration_gets_the_defaults() -> None:
     found = load(f"{TOP}  web: {{paths: [web/**]}}\n")
     (web,) = found.services
-    assert (found.branch, found.manifests, str(web.repository)) == ("main", "k8s", "ghcr.io/acme/web")
+    assert (found.branch, found.manifests, str(web.repository)) == ("main", ("k8s",), "ghcr.io/acme/web")
     assert (web.settings.context, web.settings.dockerfile) == (".", "Dockerfile")
     assert (web.settings.platforms, web.settings.build_args) == ((), ())
+    assert (web.is_deployed, found.fields) == (True, ())
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,34 @@ def test_the_least_configuration_gets_the_defaults() -> None:
 def test_the_scheme_of_tags_is_sha_and_seven_digits_or_what_tag_says(lines_of_top: str, tag: str) -> None:
     found = load(f"{lines_of_top}{TOP}  web: {{paths: [a]}}\n")
     assert found.tag_scheme.tag("1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d") == Tag(tag)
+
+
+def test_manifests_are_one_path_or_several_each_once() -> None:
+    text = f"{TOP}  web: {{paths: [a]}}\n"
+    assert load(text.replace("k8s", "[k8s/, charts/web/values.yaml, ., k8s]")).manifests == (
+        "k8s",
+        "charts/web/values.yaml",
+        ".",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "steps"),
+    [
+        ("spec.engine.image", ["spec", "engine", "image"]),
+        ("spec/engines[]/image", ["spec", "engines", "[]", "image"]),
+        ("spec.engines[].image", ["spec", "engines", "[]", "image"]),
+        ("image", ["image"]),
+    ],
+)
+def test_the_fields_of_other_kinds_are_paths_of_keys(path: str, steps: list[str]) -> None:
+    (field,) = load(f"fields: [{{kind: MyResource, path: '{path}'}}]\n{TOP}  web: {{paths: [a]}}\n").fields
+    assert (field.kind, field.steps) == ("MyResource", steps)
+
+
+@pytest.mark.parametrize(("line", "is_deployed"), [("deploy: false", False), ("deploy: true", True)])
+def test_a_service_may_be_one_that_is_only_built(line: str, *, is_deployed: bool) -> None:
+    assert load(one(line)).services[0].is_deployed is is_deployed
 
 
 def test_the_dockerfile_is_looked_for_in_the_context() -> None:
@@ -127,7 +156,7 @@ def one(line: str) -> str:
         (f"manifest: x\n{TOP}  web: {{paths: [a]}}\n", "1:1: unknown key 'manifest': did you mean 'manifests'?"),
         (
             f"zzz: x\n{TOP}  web: {{paths: [a]}}\n",
-            "1:1: unknown key 'zzz': known: image, branch, tag, manifests, argocd, services.",
+            "1:1: unknown key 'zzz': known: image, branch, tag, manifests, fields, argocd, services.",
         ),
         (one("docker_file: a"), "6:5: unknown key 'docker_file': did you mean 'dockerfile'?"),
         (f"image: a\n{TOP}  web: {{paths: [a]}}\n", "2:1: 'image' is there twice: remove one of the two."),
@@ -174,6 +203,31 @@ def one(line: str) -> str:
         (f"tag: {{sha}}\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag must be one line of text: put quotes around it, "),
         (f"tag: [sha]\n{TOP}  web: {{paths: [a]}}\n", "1:6: tag must be one line of text: "),
         (f"tag:\n{TOP}  web: {{paths: [a]}}\n", "1:5: tag must be one line of text: write a value, or"),
+        # A list of manifests
+        (TOP.replace("k8s", "[]") + "  web: {paths: [a]}\n", "2:12: manifests is empty: write at least one entry."),
+        (TOP.replace("k8s", "[a, '']") + "  web: {paths: [a]}\n", "2:16: manifests must be one line of text: "),
+        (TOP.replace("k8s", "[a, /b]") + "  web: {paths: [a]}\n", "2:16: manifests '/b' is not a path in this"),
+        (TOP.replace("k8s", "[a, [b]]") + "  web: {paths: [a]}\n", "2:16: manifests must be one line of text: "),
+        (TOP.replace("k8s", "{a: b}") + "  web: {paths: [a]}\n", "2:12: manifests must be one line of text: "),
+        # fields
+        (
+            f"fields: {{kind: A, path: b}}\n{TOP}  web: {{paths: [a]}}\n",
+            "1:9: fields must be a list: write ",
+        ),
+        (f"fields:\n{TOP}  web: {{paths: [a]}}\n", "1:8: fields must be a list: "),
+        (f"fields: [{{kind: A}}]\n{TOP}  web: {{paths: [a]}}\n", "1:10: a field needs kind and path: write `{kind: My"),
+        (f"fields: [{{path: b}}]\n{TOP}  web: {{paths: [a]}}\n", "1:10: a field needs kind and path: "),
+        (f"fields: [{{kind: A, path: b, of: c}}]\n{TOP}  web: {{paths: [a]}}\n", "1:29: unknown key 'of': known: "),
+        (
+            f"fields: [{{kind: v1/A, path: b}}]\n{TOP}  web: {{paths: [a]}}\n",
+            "1:17: kind 'v1/A' is not valid: ",
+        ),
+        (f"fields: [{{kind: A, path: /b}}]\n{TOP}  web: {{paths: [a]}}\n", "1:26: path '/b' is not valid: write keys"),
+        (f"fields: [{{kind: A, path: 'a[0].b'}}]\n{TOP}  web: {{paths: [a]}}\n", "1:26: path 'a[0].b' is not valid: "),
+        # deploy
+        (one("deploy: 'no'"), "6:13: deploy 'no' is not valid: write `deploy: false` for what is only built."),
+        (one("deploy:"), "6:12: deploy must be one line of text: "),
+        (one("deploy: [false]"), "6:13: deploy must be one line of text: "),
         # services
         ("image: a\nmanifests: b\nservices:\n", "3:10: services must be a mapping: "),
         ("image: a\nmanifests: b\nservices: {}\n", "3:11: no service is configured: add one below `services:`."),

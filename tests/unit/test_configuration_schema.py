@@ -46,6 +46,10 @@ ACCEPTED = [
     f"{TOP}  web: {{paths: &p [a/**, '!**/*.md', '\\!x', '[!/]x', '**', .env, ..., 'a b']}}\n  api: {{paths: *p}}\n",
     f"{TOP}  web: {{paths: [a], platforms: [linux/amd64, linux/arm/v7], build_args: {{_A1: x, B: 1.10, C: on}}}}\n",
     f"{TOP}  web: {{paths: [a], build_args: {{}}}}\n",
+    f"{TOP}  web: {{paths: [a], deploy: false}}\n  api: {{paths: [b], deploy: true}}\n",
+    f"{TOP.replace('k8s', '[k8s/, charts/web/values.yaml, .]')}  web: {{paths: [a]}}\n",
+    f"fields: [{{kind: A, path: b.c}}, {{kind: B1, path: 'spec/engines[]/image'}}]\n{TOP}  web: {{paths: [a]}}\n",
+    f"fields: []\n{TOP}  web: {{paths: [a]}}\n",
     *(
         f"tag: '{tag}'\n{TOP}  web: {{paths: [a]}}\n"
         for tag in ("sha-{sha}", "linux-{sha}", "{sha}", "{branch}-{sha}", "{sha:12}", "{sha:4}.x", "{sha:40}")
@@ -101,13 +105,15 @@ def test_the_faults_that_a_schema_cannot_see_are_few() -> None:
 
 def test_every_key_is_there_and_described() -> None:
     service, argocd = SCHEMA["$defs"]["service"], SCHEMA["properties"]["argocd"]
+    field = SCHEMA["$defs"]["field"]
     assert list(SCHEMA["properties"]) == list(config._TOP_KEYS)  # noqa: SLF001
     assert sorted(service["properties"]) == sorted(config._SERVICE_KEYS)  # noqa: SLF001
     assert list(argocd["properties"]) == list(config._ARGOCD_KEYS)  # noqa: SLF001
-    described = [SCHEMA["properties"], service["properties"], argocd["properties"], SCHEMA["$defs"]]
+    assert list(field["properties"]) == list(config._FIELD_KEYS)  # noqa: SLF001
+    described = [SCHEMA["properties"], SCHEMA["$defs"], *(part["properties"] for part in (service, argocd, field))]
     assert all(one["description"] for keys in described for one in keys.values())
 
 
-@pytest.mark.parametrize("key", ["image", "branch", "tag", "manifests"])
+@pytest.mark.parametrize("key", ["image", "branch", "tag", "manifests", "fields"])
 def test_an_empty_value_is_invalid(key: str) -> None:
     assert not VALID.is_valid({"image": "a", "manifests": "b", "services": {"a": {"paths": ["a"]}}, key: None})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from orbit_release.doctor.manifest_needs import Needs, needs
+from orbit_release.manifests.deployed import Manifests, Reading
+from orbit_release.manifests.files import Files
 
 SHIPPED = Path(__file__).parents[2] / "infrastructure" / "k8s"
 
@@ -34,12 +37,18 @@ spec:
 """
 
 
-def read(*texts: str) -> Needs:
-    return needs((f"{number}.yaml", text.encode()) for number, text in enumerate(texts))
+def read(*texts: str, **named: str) -> Needs:
+    """Read files that are called 0.yaml, 1.yaml, …, and `Kustomization`."""
+    return read_files({f"{number}.yaml": text for number, text in enumerate(texts)} | named)
 
 
-def images(*texts: str) -> dict[str, tuple[str, ...]]:
-    return {str(image): secrets for image, secrets in read(*texts).images.items()}
+def read_files(texts: Mapping[str, str], path: str = ".") -> Needs:
+    files = {name: text.encode() for name, text in texts.items()}
+    return needs(Manifests.read(Files([*files], files.get), Reading((path,))))
+
+
+def images(*texts: str, **named: str) -> dict[str, tuple[str, ...]]:
+    return {str(image): secrets for image, secrets in read(*texts, **named).images.items()}
 
 
 def pod(image: str, spec: str = "") -> str:
@@ -47,13 +56,14 @@ def pod(image: str, spec: str = "") -> str:
 
 
 def test_the_shipped_deployment_needs_what_its_readme_says() -> None:
-    files = sorted(SHIPPED.rglob("*.yaml"))
-    found = needs((str(file), file.read_bytes()) for file in files)
+    files = {f"k8s/{file.relative_to(SHIPPED)}": file.read_text() for file in SHIPPED.rglob("*.yaml")}
+    found = read_files(files, "k8s")
     readme = (SHIPPED / "README.md").read_text()
     (keys,) = found.keys.values()
     assert len(keys) == 19
     assert all(f"| `{key}` |" in readme for key in keys)
-    assert found.hosts == found.secured == ("orbit.hoytlabs.app", "temporal.orbit.hoytlabs.app")
+    assert found.hosts == found.secured
+    assert set(found.hosts) == {"orbit.hoytlabs.app", "temporal.orbit.hoytlabs.app"}
     (paths,) = found.directories.values()
     assert len(paths) == 6
     assert all(f" {path}\n" in readme for path in paths)
@@ -91,14 +101,36 @@ def test_an_image_has_the_pull_secrets_of_its_workload_or_its_account() -> None:
 
 
 def test_a_kustomization_changes_what_is_deployed() -> None:
-    override = "kind: Kustomization\nimages: [{name: a, newName: b.example.com/a, newTag: '2'}]\n"
-    assert images(pod("a:1"), pod("c:1"), override) == {"b.example.com/a:2": (), "c:1": ()}
+    secret = "imagePullSecrets: [{name: s}],"
+    override = "resources: [0.yaml, 1.yaml]\nimages: [{name: a, newName: b.example.com/a, newTag: '2'}]\n"
+    assert images(pod("a:1", secret), pod("c:1").replace("web", "x"), Kustomization=override) == {
+        "b.example.com/a:2": ("s",),
+        "c:1": (),
+    }
     digest = "sha256:" + "0" * 64
-    assert images(pod("a:1"), f"images: [{{name: a, digest: '{digest}'}}]\n") == {f"a@{digest}": ()}
+    entry = f"resources: [0.yaml]\nimages: [{{name: a, digest: '{digest}'}}]\n"
+    assert images(pod("a:1"), Kustomization=entry) == {f"a@{digest}": ()}
+
+
+def test_the_outermost_kustomization_decides_which_image_is_needed() -> None:
+    texts = {
+        "base/pod.yaml": pod("a:1"),
+        "base/kustomization.yaml": "resources: [pod.yaml]\nimages: [{name: a, newTag: '2'}]\n",
+        "top/kustomization.yaml": "resources: [../base]\nimages: [{name: a, newTag: '3'}]\n",
+    }
+    assert [str(image) for image in read_files(texts).images] == ["a:3"]
+
+
+def test_what_a_kustomization_at_the_path_leaves_out_needs_nothing() -> None:
+    assert images(pod("a:1"), pod("b:1"), Kustomization="resources: [1.yaml]\n") == {"b:1": ()}
 
 
 def test_a_placeholder_is_no_image() -> None:
-    assert images(pod("a:${TAG}")) == {}
+    assert images(pod("a:${TAG}"), pod("a:IMAGE_TAG")) == {}
+
+
+def test_an_image_that_readers_disagree_about_is_not_asked_for() -> None:
+    assert images("kind: Pod\nspec: {containers: [{image: 'a:1', image: 'a:2'}]}\n", pod("b:1")) == {"b:1": ()}
 
 
 def test_lists_pods_and_cron_jobs_are_read_too() -> None:

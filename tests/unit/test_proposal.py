@@ -153,6 +153,19 @@ FOUND = {
         ],
         {"api": "api/Dockerfile in api"},
     ),
+    "values of charts": (
+        [
+            sources("api", "web"),
+            {
+                "charts/api/Chart.yaml": "name: api\n",
+                "charts/api/values.yaml": "image: {repository: ghcr.io/a/api, tag: v1}\nreplicas: 1\n",
+                "charts/api/templates/api.yaml": deployment("'{{ .Values.image.repository }}'"),
+                "charts/web/Chart.yaml": "name: web\n",
+                "charts/web/values.yaml": "web:\n  image: {registry: ghcr.io, repository: a/web, tag: v1}\n",
+            },
+        ],
+        {"api": "api/Dockerfile in api", "web": "web/Dockerfile in web"},
+    ),
     "no manifests at all": (
         [sources("api", "a/worker", "b/worker"), {"api/Dockerfile.dev": COPY_ALL, "job/Dockerfile.night": "FROM x\n"}],
         {
@@ -178,7 +191,7 @@ def findings(parts: list[Files], text: str) -> list[str]:
     files = {path: data for part in parts for path, data in part.items()} | {FILE_NAME: text}
     loaded = load(text)
     places = ConfigurationFile(FILE_NAME, lines(text.encode()))
-    found = check_inputs(loaded.services, tree_of(files), places, loaded.manifests, ignored_in(files))
+    found = check_inputs(loaded.services, tree_of(files), places, ignored_in(files))
     return [one.message for one in found if isinstance(one, Finding)]
 
 
@@ -238,6 +251,18 @@ FOLDERS = {
         [],
     ),
     "at the root": ({"all.yaml": deployment("ghcr.io/a/api", "ghcr.io/a/web")}, ".", []),
+    "the one around charts": (
+        {
+            f"charts/{name}/{file}": text
+            for name in ("api", "web")
+            for file, text in (
+                ("Chart.yaml", f"name: {name}\n"),
+                ("values.yaml", f"image: {{repository: ghcr.io/a/{name}, tag: v1}}\n"),
+            )
+        },
+        "charts",
+        [],
+    ),
     "what lies in an example does not count": (
         {**manifests("ghcr.io/a/api", "ghcr.io/a/web"), **manifests("ghcr.io/a/api", folder="examples/x")},
         "k8s",
@@ -250,7 +275,7 @@ FOLDERS = {
 def test_the_folder_of_the_manifests(case: str) -> None:
     files, folder, told = FOLDERS[case]
     text = text_of(sources("api", "web"), files)
-    assert (load(text).manifests, choices(text)) == (folder, told)
+    assert (load(text).manifests, choices(text)) == ((folder,), told)
     assert findings([sources("api", "web"), files], text) == []
 
 
@@ -258,7 +283,7 @@ def test_a_folder_that_has_the_sources_as_well_is_not_taken_for_the_manifests() 
     parts = [sources("services/api", "services/web")]
     parts += [manifests(f"ghcr.io/a/{name}", folder=f"services/{name}/k8s") for name in ("api", "web")]
     text = text_of(*parts)
-    assert (load(text).manifests, findings(parts, text)) == (".", [])
+    assert (load(text).manifests, findings(parts, text)) == ((".",), [])
     for one in load(text).services:
         assert one.paths.match(f"services/{one.name}/main.go".encode())
         assert not one.paths.match(f"services/{one.name}/k8s/{one.name}.yaml".encode())
@@ -328,6 +353,14 @@ CHOICES: dict[str, tuple[list[Files], list[str]]] = {
             "b/api/Dockerfile would match as well",
             f"b/api/Dockerfile has the name of ghcr.io/p/api, which no service has: {ADD}",
         ],
+    ),
+    "an image that a kustomization renames": (
+        [
+            sources("api"),
+            manifests("ghcr.io/old/api:v1"),
+            {"k8s/kustomization.yaml": "images: [{name: ghcr.io/old/api, newName: ghcr.io/new/api, newTag: v2}]\n"},
+        ],
+        [],
     ),
     "two images for a Dockerfile": (
         [sources("api"), manifests("ghcr.io/o/api", "ghcr.io/o/api-svc")],

@@ -13,6 +13,7 @@ from orbit_release.manifests.rewrite import Edit, NewImage
 from orbit_release.releases.messages import Notes, Step, steps_of
 from orbit_release.releases.release import ChangedManifest, Release, plan_release
 from orbit_release.remote_address import web_address
+from tests.alone import manifests_of
 
 SOURCE = "https://github.com/acme/shop"
 API, WEB = Repository("ghcr.io/acme/api"), Repository("ghcr.io/acme/web")
@@ -123,12 +124,12 @@ def test_credentials_never_stay_in_a_web_address(scheme: str, secret: str, user:
 
 
 def test_a_release_changes_the_manifests_that_name_the_images_and_no_others() -> None:
-    files = [
-        ("api.yaml", manifest(API)),
-        ("web.yaml", manifest(WEB)),
-        ("both.yaml", manifest(API) + b"---\n" + manifest(WEB)),
-    ]
-    release = plan_release(files, [NewImage(API, NEW)])
+    files = {
+        "api.yaml": manifest(API),
+        "web.yaml": manifest(WEB),
+        "both.yaml": manifest(API) + b"---\n" + manifest(WEB),
+    }
+    release = plan_release(manifests_of(files, [API, WEB]), [NewImage(API, NEW)])
     assert release.files == {"api.yaml": manifest(API, NEW), "both.yaml": manifest(API, NEW) + b"---\n" + manifest(WEB)}
     assert [(edit.path, edit.line, str(edit.after)) for edit in release.edits] == [
         ("api.yaml", 6, f"{API}:{NEW}"),
@@ -137,14 +138,21 @@ def test_a_release_changes_the_manifests_that_name_the_images_and_no_others() ->
 
 
 def test_a_release_of_what_is_deployed_is_empty() -> None:
-    release = plan_release([("api.yaml", manifest(API))], [NewImage(API, OLD)])
+    release = plan_release(manifests_of({"api.yaml": manifest(API)}, [API]), [NewImage(API, OLD)])
     assert (release.edits, release.files, release.diff()) == ((), {}, "")
 
 
 def test_one_manifest_that_cannot_be_edited_safely_stops_the_whole_release() -> None:
-    files = [("api.yaml", manifest(API)), ("broken.yaml", b"image: [\n  - image: " + str(API).encode() + b":x\n")]
+    broken = b"image: [\n  - image: " + str(API).encode() + b":x\n"
+    files = {"api.yaml": manifest(API), "broken.yaml": broken, "web.yaml": manifest(WEB)}
     with pytest.raises(InvalidError, match=r"broken\.yaml"):
-        plan_release(files, [NewImage(API, NEW)])
+        plan_release(manifests_of(files, [API, WEB]), [NewImage(WEB, NEW), NewImage(API, NEW)])
+
+
+def test_a_manifest_that_cannot_be_read_stops_no_other_service() -> None:
+    broken = b"image: [\n  - image: " + str(API).encode() + b":x\n"
+    manifests = manifests_of({"broken.yaml": broken, "web.yaml": manifest(WEB)}, [API, WEB])
+    assert plan_release(manifests, [NewImage(WEB, NEW)]).files == {"web.yaml": manifest(WEB, NEW)}
 
 
 def test_a_service_in_several_manifests_has_one_step() -> None:

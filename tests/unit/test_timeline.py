@@ -14,10 +14,11 @@ from orbit_release.errors import InvalidError
 from orbit_release.git.graph import Commit, History
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.places import FoundImage
-from orbit_release.manifests.rewrite import NewImage, find_images
+from orbit_release.manifests.rewrite import NewImage
 from orbit_release.releases.release import plan_release
 from orbit_release.releases.timeline import LoggedImages, Stretch, deployed_at, explain, replay, rollback_targets
 from orbit_release.tag_scheme import TagScheme
+from tests.alone import find_images, manifests_of
 
 API, WEB = Repository("ghcr.io/o/api"), Repository("ghcr.io/o/web")
 MANIFEST = """\
@@ -77,7 +78,7 @@ class World:
 
     def release(self, *images: NewImage, **marks: str | None) -> None:
         named = {{"api": API, "web": WEB}[name]: mark for name, mark in marks.items()}
-        self.write(plan_release(self.files.items(), images, named).files)
+        self.write(plan_release(manifests_of(self.files, [API, WEB]), images, named).files)
 
     def stretches(self, repository: Repository) -> tuple[Stretch, ...]:
         found = replay(self.changes)[repository]

@@ -1,0 +1,109 @@
+"""Environments that share manifests: overlays of one base, and bases that other kustomizations include as well."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from orbit_release.errors import ConfigurationError, InvalidError
+from orbit_release.image import Repository
+from orbit_release.manifests.content import Content
+from orbit_release.manifests.entries import included
+from orbit_release.manifests.files import Files
+from orbit_release.manifests.names import Names
+from orbit_release.manifests.places import Place, ServicePlaces, named
+
+
+def overlays_error(path: str, contents: Sequence[Content], names: Names) -> ConfigurationError | None:
+    """Return the error of a path with two entries that deploy a service by one object: they are two environments."""
+    entries: dict[tuple[Repository, str, int], dict[str, None]] = {}
+    for content in contents:
+        for entry, repository, origin, number in _deploying(content, names):
+            entries.setdefault((repository, origin, number), {})[entry] = None
+    shared = next(((key[0], [*own]) for key, own in entries.items() if len(own) > 1), None)
+    if shared is None:
+        return None
+    repository, found = shared
+    message = f"manifests: {path} holds {len(found)} environments of {repository}: {', '.join(found)}"
+    hint = (
+        f"name one, `manifests: {found[0]}`; give each other one a configuration of its own, and name it by --config."
+    )
+    return ConfigurationError(message, hint)
+
+
+def _deploying(content: Content, names: Names) -> Iterator[tuple[str, Repository, str, int]]:
+    """Yield the environment, the service and the object of each image of an entry that shares objects with others."""
+    is_chart = not content.includes and len(content.files) > 1
+    for image in content.images if content.includes or is_chart else ():
+        if image.origin not in content.includes:  # an entry of `images:` is no object
+            entry = image.origin if is_chart else posixpath.dirname(next(iter(content.includes))) or "."
+            origin = min(content.files) if is_chart else image.origin
+            for repository, _ in named(image.value, names):
+                yield entry, repository, origin, image.number
+
+
+def without_shared_bases(
+    services: Mapping[Repository, ServicePlaces], contents: Sequence[Content], files: Files
+) -> dict[Repository, ServicePlaces]:
+    """Let no service be released whose deciding place another environment includes as well.
+
+    Whatever kustomization of the repository includes it counts, but for those that include the whole entry.
+    """
+    owners = {content: [*content.includes] for content in contents if len(content.includes) > 1}
+    if not owners:
+        return dict(services)
+    others = _Includes(files, {path for content in contents for path in content.includes})
+    return {repository: _without(repository, service, owners, others) for repository, service in services.items()}
+
+
+def _without(
+    repository: Repository, service: ServicePlaces, owners: Mapping[Content, list[str]], others: _Includes
+) -> ServicePlaces:
+    faults = [fault for place in service.places for fault in _fault(repository, place, owners, others)]
+    unique = {fault.message: fault for fault in faults}
+    return replace(service, faults=(*service.faults, *unique.values())) if unique else service
+
+
+def _fault(
+    repository: Repository, place: Place, owners: Mapping[Content, list[str]], others: _Includes
+) -> Iterator[InvalidError]:
+    for content, kustomizations in owners.items():
+        owner = _owner(place.image.path, kustomizations) if place.image.path in content.files else None
+        outer = others.of(owner, kustomizations[0]) if owner and owner != kustomizations[0] else None
+        if outer:
+            tag = place.image.reference.tag or "latest"
+            message = f"{place.where} decides the image of {repository}, and {outer} includes it as well"
+            entry = f"`images: [{{name: {place.value.name}, newTag: {tag}}}]`"
+            yield InvalidError(
+                message, f"add {entry} to {kustomizations[0]}: it then decides for its environment alone."
+            )
+
+
+def _owner(path: str, kustomizations: Iterable[str]) -> str | None:
+    """Return the kustomization that a file belongs to: the nearest above it."""
+    above = [each for each in kustomizations if _is_below(path, posixpath.dirname(each))]
+    return max(above, key=len, default=None)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder or path.startswith(f"{folder}/")
+
+
+class _Includes:
+    """The kustomizations of the repository that are no part of our entries, and what they include."""
+
+    def __init__(self, files: Files, own: Collection[str]) -> None:
+        self._files = files
+        self._outer = sorted(set(files.kustomizations()) - set(own))
+        self._reached: dict[str, frozenset[str]] = {}
+
+    def of(self, owner: str, root: str) -> str | None:
+        """Return one that includes a kustomization, and not by the root of our entry."""
+        reaching = ((path, self._below(path)) for path in self._outer)
+        return next((path for path, below in reaching if owner in below and root not in below), None)
+
+    def _below(self, path: str) -> frozenset[str]:
+        if path not in self._reached:
+            self._reached[path] = frozenset(included(path, self._files))
+        return self._reached[path]

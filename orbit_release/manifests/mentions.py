@@ -1,0 +1,61 @@
+"""Where images are named and no release changes it: an argument, an annotation, a custom resource."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from orbit_release.image import Repository
+from orbit_release.manifests.files import Files, ParsedFile
+from orbit_release.manifests.names import Names, references_in
+from orbit_release.manifests.written import Written
+from orbit_release.manifests.yaml_nodes import scalars
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A value that holds a reference; `where` is `path:line`."""
+
+    repository: Repository
+    where: str
+    text: str
+
+
+def mentions_in(paths: Collection[str], files: Files, names: Names, known: Collection[Written]) -> Iterator[Mention]:
+    """Yield the references with a tag or a digest in the values of files that are none of those which are known."""
+    starts = {(value.text.path, value.start) for value in map(_outermost, known)}
+    counts = {path: 0 for path, _ in starts}
+    for path, _ in starts:
+        counts[path] += 1
+    for path in sorted(paths):
+        data = files.read(path) or b""
+        if len(list(references_in(data, names))) > counts.get(path, 0) and (parsed := files.parsed(path)):
+            yield from _in_file(parsed, names, starts)
+
+
+def _in_file(parsed: ParsedFile, names: Names, starts: Collection[tuple[str, int]]) -> Iterator[Mention]:
+    seen: set[int] = set()
+    for document in parsed.documents:
+        for _, scalar in scalars(document.root):
+            value = Written(parsed.text, scalar)
+            if id(scalar) in seen or (parsed.text.path, value.start) in starts:
+                continue
+            seen.add(id(scalar))
+            for repository, reference in references_in(value.value.encode("utf-8", "surrogatepass"), names):
+                yield Mention(repository, value.where, reference)
+
+
+def _outermost(value: Written) -> Written:
+    return value if value.text.inside is None else _outermost(value.text.inside)
+
+
+def first_place(repository: Repository, paths: Collection[str], files: Files) -> str | None:
+    """Return `path:line` of the first place in files that names a repository; None where none does."""
+    names = Names([repository])
+    for path in sorted(paths):
+        data = files.read(path) or b""
+        if repository in names.named_in(data):
+            at = max(0, *(data.find(spelling.encode()) for spelling in names.spelled))
+            number = data.count(b"\n", 0, at) + 1
+            return f"{path}:{number}"
+    return None
