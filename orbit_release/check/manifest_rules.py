@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import CheckRule, Finding, Group, unique_findings
@@ -16,7 +16,7 @@ from orbit_release.check.wiring.rendered_groups import REFUSED_FIX, REFUSED_KUST
 from orbit_release.config import Config
 from orbit_release.errors import InvalidError, OrbitReleaseError
 from orbit_release.image import LATEST, ImageReference, Repository
-from orbit_release.manifests.deployed import Deployed, Manifests, Mention, Reading
+from orbit_release.manifests.deployed import Deployed, Manifests, Reading
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.helm.files import CHART
 from orbit_release.manifests.objects import is_kustomization
@@ -33,10 +33,11 @@ PINNED_TAG = _rule("pinned-tag", "Automation leaves a tag alone that somebody ch
 UNEDITABLE = _rule("uneditable-image", "No release of the service is possible.")
 PLACEHOLDER = _rule("placeholder-tag", "What fills a placeholder in knows no release, and a release leaves it alone.")
 LEFT_BEHIND = _rule("left-behind", "A release changes the image and leaves the old tag here.")
+UNSEEN = _rule("unseen-image", "Where not all that is applied can be seen, a release may change less than it says.")
 BROKEN_MANIFEST = _rule("broken-manifest", "What is not YAML is not applied, and no service that it names is released.")
 RULES = (
     *(MANIFESTS_PATH, TWO_ENVIRONMENTS, UNDEPLOYED, UNKNOWN_IMAGE, PINNED_TAG, UNEDITABLE, PLACEHOLDER),
-    *(LEFT_BEHIND, BROKEN_MANIFEST),
+    *(LEFT_BEHIND, UNSEEN, BROKEN_MANIFEST),
 )
 
 _WHERE = re.compile(r"(.+?):([0-9]+)(?::[0-9]+)?: (.*)", re.DOTALL)
@@ -75,11 +76,11 @@ def check_manifests(
     missing = _missing(deployed, config.services)
     elsewhere = named_elsewhere([service.repository for service in missing], manifests, folders, tree, file.path)
     is_path_wrong = {*deployed.absent, *deployed.unnamed}.issuperset(config.manifests)
-    for service in config.services:
-        if service in missing and (service.repository in elsewhere or not is_path_wrong):
-            findings.append(_undeployed(service, deployed.mentions, elsewhere, file, config))
-        else:
-            findings += _check_service(service, deployed, config.tag_scheme)
+    told = [service for service in missing if service.repository in elsewhere or not is_path_wrong]
+    findings += (_undeployed(service, elsewhere.get(service.repository), file, config) for service in told)
+    for service in (service for service in config.services if service not in missing):
+        findings += _check_service(service, deployed, config.tag_scheme)
+    findings += _check_mentions(manifests)
     findings += (_finding(UNEDITABLE, fault) for fault in trial_faults(manifests, config.services))
     findings += _unknown_images(folders, tree, file, config)
     return unique_findings(findings)
@@ -116,20 +117,8 @@ def _broken(deployed: Deployed, folders: Sequence[ManifestFolder]) -> Iterator[F
                 yield _finding(BROKEN_MANIFEST, other, path)
 
 
-def _undeployed(
-    service: Service,
-    mentions: Iterable[Mention],
-    elsewhere: Mapping[Repository, Elsewhere],
-    file: ConfigurationFile,
-    config: Config,
-) -> Finding:
+def _undeployed(service: Service, other: Elsewhere | None, file: ConfigurationFile, config: Config) -> Finding:
     """Say that no entry names a service, and where it stands instead."""
-    mention = next((mention for mention in mentions if mention.repository == service.repository), None)
-    other = elsewhere.get(service.repository)
-    if mention:
-        message = f"{service.name} is named here, where no image is known"
-        fault = InvalidError(f"{mention.where}: {message}", f"name the field in `fields:` of {file.path}.")
-        return _finding(UNDEPLOYED, fault, *file.place("services", service.name))
     if other:
         return Finding(UNDEPLOYED, other.path, other.line, f"{service.name} is named here, {other.why}", other.fix)
     message = f"{service.name} is deployed by nothing at {config.where}"
@@ -146,10 +135,16 @@ def _check_service(service: Service, deployed: Deployed, scheme: TagScheme) -> I
         if _is_pinned(image, scheme):
             message = f"{service.name} is at {image.reference.tag}, which is no tag of the scheme {scheme}"
             yield Finding(PINNED_TAG, image.path, image.line, message, PINNED_FIX)
-    for mention in deployed.mentions:
-        if mention.repository == service.repository:
+
+
+def _check_mentions(manifests: Manifests) -> Iterator[Finding]:
+    deployed = manifests.deployed
+    for mention in manifests.mentions():
+        if deployed[mention.repository]:
             message = f"{mention.where}: {mention.text} stands here, where no release changes it"
             yield _finding(LEFT_BEHIND, InvalidError(message, "name the field in `fields:`, or leave the tag out."))
+    for warning in (place.warning for place in deployed.places if place.warning):
+        yield _finding(UNSEEN, InvalidError(warning, "see what `kubectl kustomize` gives, after a release too."))
 
 
 def _is_pinned(image: FoundImage, scheme: TagScheme) -> bool:

@@ -34,10 +34,11 @@ def _is_worth_it(manifests: Manifests, service: Service) -> bool:
 
 
 def _is_simple(manifests: Manifests, place: Place) -> bool:
-    """Whether a place is one value without quotes, in a file without a surprise."""
+    """Whether a place is one value without quotes, in a file without a surprise that is applied as it stands."""
     plain = [value for value in place.value.deciders if is_plain(value.scalar) and value.text.inside is None]
     data = manifests.files.read(place.image.path) or b""
-    return len(plain) == 1 == len(place.value.deciders) and not place.others and bool(_SIMPLE.fullmatch(data))
+    is_alone = frozenset({place.image.path}) in manifests.deployed.entries
+    return is_alone and len(plain) == 1 == len(place.value.deciders) and bool(_SIMPLE.fullmatch(data))
 
 
 def _trial(manifests: Manifests, service: Service, number: int) -> NewImage:

@@ -85,6 +85,9 @@ def _prove(before: Deployed, after: Deployed, edits: Iterable[Edit]) -> None:
             moved = shared.get((old.path, old.line)) if place.others else None
             if image.reference != expected and (moved is None or moved.tag != image.reference.tag):
                 raise _not_as_wanted(old)
+    for why in after.refused:
+        if why not in before.refused:
+            raise InvalidError(f"{why} after the release", "Edit this file by hand, or write it without that.")
 
 
 def _not_as_wanted(image: FoundImage) -> InvalidError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -13,10 +12,7 @@ from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.manifest_folder import ManifestFolder
 from orbit_release.check.manifest_rules import RULES, check_manifests, read_manifests
 from orbit_release.check.wiring.rendered_groups import REFUSED_KUSTOMIZATION
-from orbit_release.errors import ConfigurationError
-from orbit_release.image import Repository
-from orbit_release.manifests.deployed import Mention
-from tests.shop import API, CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
+from tests.shop import API, CONFIGURATION, KUSTOMIZATION, SHOP, WEB, changed, extended, line_of, tree
 
 Files = dict[str, str]
 IMAGE = "image: ghcr.io/acme/web:sha-1a2b3c4"
@@ -144,6 +140,34 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "orbit-release.yaml",
         "manifests: c",
     ),
+    "old tag in a value that is no image's": (
+        changed("web", "value: postgres://user:5433@db:5432/shop", "value: ghcr.io/acme/web:sha-1a2b3c4"),
+        "left-behind",
+        "web.yaml",
+        "value: ghcr.io/acme/web:sha-1a2b3c4",
+    ),
+    "entry for what cannot be seen": (
+        {
+            **without_api({}),
+            "k8s/kustomization.yaml": KUSTOMIZATION.replace("api.yaml", "https://github.com/acme/base")
+            + "images: [{name: ghcr.io/acme/api, newTag: latest}]\n",
+        },
+        "unseen-image",
+        "kustomization.yaml",
+        "ghcr.io/acme/api",
+    ),
+    "two overlays of one base": (
+        {
+            "orbit-release.yaml": CONFIGURATION,
+            **{f"k8s/base/{name}.yaml": SHOP[f"k8s/{name}.yaml"] for name in ("web", "api")},
+            "k8s/base/kustomization.yaml": "resources: [web.yaml, api.yaml]\n",
+            "k8s/dev/kustomization.yaml": "resources: [../base]\n",
+            "k8s/prod/kustomization.yaml": "resources: [../base]\n",
+        },
+        "two-environments",
+        "orbit-release.yaml",
+        "manifests: k8s",
+    ),
     "image of no service": (extended(pod("image: ghcr.io/acme/worker:latest")), "unknown-image", "more.yaml", "image:"),
     "init container of no service": (
         changed(
@@ -182,6 +206,12 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "broken-manifest",
         "web.yaml",
         "env:",
+    ),
+    "text that only one of two readers can read": (
+        changed("web", "  name: web\n", "  name: web\n  annotations:\n    note: two\n     \t lines\n"),
+        "uneditable-image",
+        "web.yaml",
+        IMAGE,
     ),
     "placeholder": (image("image: ghcr.io/acme/web:${TAG}"), "placeholder-tag", "web.yaml", "${TAG}"),
     "placeholder of make": (image("image: ghcr.io/acme/web:__TAG__$"), "placeholder-tag", "web.yaml", "__TAG__"),
@@ -299,17 +329,11 @@ def test_every_rule_is_broken_by_a_fault() -> None:
     } | of_the_reader
 
 
-def test_what_the_reader_tells_is_a_finding() -> None:
-    there, loaded = tree(SHOP), config.load(CONFIGURATION.encode(), "")
-    read = read_manifests(there, loaded)
-    left = Mention(Repository("ghcr.io/acme/web"), "k8s/web.yaml:7", "ghcr.io/acme/web:sha-1a2b3c4")
-    deployed = replace(read.deployed, mentions=(left,), overlays=ConfigurationError("two overlays", "name one."))
-    file = ConfigurationFile("orbit-release.yaml", lines(CONFIGURATION.encode()))
-    found = check_manifests(replace(read, deployed=deployed), [ManifestFolder(there, "k8s")], there, file, loaded)
-    assert [(one.rule.name, one.path, one.line, one.message) for one in found] == [
-        ("left-behind", "k8s/web.yaml", 7, "ghcr.io/acme/web:sha-1a2b3c4 stands here, where no release changes it"),
-        ("two-environments", "orbit-release.yaml", 2, "two overlays"),
-    ]
+def test_a_release_that_nothing_could_render_any_more() -> None:
+    operation = "{op: test, path: /spec/template/spec/containers/0/image, value: 'ghcr.io/acme/web:sha-1a2b3c4'}"
+    patch = f"patches:\n- target: {{kind: Deployment, name: web}}\n  patch: |\n    - {operation}\n"
+    assert {rule for rule, *_ in findings(also(patch))} == {"uneditable-image", "left-behind"}
+    assert findings(also(patch.replace("op: test", "op: replace"))) == []
 
 
 def test_lines_behind_a_definition_are_counted() -> None:
