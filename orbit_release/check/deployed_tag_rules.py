@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from orbit_release.check.finding import Finding, Group
+from orbit_release.check.manifest_rules import PINNED_FIX, PINNED_TAG
 from orbit_release.manifests.places import FoundImage
 from orbit_release.tag_scheme import TagScheme
 
@@ -29,10 +30,13 @@ def check_deployed_tags(
     for image in images:
         prefix = scheme.commit_prefix(image.reference.tag)
         commit = commit_of(prefix) if prefix else None
-        if prefix and commit is None and not scheme.is_pin(image.reference.tag, commit):
+        if prefix and commit is None:
             message = f"{image.reference} names no commit that is here"
             fix = f"run `git fetch`, or bump to a tag of {branch}."
-            yield Finding(TAG_WITHOUT_COMMIT, image.path, image.line, message, fix)
+            is_pin = scheme.is_pin(image.reference.tag, commit)
+            if not is_pin or image.mark is None:
+                rule, fix = (PINNED_TAG, PINNED_FIX) if is_pin else (TAG_WITHOUT_COMMIT, fix)
+                yield Finding(rule, image.path, image.line, message, fix)
         elif commit and not is_merged(commit):
             message = f"the commit of {image.reference} is not on {branch}"
             yield Finding(TAG_NOT_MERGED, image.path, image.line, message, "merge it, or bump to a tag of the branch.")

@@ -16,6 +16,7 @@ _ALONE = re.compile(rb"\s*#")
 class Group(StrEnum):
     """What a rule is about; `--rule` and `--ignore` take the name of a group as well."""
 
+    CONFIGURATION = "configuration"
     INPUTS = "inputs"
     MANIFESTS = "manifests"
     WIRING = "wiring"

@@ -17,14 +17,13 @@ _OBJECT = re.compile(
 
 
 class ManifestFolder:
-    """The manifests below a folder of the tree, and what kustomizations name outside of it."""
+    """The manifests below a folder of the tree, or a single one, and what kustomizations name outside of it."""
 
     def __init__(self, tree: Tree, path: str) -> None:
-        self.path = path
         self.is_file = tree.is_file
         self.data = cache(tree.read)
         self._sources: dict[str, ObjectFile] = {}
-        below = list(filter(tree.is_file, tree.below(path)))
+        below = tree.at(path)
         self.files = tuple(file for file in below if file.endswith(ENDINGS))
         self.kustomizations = tuple(filter(is_kustomization, below))
         self._charts = {posixpath.dirname(file) or "." for file in below if posixpath.basename(file) == "Chart.yaml"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
-from orbit_release.check import deployed_tag_rules, manifest_rules, workflow_rules
+from orbit_release.check import deployed_tag_rules, leftover_rules, manifest_rules, workflow_rules
 from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.finding import Finding, Group, Note, without_ignored
 from orbit_release.check.inputs import input_rules, missing_inputs
@@ -18,12 +18,13 @@ from orbit_release.config import FILE_NAME, Config, suggestion
 from orbit_release.errors import NotFoundError, UnavailableError, UsageError
 from orbit_release.flows.source import Source
 from orbit_release.git.clone import Clone
+from orbit_release.manifests.deployed import Deployed
 from orbit_release.manifests.places import FoundImage
 from orbit_release.service import Service
 
 RULES = (
-    *(*input_rules.RULES, *missing_inputs.RULES, *manifest_rules.RULES, *wiring_rules.RULES),
-    *(*workflow_rules.RULES, *deployed_tag_rules.RULES),
+    *(*leftover_rules.RULES, *input_rules.RULES, *missing_inputs.RULES, *manifest_rules.RULES),
+    *(*wiring_rules.RULES, *workflow_rules.RULES, *deployed_tag_rules.RULES),
 )
 
 
@@ -53,29 +54,36 @@ def check(
 
 def _check_groups(source: Source, tree: Tree, file: ConfigurationFile, render: Render) -> Iterator[Finding | Note]:
     config = source.config
-    folder = ManifestFolder(tree, config.manifests)
-    yield from input_rules.check_inputs(config.services, tree, file, config.manifests, partial(ignored, source.git))
-    findings, images = manifest_rules.check_manifests(folder, file, config)
-    yield from findings
-    yield from _check_wiring(folder, images, config.services, render)
-    yield from workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service))
+    manifests = manifest_rules.read_manifests(tree, config)
+    folders = [ManifestFolder(tree, path) for path in config.manifests]
+    yield from leftover_rules.check_leftovers(tree, file.path, source.config_data)
+    yield from input_rules.check_inputs(config.services, tree, file, partial(ignored, source.git))
+    yield from manifest_rules.check_manifests(manifests, folders, tree, file, config)
+    yield from _check_wiring(folders, render, manifests.deployed)
+    edited = {value.path for place in manifests.deployed.places for value in place.value.deciders}
+    yield from workflow_rules.check_workflows(config.services, tree, lambda service: _inputs(tree, service, edited))
+    images = [image for service in config.services for image in manifests.deployed[service.repository]]
     yield from _check_history(source.git, images, config)
 
 
-def _check_wiring(
-    folder: ManifestFolder, images: Sequence[FoundImage], services: Sequence[Service], render: Render
-) -> Iterator[Finding | Note]:
-    groups, others = rendered_groups(folder, render)
-    if folder.kustomizations and not others:
-        objects = [obj for group in groups for obj in group.objects]
-        applied = {written.path for obj in objects for written in (obj, obj.origin) if written}
-        yield from manifest_rules.check_applied(images, services, applied | {*folder.kustomizations})
-    yield from (*wiring_rules.check_wiring(groups), *others)
+def _check_wiring(folders: Sequence[ManifestFolder], render: Render, deployed: Deployed) -> Iterator[Finding | Note]:
+    """Check all that is applied at once: what one folder names, another one may make.
+
+    An entry of which it is told already that it cannot be rendered is left out.
+    """
+    told = {*deployed.broken, *(why.partition(":")[0] for why in deployed.refused)}
+    told = told.union(*(files for files in deployed.entries if not told.isdisjoint(files)))
+    rendered = [rendered_groups(folder, render) for folder in folders]
+    yield from wiring_rules.check_wiring([group for groups, _ in rendered for group in groups])
+    others = dict.fromkeys(other for _, others in rendered for other in others)
+    yield from (other for other in others if isinstance(other, Note) or other.path not in told)
 
 
-def _inputs(tree: Tree, service: Service) -> list[str]:
+def _inputs(tree: Tree, service: Service, edited: Collection[str]) -> list[str]:
+    """Return what a service is built from; a file that a release edits is no input."""
     own = service.settings.own_ignore_file in tree.files
-    return [path for path in tree.files if service.is_input(path_bytes(path), own_ignore_file=own)]
+    files = (path for path in tree.files if path not in edited)
+    return [path for path in files if service.is_input(path_bytes(path), own_ignore_file=own)]
 
 
 def _check_history(git: Clone, images: Sequence[FoundImage], config: Config) -> Sequence[Finding | Note]:

@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orbit_release.manifests.objects import is_kustomization
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -33,6 +35,13 @@ class Tree:
         after = chr(ord("/") + 1)
         first, end = (bisect_left(self._sorted, folder + mark) for mark in ("/", after))
         return list(self._sorted[first:end])
+
+    def at(self, path: str) -> list[str]:
+        """Return the file of that name, or the files in the folder; links are left out."""
+        return [path] if self.is_file(path) else [*filter(self.is_file, self.below(path))]
+
+    def kustomizations(self) -> list[str]:
+        return [path for path in self._sorted if is_kustomization(path) and self.is_file(path)]
 
 
 def path_bytes(path: str) -> bytes:

@@ -26,12 +26,14 @@ def check_command(session: Session, /, *, rules: tuple[str, ...], ignore: tuple[
     It asks nobody, and ends with 1 if it finds something. `# orbit-release: ignore[rule] reason`
     on a line, or alone on the line above, lets a finding pass.
     """
+    from orbit_release import output
     from orbit_release.check.kustomize import Kustomize
     from orbit_release.check.run_rules import check
-    from orbit_release.check.show_findings import show_findings
+    from orbit_release.check.show_findings import findings_summary, show_findings
 
     source = session.source(offline=True, plain_globs=True)
     findings, notes = check(source, render=Kustomize(source.git.top, os.environ).render, only=rules, ignore=ignore)
     show_findings(findings, notes, format)
+    output.summarize(os.environ.get("GITHUB_STEP_SUMMARY"), findings_summary(findings))
     if findings:
         raise click.exceptions.Exit(1)

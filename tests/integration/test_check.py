@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orbit_release.check.manifest_rules import PINNED_FIX
 from orbit_release.check.working_tree import ignored as ignored_by_git
 from orbit_release.git.clone import Clone
 from tests.integration.monorepo import DOCKERFILES, FOLDER, Monorepo, environment, git, sha
@@ -55,13 +56,32 @@ def test_a_sound_repository(repo: Monorepo) -> None:
     assert ran.err.splitlines()[-1] == "nothing found"
 
 
-def test_a_finding_says_where_why_and_what_to_do(repo: Monorepo) -> None:
-    write(repo, ".github/workflows/release.yml", WORKFLOW)
+def test_findings_of_one_kind_are_told_together(repo: Monorepo) -> None:
+    repo.deploy(api="v1.2.3", web="v2")
+    repo.git("pull", "-q", "origin", "main")
     ran = repo.run("check")
-    assert ran.code == 1
-    assert ran.out.splitlines()[0].startswith(".github/workflows/release.yml:1: workflow-filter: `paths` hides a push")
-    assert [line.split(":")[0].strip() for line in ran.out.splitlines()[1:3]] == ["why", "fix"]
-    assert ran.err.splitlines()[-1] == "1 finding in 1 file"
+    scheme = "which is no tag of the scheme sha-{sha}"
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        [
+            "pinned-tag: Automation leaves a tag alone that somebody chose, and nobody sees why.",
+            f"  fix: {PINNED_FIX}",
+            f"    {FOLDER}/api.yaml:11: api is at v1.2.3, {scheme}",
+            f"    {FOLDER}/web.yaml:11: web is at v2, {scheme}",
+        ],
+    )
+    assert ran.err.splitlines()[-1] == "2 findings in 2 files"
+    assert len(findings(repo)) == 2
+
+
+def test_the_summary_of_a_step_tells_them_together_as_well(repo: Monorepo, tmp_path: Path) -> None:
+    write(repo, ".github/workflows/release.yml", WORKFLOW)
+    summary = tmp_path / "summary"
+    repo.run("check", "--format", "github", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
+    title, _, why, _, fix, _, place, *_ = summary.read_text().splitlines()
+    assert title == "### Check: 1 finding in 1 file"
+    assert why.startswith("**workflow-filter**: A push that only changes")
+    assert (fix[:6], place[:42]) == ("Fix: <", "- `.github/workflows/release.yml:1` <code>")
 
 
 def test_annotations_for_github(repo: Monorepo) -> None:

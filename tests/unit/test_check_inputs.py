@@ -49,7 +49,6 @@ def found(
     *paths: str,
     files: Mapping[str, str | None] | None = None,
     context: str = ".",
-    manifests: str = "k8s",
 ) -> list[Finding | Note]:
     """Return what is found in the monorepo with this Dockerfile; `files` puts others, `-> target` links, or none."""
     globs = "\n".join(f"      - {glob!r}" for glob in (paths or (OWN,)))
@@ -66,7 +65,7 @@ def found(
 
     configuration = ConfigurationFile("orbit-release.yaml", lines(data))
     services = config.load(data, "orbit-release.yaml").services
-    return list(check_inputs(services, Tree(links, read), configuration, manifests, made_later))
+    return list(check_inputs(services, Tree(links, read), configuration, made_later))
 
 
 def made_later(paths: Collection[str]) -> set[str]:
@@ -144,8 +143,6 @@ ROWS: list[Row] = [
     ("dead-glob", f"{YAML}:10", "`doc/**` meant?", "COPY proto /p", ("proto/**", "doc"), {}),
     ("dead-glob", f"{YAML}:9", "remove it", "COPY proto /p", ("docs/**", "proto/**"), {}),
     ("dead-glob", f"{YAML}:9", "remove it", "COPY proto /p", ("**/*.rs", "proto/**"), {}),
-    ("manifests", f"{YAML}:8", "`!k8s/**`", "COPY . .", ("**",), {}),
-    ("manifests", f"{YAML}:8", "`!k8s/**`", "COPY . .", ("**", "!k8s/**", "k8s/api.*"), {}),
     ("linked", f"{YAML}:8", "`lib/deep/**`", OUR, WITH_PROTO, {"services/api/l": "-> ../../lib/deep"}),
     ("linked", f"{YAML}:8", "`lib/a.go`", OUR, WITH_PROTO, {"services/api/l": "-> ../../lib/a.go"}),
     ("linked", f"{YAML}:8", "mend or remove", OUR, WITH_PROTO, {"services/api/l": "-> ../../../x"}),
@@ -271,5 +268,5 @@ def test_what_no_release_changes_may_be_an_input_beside_the_manifests() -> None:
     assert found("FROM a\nCOPY k8s/a.sql /\n", OWN, "k8s/*.sql", files={"k8s/a.sql": ""}) == []
 
 
-def test_manifests_at_the_root_cannot_be_told_from_inputs() -> None:
-    assert found("FROM a\nCOPY . .\n", "**", manifests=".") == []
+def test_all_may_be_inputs_for_what_a_release_edits_is_none() -> None:
+    assert found("FROM a\nCOPY . .\n", "**") == []

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from orbit_release import config
 from orbit_release.check.configuration_file import ConfigurationFile, lines
 from orbit_release.check.manifest_folder import ManifestFolder
-from orbit_release.check.manifest_rules import RULES, check_manifests
-from tests.shop import CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
+from orbit_release.check.manifest_rules import RULES, check_manifests, read_manifests
+from orbit_release.check.wiring.rendered_groups import REFUSED_KUSTOMIZATION
+from orbit_release.errors import ConfigurationError
+from orbit_release.image import Repository
+from orbit_release.manifests.deployed import Mention
+from tests.shop import API, CONFIGURATION, SHOP, WEB, changed, extended, line_of, tree
 
 Files = dict[str, str]
 IMAGE = "image: ghcr.io/acme/web:sha-1a2b3c4"
@@ -23,7 +28,9 @@ def findings(files: Mapping[str, str | bytes]) -> list[tuple[str, str, int]]:
     data = settings if isinstance(settings, bytes) else settings.encode()
     loaded = config.load(data, "orbit-release.yaml")
     file = ConfigurationFile("orbit-release.yaml", lines(data))
-    found, _ = check_manifests(ManifestFolder(tree(files), loaded.manifests), file, loaded)
+    there = tree(files)
+    folders = [ManifestFolder(there, path) for path in loaded.manifests]
+    found = check_manifests(read_manifests(there, loaded), folders, there, file, loaded)
     assert all(one.fix and one.message for one in found)
     return [(one.rule.name, one.path.removeprefix("k8s/"), one.line) for one in found]
 
@@ -49,6 +56,21 @@ def pod(text: str, kind: str = "Pod") -> str:
     return f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: p\nspec:\n  containers:\n    - {text}\n"
 
 
+def also(rest: str, *documents: str) -> Files:
+    """Return the shop with one more file, and more in its kustomization."""
+    files = extended(*documents)
+    return {**files, "k8s/kustomization.yaml": files["k8s/kustomization.yaml"] + rest}
+
+
+def without_api(more: Files) -> Files:
+    """Return the shop with other files, whose kustomization includes no API."""
+    files = {**{path: text for path, text in SHOP.items() if path != "k8s/api.yaml"}, **more}
+    files.pop("k8s/api.yaml") if "k8s/more.yaml" in more else None
+    return {**files, "k8s/kustomization.yaml": files["k8s/kustomization.yaml"].replace("  - api.yaml\n", "")}
+
+
+PLAIN = {path: text for path, text in SHOP.items() if path not in ("k8s/kustomization.yaml", "k8s/api.yaml")}
+LISTED = CONFIGURATION.replace("manifests: k8s\n", "manifests:\n  - k8s\n  - gone\n")
 FAULTS: dict[str, tuple[Files, str, str, str]] = {
     "service that nothing deploys": (
         configured("worker: {paths: [worker/**]}"),
@@ -68,6 +90,60 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "orbit-release.yaml",
         "web-two:",
     ),
+    "service in a file that no kustomization includes": (
+        without_api({"k8s/api.yaml": API}),
+        "undeployed-service",
+        "api.yaml",
+        "ghcr.io/acme/api:latest",
+    ),
+    "service outside of the manifests": (
+        without_api({"deploy/api.yaml": API}),
+        "undeployed-service",
+        "deploy/api.yaml",
+        "ghcr.io/acme/api:latest",
+    ),
+    "service in a field that is no image's": (
+        without_api(extended(custom("runs: ghcr.io/acme/api:sha-1a2b3c4"))),
+        "undeployed-service",
+        "more.yaml",
+        "runs: ghcr.io/acme/api:sha-1a2b3c4",
+    ),
+    "service in a chart's template": (
+        {**PLAIN, "k8s/c/Chart.yaml": "name: c\n", "k8s/c/templates/api.yaml": API},
+        "undeployed-service",
+        "c/templates/api.yaml",
+        "ghcr.io/acme/api:latest",
+    ),
+    "nothing where a kustomization leads to": (
+        {**SHOP, "k8s/kustomization.yaml": SHOP["k8s/kustomization.yaml"].replace("web.yaml", "wbe.yaml")},
+        "refused-kustomization",
+        "kustomization.yaml",
+        "wbe.yaml",
+    ),
+    "key that no kustomization has": (
+        also("bogus: 1\n"),
+        "refused-kustomization",
+        "kustomization.yaml",
+        "bogus",
+    ),
+    "kustomization that is not YAML": (also("a: b: c\n"), "broken-manifest", "kustomization.yaml", "a: b: c"),
+    "no manifests": ({**SHOP, "orbit-release.yaml": LISTED}, "manifests-path", "orbit-release.yaml", "- gone"),
+    "manifests of others": (
+        {**SHOP, "orbit-release.yaml": LISTED, "gone/x.yaml": pod("image: redis:7")},
+        "manifests-path",
+        "orbit-release.yaml",
+        "- gone",
+    ),
+    "chart whose values name no service": (
+        {
+            "orbit-release.yaml": CONFIGURATION.replace("manifests: k8s", "manifests: c"),
+            "c/Chart.yaml": "name: c\n",
+            "c/values.yaml": "a: 1\n",
+        },
+        "manifests-path",
+        "orbit-release.yaml",
+        "manifests: c",
+    ),
     "image of no service": (extended(pod("image: ghcr.io/acme/worker:latest")), "unknown-image", "more.yaml", "image:"),
     "init container of no service": (
         changed(
@@ -80,13 +156,13 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "ghcr.io/acme/init",
     ),
     "tag for an image of no service": (
-        kustomized("{name: ghcr.io/acme/worker, newTag: latest}"),
+        also("images: [{name: ghcr.io/acme/worker, newTag: v1}]\n", pod("image: ghcr.io/acme/worker")),
         "unknown-image",
         "kustomization.yaml",
         "worker",
     ),
     "new name of no service": (
-        kustomized("{name: worker, newName: ghcr.io/acme/worker, newTag: latest}"),
+        also("images: [{name: worker, newName: ghcr.io/acme/worker, newTag: v1}]\n", pod("image: worker")),
         "unknown-image",
         "kustomization.yaml",
         "worker",
@@ -100,26 +176,12 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "kustomization.yaml",
         "newTag: v1",
     ),
-    "two tags": (extended(pod("image: ghcr.io/acme/web:sha-9999999")), "different-tags", "web.yaml", "sha-1a2b3c4"),
-    "a tag and none": (extended(pod("image: ghcr.io/acme/web")), "different-tags", "web.yaml", "sha-1a2b3c4"),
-    "a tag and a kustomization's": (
-        kustomized("{name: ghcr.io/acme/web, newTag: sha-9999999}"),
-        "different-tags",
-        "web.yaml",
-        "sha-1a2b3c4",
-    ),
     "repeated key": (image(f"{IMAGE}\n          {IMAGE}"), "uneditable-image", "web.yaml", "image"),
     "template": (
         image("image: ghcr.io/acme/web:{{ .Values.tag }}\n          {{ end }}"),
-        "uneditable-image",
+        "broken-manifest",
         "web.yaml",
         "env:",
-    ),
-    "kind that is not read": (
-        extended(custom("image: ghcr.io/acme/web:sha-1a2b3c4")),
-        "uneditable-image",
-        "more.yaml",
-        "image:",
     ),
     "placeholder": (image("image: ghcr.io/acme/web:${TAG}"), "placeholder-tag", "web.yaml", "${TAG}"),
     "placeholder of make": (image("image: ghcr.io/acme/web:__TAG__$"), "placeholder-tag", "web.yaml", "__TAG__"),
@@ -137,7 +199,7 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
     ),
     "named in a manifest that is not YAML": (
         {**SHOP, "k8s/web.yaml": WEB + "  - a: b: c\n"},
-        "uneditable-image",
+        "broken-manifest",
         "web.yaml",
         "a: b: c",
     ),
@@ -168,6 +230,16 @@ QUIET: dict[str, Mapping[str, str | bytes]] = {
     "held": image("image: ghcr.io/acme/web:v1.2.3 # held: until Monday"),
     "held at another tag": {**extended(pod("image: ghcr.io/acme/web:sha-9999999 # held: canary"))},
     "let go of": image(f"{IMAGE} # held: no"),
+    "two tags, of a canary": extended(pod("image: ghcr.io/acme/web:sha-9999999")),
+    "a tag that is overridden": kustomized("{name: ghcr.io/acme/web, newTag: sha-9999999}"),
+    "an entry for what nothing runs": kustomized("{name: ghcr.io/acme/worker, newTag: sha-9999999}"),
+    "name that is replaced": also("images: [{name: ghcr.io/acme/base, newName: x}]\n", pod("image: ghcr.io/acme/base")),
+    "only built": configured("worker: {paths: [worker/**], deploy: false}"),
+    "manifests in two folders, one of them a file": {
+        **PLAIN,
+        "orbit-release.yaml": CONFIGURATION.replace("manifests: k8s", "manifests: [k8s, api/api.yaml]"),
+        "api/api.yaml": API,
+    },
     "one tag twice": extended(pod(IMAGE)),
     "tag of a kustomization": {
         **kustomized("{name: ghcr.io/acme/web, newTag: sha-9999999}"),
@@ -188,7 +260,7 @@ QUIET: dict[str, Mapping[str, str | bytes]] = {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {image: x, note: ghcr.io/acme/worker}\n"
     ),
     "template of another's": {**SHOP, "k8s/chart.yaml": "apiVersion: v1\nkind: {{ .Kind }}\n{{ if }}\n"},
-    "not a manifest": {**SHOP, "k8s/values.yaml": "a: b: c\n"},
+    "not a manifest": {**SHOP, "k8s/notes.yaml": "a: b: c\n"},
     "not text": {**SHOP, "k8s/logo.yaml": b"\xff\xfe\x00\x01"},
     "other files": {**SHOP, "k8s/README.md": "image: ghcr.io/acme/worker"},
     "other folders": {**SHOP, "charts/x.yaml": pod("image: ghcr.io/acme/worker:v1")},
@@ -197,13 +269,15 @@ QUIET: dict[str, Mapping[str, str | bytes]] = {
     "escapes": image(r'image: "\x67hcr.io/acme/web:sha-1a2b3c4"'),
     "carriage returns": {**SHOP, "k8s/web.yaml": WEB.replace("\n", "\r\n")},
     "json": {
-        **{path: text for path, text in SHOP.items() if path != "k8s/web.yaml"},
+        **{path: text for path, text in PLAIN.items() if path != "k8s/web.yaml"},
+        "k8s/api.yaml": API,
         "k8s/web.json": '{"apiVersion": "v1", "kind": "Pod", "spec": {'
         '"containers": [{"image": "ghcr.io/acme/web:latest"}]}}',
     },
     "list": extended(
         "apiVersion: v1\nkind: List\nitems:\n"
-        '  - {apiVersion: v1, kind: Pod, spec: {containers: [{image: "ghcr.io/acme/api:latest"}]}}\n'
+        "  - apiVersion: v1\n    kind: Pod\n    metadata: {name: p}\n"
+        '    spec: {containers: [{image: "ghcr.io/acme/api:latest"}]}\n'
     ),
     "definition": extended(
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\n", pod(IMAGE)
@@ -219,11 +293,28 @@ def test_what_can_be_released_is_no_finding(name: str) -> None:
 
 
 def test_every_rule_is_broken_by_a_fault() -> None:
-    assert {rule.name for rule in RULES} == {rule for _, rule, *_ in FAULTS.values()}
+    of_the_reader = {"two-environments", "left-behind"}
+    assert {rule.name for rule in (*RULES, REFUSED_KUSTOMIZATION)} == {
+        rule for _, rule, *_ in FAULTS.values()
+    } | of_the_reader
+
+
+def test_what_the_reader_tells_is_a_finding() -> None:
+    there, loaded = tree(SHOP), config.load(CONFIGURATION.encode(), "")
+    read = read_manifests(there, loaded)
+    left = Mention(Repository("ghcr.io/acme/web"), "k8s/web.yaml:7", "ghcr.io/acme/web:sha-1a2b3c4")
+    deployed = replace(read.deployed, mentions=(left,), overlays=ConfigurationError("two overlays", "name one."))
+    file = ConfigurationFile("orbit-release.yaml", lines(CONFIGURATION.encode()))
+    found = check_manifests(replace(read, deployed=deployed), [ManifestFolder(there, "k8s")], there, file, loaded)
+    assert [(one.rule.name, one.path, one.line, one.message) for one in found] == [
+        ("left-behind", "k8s/web.yaml", 7, "ghcr.io/acme/web:sha-1a2b3c4 stands here, where no release changes it"),
+        ("two-environments", "orbit-release.yaml", 2, "two overlays"),
+    ]
 
 
 def test_lines_behind_a_definition_are_counted() -> None:
-    definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  versions: []\n"
+    definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+    definition += "metadata: {name: x}\nspec: {versions: []}\n"
     files = extended(definition, pod("image: ghcr.io/acme/worker:latest"))
     assert findings(files) == [("unknown-image", "more.yaml", 12)]
 

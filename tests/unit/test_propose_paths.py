@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding
 from orbit_release.check.inputs.context_files import Contexts
-from orbit_release.check.inputs.input_rules import DEAD_GLOB, MANIFESTS, check_inputs
+from orbit_release.check.inputs.input_rules import DEAD_GLOB, check_inputs
 from orbit_release.check.inputs.missing_inputs import CONTEXT_COPIED, COPIED, LINKED, REPLACED
 from orbit_release.check.inputs.proposed_paths import propose_paths
 from orbit_release.check.tree import Tree
@@ -20,7 +20,7 @@ from orbit_release.globs import Globs, quoted
 from orbit_release.image import Repository
 from orbit_release.service import BuildSettings, Service
 
-PROPOSALS_MEND = {COPIED, CONTEXT_COPIED, LINKED, REPLACED, MANIFESTS, DEAD_GLOB}
+PROPOSALS_MEND = {COPIED, CONTEXT_COPIED, LINKED, REPLACED, DEAD_GLOB}
 NAMES = st.sampled_from(
     ["a", "b", "go.mod", "k8s", "x.md", "[id]", "a*b", "!n", "back\\slash", "é", "two words", "Dockerfile"]
 )
@@ -60,7 +60,7 @@ def trees(draw: st.DrawFn, dockerfile: str) -> Tree:
 
 def breaches(settings: BuildSettings, tree: Tree, paths: list[str]) -> list[Finding]:
     service = Service("api", Repository("ghcr.io/acme/api"), Globs(tuple(paths)), settings)
-    found = check_inputs([service], tree, ConfigurationFile("orbit-release.yaml", {}), "k8s", lambda _: set())
+    found = check_inputs([service], tree, ConfigurationFile("orbit-release.yaml", {}), lambda _: set())
     return [one for one in found if isinstance(one, Finding) and one.rule in PROPOSALS_MEND]
 
 
@@ -96,7 +96,7 @@ def test_what_a_finding_asks_for_mends_it(data: st.DataObject, selected: str, de
         fixes = [one.fix for one in breaches(build, tree, paths) if one.rule in mended]
         paths += [glob for fix in fixes for glob in re.findall(r"`([^`]+)`", fix) if "…" not in glob]
     rules = {one.rule for one in breaches(build, tree, paths) if "leads out of the repository" not in one.message}
-    assert rules <= {DEAD_GLOB, MANIFESTS}
+    assert rules <= {DEAD_GLOB}
 
 
 FILES = [

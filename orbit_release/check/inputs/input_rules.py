@@ -8,13 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, 
 from orbit_release.check.configuration_file import ConfigurationFile
 from orbit_release.check.finding import Finding, Group, Note
 from orbit_release.check.inputs import missing_inputs
-from orbit_release.check.inputs.context_files import ContextFiles, Contexts, is_within, join, static_folder
+from orbit_release.check.inputs.context_files import ContextFiles, Contexts, join, static_folder
 from orbit_release.check.inputs.context_reads import ContextRead, UnknownRead, context_reads
-from orbit_release.check.inputs.missing_inputs import CONTEXT_COPIED, LINKED, Inspection, MissingInputs, everything_in
+from orbit_release.check.inputs.missing_inputs import CONTEXT_COPIED, LINKED, Inspection, MissingInputs
 from orbit_release.check.tree import Tree, folders_above, path_bytes
 from orbit_release.errors import InvalidError
 from orbit_release.globs import Globs
-from orbit_release.manifests.objects import ENDINGS
 from orbit_release.service import BuildSettings, Service
 from orbit_release.text import listed
 
@@ -25,50 +24,36 @@ NO_CONTEXT = _rule("inputs-no-context", "The build fails: git knows no file in i
 DEAD_GLOB = _rule(
     "inputs-dead-glob", "A glob that selects no file is misspelled or left over: nothing is built for it."
 )
-MANIFESTS = _rule(
-    "inputs-manifests",
-    "A release changes the manifests: were they inputs, each release would ask for the next one, without end.",
-)
-RULES = (MISSING, CONTEXT, NO_CONTEXT, DEAD_GLOB, MANIFESTS)
+RULES = (MISSING, CONTEXT, NO_CONTEXT, DEAD_GLOB)
 
 # Which of some paths git is told to ignore: the sign that something makes them.
 Ignored = Callable[[Collection[str]], AbstractSet[str]]
 
 
 def check_inputs(
-    services: Iterable[Service], tree: Tree, configuration: ConfigurationFile, manifests: str, ignored: Ignored
+    services: Iterable[Service], tree: Tree, configuration: ConfigurationFile, ignored: Ignored
 ) -> Iterator[Finding | Note]:
-    """Yield what is wrong with the services' inputs; `manifests` is the folder that releases change."""
+    """Yield what is wrong with the services' inputs."""
     contexts = Contexts(tree)
     for service in services:
         text = contexts.dockerfile(service.settings)
         if text is None:
             yield Note(Group.INPUTS, f"{service.name} is absent: {service.settings.dockerfile} is not there")
             continue
-        yield from _check_paths(service, tree, configuration, manifests)
+        yield from _check_paths(service, tree, configuration)
         try:
             yield from _check_sources(service, text, contexts, configuration, ignored)
         except InvalidError as error:
             yield Note(Group.INPUTS, f"{service.name}: what its Dockerfile copies cannot be told: {error.message}")
 
 
-def _check_paths(service: Service, tree: Tree, configuration: ConfigurationFile, manifests: str) -> Iterator[Finding]:
-    place = ("services", service.name, "paths")
+def _check_paths(service: Service, tree: Tree, configuration: ConfigurationFile) -> Iterator[Finding]:
     for glob in service.paths.globs:
         if not glob.startswith("!") and not _selects_any(glob, tree):
-            message = f"{service.name}: no file is selected by `{glob}`"
+            place = configuration.place("services", service.name, "paths", glob)
+            message = f"paths of {service.name}: {glob} selects no file"  # as `plan` says it
             fix = "name what is there, or remove it." if "*" in glob else f"name what is there; is `{glob}/**` meant?"
-            yield Finding(DEAD_GLOB, *configuration.place(*place, glob), message, fix)
-    folders = [static_folder(glob) for glob in service.paths.globs if not glob.startswith("!")]
-    if manifests == "." or not any(is_within(folder, manifests) or is_within(manifests, folder) for folder in folders):
-        return  # at the root nobody can tell
-    # A release changes nothing but manifests.
-    below = (path for path in tree.below(manifests) if path.endswith(ENDINGS))
-    inputs = [path for path in below if service.paths.match(path_bytes(path))]
-    if inputs:
-        message = f"{service.name}: the manifests are among the inputs, {inputs[0]} for one"
-        fix = f"end the list with `!{everything_in(manifests)}`."
-        yield Finding(MANIFESTS, *configuration.place(*place), message, fix)
+            yield Finding(DEAD_GLOB, *place, message, fix)
 
 
 def _selects_any(glob: str, tree: Tree) -> bool:

@@ -31,22 +31,14 @@ _MOST_FOLDERS = 3  # in a note
 # The objects of folders, relative to the root, as YAML; of one that cannot be rendered, why.
 Render = Callable[[Sequence[str]], Mapping[str, bytes | OrbitReleaseError]]
 
-MISSING_RESOURCE = Group.WIRING.rule(
-    "missing-resource", "The kustomization cannot be rendered, so that nothing of it is applied any more."
-)
 REFUSED_KUSTOMIZATION = Group.WIRING.rule(
     "refused-kustomization", "What cannot be rendered is not applied, and neither is anything beside it."
 )
+REFUSED_FIX = "see what `kubectl kustomize` says of this folder."
 
 
 class RefusedError(InvalidError):
     """The program that renders says that a kustomization is wrong."""
-
-
-class _MissingResourceError(OrbitReleaseError):
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
 
 
 def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Cluster], list[Finding | Note]]:
@@ -57,19 +49,16 @@ def rendered_groups(folder: ManifestFolder, render: Render) -> tuple[list[Cluste
         return _groups_without_kustomization(folder), []
     groups: list[Cluster] = []
     reasons: defaultdict[str, list[str]] = defaultdict(list)
-    findings: dict[tuple[str, int], Finding] = {}
+    findings: list[Finding] = []
     for root, result in _rendered(reader, roots, render):
-        if isinstance(result, _MissingResourceError):
-            findings[result.finding.path, result.finding.line] = result.finding
-        elif isinstance(result, RefusedError):
-            fix = "see what `kubectl kustomize` says of this folder."
-            findings[root.path, 0] = Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, fix)
+        if isinstance(result, RefusedError):
+            findings.append(Finding(REFUSED_KUSTOMIZATION, root.path, 1, result.message, REFUSED_FIX))
         elif isinstance(result, OrbitReleaseError):
             reasons[result.message].append(root.folder)
         else:
             groups.append(Cluster(result))
     notes = (f"wiring of {listed(names, _MOST_FOLDERS)} was not checked: {why}" for why, names in reasons.items())
-    return groups, [*findings.values(), *(Note(Group.WIRING, note) for note in notes)]
+    return groups, [*findings, *(Note(Group.WIRING, note) for note in notes)]
 
 
 def _groups_without_kustomization(folder: ManifestFolder) -> list[Cluster]:
@@ -128,13 +117,10 @@ class _KustomizationReader:
                     raise fault
             elif inner := self.at(target):
                 yield inner
-            elif _REMOTE.search(entry) or target.startswith(".."):
-                raise OrbitReleaseError(f"{kustomization.path} includes {entry}, which is not in this repository")
             else:
-                lines = self.folder.data(kustomization.path).decode("utf-8", "replace").split("\n")
-                line = next((number for number, text in enumerate(lines, 1) if entry in text), 1)
-                what, fix = f"{entry} is not there", "add it, or leave it out."
-                raise _MissingResourceError(Finding(MISSING_RESOURCE, kustomization.path, line, what, fix))
+                is_outside = _REMOTE.search(entry) or target.startswith("..")
+                what = "not in this repository" if is_outside else "not there"
+                raise OrbitReleaseError(f"{kustomization.path} includes {entry}, which is {what}")
 
     def written_objects(self, reach: list[Kustomization]) -> WrittenObjects:
         targets = (each.target(entry) for each in reach for entry in each.entries)

@@ -13,7 +13,7 @@ from orbit_release.check.finding import Finding, Group, unique_findings
 from orbit_release.check.wiring import pod_references
 from orbit_release.check.wiring.cluster import Cluster, PodMaker, may_be_same
 from orbit_release.check.wiring.pod_references import PodReference, Provider, provider_of, references
-from orbit_release.check.wiring.rendered_groups import MISSING_RESOURCE, REFUSED_KUSTOMIZATION
+from orbit_release.check.wiring.rendered_groups import REFUSED_KUSTOMIZATION
 from orbit_release.check.written_objects import Object
 from orbit_release.manifests.yaml_nodes import Node, Scalar, items, pairs, scalar, scalars, text, value_of
 
@@ -27,7 +27,7 @@ UNUSED_SECRET_KEY = _rule(
     "unused-secret-key", "A key that is missing in the store keeps the whole Secret back, even one that nobody reads."
 )
 _MISSING = (MISSING_SECRET, MISSING_SECRET_KEY, MISSING_CONFIG_MAP, MISSING_CONFIG_MAP_KEY, MISSING_CLAIM)
-RULES = (MISSING_RESOURCE, REFUSED_KUSTOMIZATION, *_MISSING, UNUSED_SECRET_KEY)
+RULES = (REFUSED_KUSTOMIZATION, *_MISSING, UNUSED_SECRET_KEY)
 
 _RBAC = "rbac.authorization.k8s.io"
 _EVERYWHERE = {"kube-root-ca.crt", "istio-ca-root-cert", "openshift-service-ca.crt"}
