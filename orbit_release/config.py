@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from orbit_release import braces
@@ -62,6 +63,12 @@ class Config:
     argocd: ArgoCDNames = ArgoCDNames()
     tag_scheme: TagScheme = DEFAULT_TAG_SCHEME
     fields: tuple[FieldSpec, ...] = ()
+    braces: tuple[str, ...] = ()  # the faults of globs that are not written out
+
+    def require_plain_globs(self) -> None:
+        """Raise ConfigurationError for globs with braces, which git would not take for several."""
+        if self.braces:
+            raise ConfigurationError("\n".join(self.braces), "write the globs out, each as an entry of its own.")
 
     @property
     def where(self) -> str:
@@ -87,7 +94,7 @@ def load(data: bytes, file: str) -> Config:
         count = "the fault" if len(reader.faults) == 1 else f"the {len(reader.faults)} faults"
         message = "\n".join(fault for *_, fault in sorted(reader.faults))
         raise ConfigurationError(message, f"mend {count} in {file}; {MANUAL}/configuration.md describes every key.")
-    return config
+    return replace(config, braces=tuple(reader.braces))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -105,6 +112,12 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.faults: list[tuple[int, int, str]] = []
+        self.braces: list[str] = []
+
+    def brace(self, where: Node, message: str, hint: str) -> None:
+        """Note a fault that still tells what is meant: only who plans or builds is stopped by it."""
+        line, column = nodes.place(where)
+        self.braces.append(f"{self.file}:{line}:{column}: {message}: {hint}")
 
     def fault(self, where: Node | tuple[int, int], message: str, hint: str) -> None:
         line, column = where if isinstance(where, tuple) else nodes.place(where)
@@ -287,20 +300,25 @@ def _paths(reader: _Reader, name: str, node: Node, paths: Node | None) -> Globs 
     if paths is None:
         reader.fault(node, f"service {name!r} has no paths", f"add `paths: [{name}/**]`.")
         return None
-    globs = reader.texts(paths, "paths")
-    each_valid = [reader.valid(item, partial(_glob, glob)) for item, glob in globs]
-    if not globs or None in each_valid:
+    globs = [_valid_globs(reader, item, glob) for item, glob in reader.texts(paths, "paths")]
+    if not globs or () in globs:
         return None
-    return reader.valid(paths, partial(Globs, tuple(glob for _, glob in globs)))
+    return reader.valid(paths, partial(Globs, tuple(chain.from_iterable(globs))))
 
 
-def _glob(glob: str) -> Globs:
-    """Read one glob of several; InvalidError if it can match nothing, or means several as other tools write them."""
-    if globs := braces.written_out(glob):
+def _valid_globs(reader: _Reader, item: Node, glob: str) -> tuple[str, ...]:
+    """Return a glob; with braces, all globs that other tools would take it for, which the person must write out."""
+    globs = braces.written_out(glob)
+    if globs:
         more = ", …" if len(globs) == braces.MOST else ""
         hint = rf"write {', '.join(globs)}{more}; a brace in a file's name is `\{{`."
-        raise InvalidError(f"glob {glob!r} has braces, which select nothing here", hint)
-    return Globs((glob.removeprefix("!"),))
+        message = f"glob {glob!r} has braces, which select nothing here"
+        if more:
+            reader.fault(item, message, hint)
+        else:
+            reader.brace(item, message, hint)
+    valid = [reader.valid(item, partial(Globs, (each.removeprefix("!"),))) for each in globs or (glob,)]
+    return () if None in valid else globs or (glob,)
 
 
 def _settings(reader: _Reader, entry: Mapping[str, Node]) -> BuildSettings | None:

@@ -41,7 +41,7 @@ def build_command(
     from orbit_release.flows.build import Building, build
     from orbit_release.output.builds import build_progress, show_builds, summarize_builds
 
-    source = session.source()
+    source = session.source(plain_globs=True)
     registry = session.registry(source.config.tag_scheme) if push else None
     head = head or head_of_run() or "HEAD"
     building = Building(source, head, registry, session.address(source.git), jobs=jobs, force=force)

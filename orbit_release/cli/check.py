@@ -31,7 +31,7 @@ def check_command(session: Session, /, *, rules: tuple[str, ...], ignore: tuple[
     from orbit_release.check.run_rules import check
     from orbit_release.check.show_findings import findings_summary, show_findings
 
-    source = session.source(offline=True)
+    source = session.source(offline=True, plain_globs=True)
     findings, notes = check(source, render=Kustomize(source.git.top, os.environ).render, only=rules, ignore=ignore)
     show_findings(findings, notes, format)
     output.summarize(os.environ.get("GITHUB_STEP_SUMMARY"), findings_summary(findings))

@@ -46,7 +46,7 @@ def plan_command(
     from orbit_release.flows.plan import plan
     from orbit_release.output.plans import plan_summary, show_plan
 
-    source = session.source()
+    source = session.source(plain_globs=True)
     github, by_state, jobs = format == "github", base == "deployed", format in ("matrix", "github")
     decided = plan(
         source,

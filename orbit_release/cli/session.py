@@ -39,9 +39,10 @@ class Session:
         environment = {**_git_environment(), **(OFFLINE if offline else {})}
         return click.get_current_context().with_resource(Clone(self.directory, environment))
 
-    def source(self, *, offline: bool = False) -> Source:
+    def source(self, *, offline: bool = False, plain_globs: bool = False) -> Source:
+        """Return what a command reads; `plain_globs`: globs that are not written out are an error, and no warning."""
         git = self.git(offline=offline)  # it asks git where it is; meanwhile we import
-        from orbit_release import config
+        from orbit_release import config, output
         from orbit_release.flows.source import Source
 
         file = os.path.join(self.directory, self.config_file or os.path.join(git.top, config.FILE_NAME))
@@ -49,6 +50,10 @@ class Session:
         # GitHub puts annotations at paths that start at the workspace.
         start = os.environ.get("GITHUB_WORKSPACE") if in_actions() else None
         loaded = config.load(data, os.path.relpath(file, start or os.curdir))
+        if plain_globs:
+            loaded.require_plain_globs()
+        for brace in loaded.braces:
+            output.warn(brace)
         git.branch = loaded.branch
         path = os.path.relpath(os.path.realpath(file), os.path.realpath(git.top))
         inside = not path.startswith(os.pardir)
