@@ -108,11 +108,13 @@ def _check_paths(deployed: Deployed, tree: Tree, file: ConfigurationFile, config
 
 
 def _broken(deployed: Deployed, folders: Sequence[ManifestFolder]) -> Iterator[Finding]:
+    """Yield what cannot be read of what is applied, also where it names no service."""
     for path, fault in deployed.broken.items():
         yield _finding(BROKEN_MANIFEST, fault, path)
+    others = deployed.files - deployed.broken.keys()
     for folder in folders:
-        for path in folder.files:
-            other = folder.source(path).fault if path not in deployed.broken else None
+        for path in others.intersection(folder.files):
+            other = folder.source(path).fault
             if other and folder.is_manifest(path):
                 yield _finding(BROKEN_MANIFEST, other, path)
 

@@ -222,7 +222,7 @@ FAULTS: dict[str, tuple[Files, str, str, str]] = {
         "$(TAG)",
     ),
     "nested deeper than anybody reads": (
-        {**SHOP, "k8s/more.yaml": "kind: x\napiVersion: x\na: " + "[" * 100_000},
+        {**PLAIN, "k8s/api.yaml": API, "k8s/more.yaml": "kind: x\napiVersion: x\na: " + "[" * 100_000},
         "broken-manifest",
         "more.yaml",
         "a: [",
@@ -290,6 +290,7 @@ QUIET: dict[str, Mapping[str, str | bytes]] = {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {image: x, note: ghcr.io/acme/worker}\n"
     ),
     "template of another's": {**SHOP, "k8s/chart.yaml": "apiVersion: v1\nkind: {{ .Kind }}\n{{ if }}\n"},
+    "template that nothing includes": {**SHOP, "k8s/t.yaml": "apiVersion: v1\nkind: X\nspec:\n- a\n$RULES\n"},
     "not a manifest": {**SHOP, "k8s/notes.yaml": "a: b: c\n"},
     "not text": {**SHOP, "k8s/logo.yaml": b"\xff\xfe\x00\x01"},
     "other files": {**SHOP, "k8s/README.md": "image: ghcr.io/acme/worker"},
