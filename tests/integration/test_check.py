@@ -90,6 +90,16 @@ def test_annotations_for_github(repo: Monorepo) -> None:
     assert line.startswith("::error file=.github/workflows/release.yml,line=1,title=workflow-filter::`paths` hides")
 
 
+def test_a_filter_may_hide_what_a_release_edits(repo: Monorepo) -> None:
+    config = (repo.clone / "orbit-release.yaml").read_text().replace("web/**]", f"web/**, '{FOLDER}/**']")
+    write(repo, "orbit-release.yaml", config)
+    ignoring = WORKFLOW.replace('paths: ["web/**"]', f'paths-ignore: ["{FOLDER}/*.yaml"]')
+    write(repo, ".github/workflows/release.yml", ignoring)
+    assert rules(repo) == []
+    write(repo, f"{FOLDER}/other.yaml", "a: 1\n")  # which no release edits
+    assert rules(repo) == ["workflow-filter"]
+
+
 def test_rules_and_groups_can_be_chosen(repo: Monorepo) -> None:
     write(repo, ".github/workflows/release.yml", WORKFLOW)
     repo.deploy(api="sha-0000000")
