@@ -68,13 +68,13 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         (folder / path).write_text(text)
 
 
-def broken_rules(folder: Path) -> set[str]:
-    """Return the rules that a repository breaks; without a process of our own for each fault."""
+def broken_rules(folder: Path) -> list[str]:
+    """Return the rule of each finding in a repository; without a process of our own for each fault."""
     data = (folder / CONFIG).read_bytes()
     with Clone(str(folder), environment() | OFFLINE) as clone:
         source = Source(clone, config.load(data, CONFIG), CONFIG, data)
         findings, _ = check(source, render=Kustomize(str(folder), environment()).render)
-    return {finding.rule.name for finding in findings}
+    return [finding.rule.name for finding in findings]
 
 
 def test_nothing_is_found_where_nothing_is_wrong(sound: Path) -> None:
@@ -130,7 +130,16 @@ def test_a_planted_fault_is_found_alone(
     planted, text = (path, before.replace(old, new, 1)) if old else new.split(":", 1)
     write(sound, {planted: text})
     try:
-        assert broken_rules(sound) == ({rule} if isinstance(rule, str) else {*rule})
+        assert {*broken_rules(sound)} == ({rule} if isinstance(rule, str) else {*rule})
     finally:
         (sound / planted).unlink()
         write(sound, {path: before})
+
+
+def test_what_kustomize_refuses_is_told_once(sound: Path) -> None:
+    before = (sound / f"{K8S}/kustomization.yaml").read_text()
+    write(sound, {f"{K8S}/kustomization.yaml": f"bogus: 1\n{before}"})
+    try:
+        assert broken_rules(sound) == ["refused-kustomization"]
+    finally:
+        write(sound, {f"{K8S}/kustomization.yaml": before})

@@ -330,11 +330,31 @@ def test_every_rule_is_broken_by_a_fault() -> None:
     } | of_the_reader
 
 
-def test_a_release_that_nothing_could_render_any_more() -> None:
-    operation = "{op: test, path: /spec/template/spec/containers/0/image, value: 'ghcr.io/acme/web:sha-1a2b3c4'}"
-    patch = f"patches:\n- target: {{kind: Deployment, name: web}}\n  patch: |\n    - {operation}\n"
+@pytest.mark.parametrize("reference", ["ghcr.io/acme/api:latest", "ghcr.io/acme/web:sha-1a2b3c4"])
+def test_a_release_that_nothing_could_render_any_more(reference: str) -> None:
+    operation = f"{{op: test, path: /spec/template/spec/containers/0/image, value: '{reference}'}}"
+    name = reference.rpartition("/")[2].partition(":")[0]
+    patch = f"patches:\n- target: {{kind: Deployment, name: {name}}}\n  patch: |\n    - {operation}\n"
     assert {rule for rule, *_ in findings(also(patch))} == {"uneditable-image", "left-behind"}
     assert findings(also(patch.replace("op: test", "op: replace"))) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (FAULTS["service in a file that no kustomization includes"][0], ("no kustomization includes", "`resources`")),
+        (FAULTS["service outside of the manifests"][0], ("not below `manifests:`", "add deploy to")),
+        (FAULTS["service in a field that is no image's"][0], ("no image is known", "`fields:`")),
+        (FAULTS["service in a chart's template"][0], ("part of a chart", "values")),
+        (FAULTS["service that nothing deploys"][0], ("by nothing at k8s", "`deploy: false`")),
+    ],
+)
+def test_where_a_service_stands_says_what_to_do(files: Files, words: tuple[str, str]) -> None:
+    loaded, there = config.load(files["orbit-release.yaml"].encode(), ""), tree(files)
+    file, folders = ConfigurationFile("orbit-release.yaml", {}), [ManifestFolder(there, "k8s")]
+    (finding,) = check_manifests(read_manifests(there, loaded), folders, there, file, loaded)
+    assert words[0] in finding.message
+    assert words[1] in finding.fix
 
 
 def test_lines_behind_a_definition_are_counted() -> None:
