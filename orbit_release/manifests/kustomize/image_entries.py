@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orbit_release.manifests.image_value import Form, ImageValue, Part, cut
-from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
+from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.written import Written
 from orbit_release.manifests.yaml_nodes import Path
 
@@ -78,15 +78,17 @@ class ImageEntry:
         if not self.new_name:
             return replace(value, beside=(*value.beside, self.name))
         name, tag, digest = cut(self.new_name.value)
-        beside = (*value.beside, *self.names)
-        if not tag and not digest:
-            return replace(value, name=name, beside=beside)
-        if value.tag and not self.new_tag and not self.digest:
-            return replace(value, name=self.new_name.value, beside=beside)
+        if self.new_tag or self.digest or not (tag or digest):
+            return replace(value, name=name, beside=(*value.beside, *self.names))
+        # Kustomize applies an entry twice to most fields, which only a name with a tag shows.
+        if value.tag or (digest and value.digest) or name == value.name:
+            why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
+            return replace(value, name=self.new_name.value).but_unclear(why)
         part = Part(self.new_name, Form.REFERENCE, len(name))
-        over = tuple(item for item in value.scalars if item != self.new_name)
-        digest_at = part if digest else None
-        return ImageValue(name, tag, digest, part, digest_at, self.names, (*value.overridden, *over), value.unclear)
+        over = tuple(item for item in value.scalars if not value.digest_at or item != value.digest_at.at)
+        digest_at = part if digest else value.digest_at
+        over = (*value.overridden, *over)
+        return ImageValue(name, tag, digest or value.digest, part, digest_at, self.names, over, value.unclear)
 
     def _tagged(self, value: ImageValue) -> ImageValue:
         tag, digest = self.new_tag, self.digest
@@ -99,7 +101,9 @@ class ImageEntry:
             why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
             return replace(value, unclear=(*value.unclear, why), overridden=over)
         text, _, inner = tag.value.partition("@") if tag else (own_tag, "", "")
-        tag_at = Part(tag, Form.TAG) if tag else value.tag_at if own_tag else None
+        tag_at = Part(tag, Form.TAG) if tag else None
+        if own_tag and self.new_name:
+            tag_at = Part(self.new_name, Form.REFERENCE, len(value.name))
         digest_at = Part(digest, Form.DIGEST) if digest else Part(tag, Form.TAG) if tag and inner else None
         new = ImageValue(value.name, text, digest.value if digest else inner, tag_at, digest_at)
         new = replace(new, beside=self.names, overridden=over, unclear=value.unclear)

@@ -9,7 +9,7 @@ from typing import Any
 from orbit_release.errors import InvalidError
 from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault, is_string
-from orbit_release.manifests.kustomize.trees import Copier, Grafts, drop, named, put
+from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, named, put
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 
 
@@ -48,6 +48,9 @@ class Operation:
             self._set(root, value, is_new=True)
 
     def _copy(self, root: MappingNode, grafts: Grafts) -> Node:
+        parent = self._get(root, self.source[:-1])
+        if isinstance(parent, MappingNode) and parent.get(self.source[-1]) is None:
+            return named(any_key(root), "null", style=None)  # so does the program: it copies null
         return _Copy(self.fields.text, grafts).copy(self._get(root, self.source))
 
     def _fault(self, why: str) -> InvalidError:
@@ -78,9 +81,7 @@ class Operation:
             raise self._fault("it would replace the whole object")
         parent, key = self._get(root, self.path[:-1]), self.path[-1]
         if isinstance(parent, MappingNode):
-            if not is_new and parent.get(key) is None:
-                raise self._fault(f"there is no {key!r}")
-            like = next(name for name in root[::2] if isinstance(name, Scalar))
+            like = any_key(root)
             put(parent, named(like, key), value)
         elif not isinstance(parent, SequenceNode):
             raise self._fault("it leads through a text")

@@ -125,6 +125,7 @@ class Patch:
             resource.name = nodes.text(resource.root, "metadata", "name")
         if self.may_change_kind:
             resource.kind = nodes.text(resource.root, "kind")
+        resource.write_identity()
 
 
 def _only(pool: Pool, text: Text, patch: MappingNode) -> Resource:

@@ -9,10 +9,10 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec, at_spec
 from orbit_release.manifests.kustomize.identity import Id, effective_namespace
-from orbit_release.manifests.kustomize.trees import Copier, Grafts, drop, named, put
+from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, named, put
 from orbit_release.manifests.object_images import FieldSpec, ImageField, image_fields
 from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar
+from orbit_release.manifests.yaml_nodes import MappingNode, Scalar
 
 
 @dataclass(slots=True, eq=False)
@@ -136,10 +136,14 @@ class Resource:
 
     def write_identity(self) -> None:
         """Write into the tree what stands beside it: a JSON patch may test and change it."""
+        like = any_key(self.root)
+        if nodes.text(self.root, "kind") != self.kind:
+            put(self.root, named(like, "kind"), named(like, self.kind))
         metadata = self.root.get("metadata")
         if not isinstance(metadata, MappingNode):
             return
-        like = next(key for key in self.root[::2] if isinstance(key, Scalar))
+        if not self.namespace:
+            drop(metadata, "namespace")
         for key, value in (("name", self.name), ("namespace", self.namespace)):
             if value and nodes.text(metadata, key) != value:
                 put(metadata, named(like, key), named(like, value))
@@ -157,11 +161,6 @@ class Resource:
     def final_value(self, image: ImageField) -> ImageValue:
         value = self.value(image)
         return replace(value, unclear=(*value.unclear, *self.unclear)) if self.unclear else value
-
-
-def without(mapping: Node, key: str) -> None:
-    if isinstance(mapping, MappingNode):
-        drop(mapping, key)
 
 
 @dataclass(slots=True)

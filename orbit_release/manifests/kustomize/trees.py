@@ -83,11 +83,16 @@ def drop(mapping: MappingNode, key: str) -> None:
             return
 
 
-def named(like: Scalar, value: str) -> Scalar:
-    """Return a text of our own making, as if it stood where another scalar stands."""
+def named(like: Scalar, value: str, *, style: str | None = '"') -> Scalar:
+    """Return a value of our own making, text unless it is plain, as if it stood where another scalar stands."""
     new: Any = copy.copy(like)
-    new.value, new.style, new.tag, new.anchor = value, '"', None, None
+    new.value, new.style, new.tag, new.anchor = value, style, None, None
     return new  # type: ignore[no-any-return]
+
+
+def any_key(mapping: MappingNode) -> Scalar:
+    """Return one of the keys of a mapping that has some."""
+    return next(key for key in mapping[::2] if isinstance(key, Scalar))
 
 
 def set_at(root: MappingNode, path: tuple[str, ...], value: str, like: Scalar) -> None:
