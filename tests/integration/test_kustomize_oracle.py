@@ -49,7 +49,7 @@ def program(files: Mapping[str, str], entry: str, folder: Path) -> Seen:
     done = subprocess.run(["kubectl", "kustomize", str(folder / entry)], capture_output=True, text=True, check=False)
     shutil.rmtree(folder)
     if done.returncode:
-        return Seen({}, re.sub(r"\s+", " ", done.stderr)[-300:])
+        return Seen({}, re.sub(r"\s+", " ", done.stderr))
     images: _Images = {}
     for root in yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         metadata = root["metadata"]
@@ -89,6 +89,8 @@ def disagreement(files: Mapping[str, str], entry: str, seen: Seen) -> str:
     rendered = ours(files, entry)
     known = values(rendered)
     is_unclear = any(value and value.unclear for value in known.values())
+    if "nil pointer" in seen.error:  # an error of that version, since mended: objects that a patch deleted
+        return ""
     if seen.error:
         return "" if rendered.faults or is_unclear else f"the program refuses: {seen.error}"
     if rendered.faults:

@@ -89,14 +89,14 @@ class Patch:
         resource.remember_id()
         resource.write_identity()
         for operation in self.operations:
-            operation.applied(resource.root, resource.grafts)
+            operation.applied(resource)
         resource.read_identity()
         resource.close(before, reading.specs, pool.image_specs)
         return resource.id != was
 
     def _merge(self, pool: Pool, reading: Reading, resource: Resource, patch: MappingNode, *, has_schema: bool) -> None:
         before, was = resource.open(reading.specs, pool.image_specs), resource.id
-        graft = Copier(self.text, resource.grafts).copy(patch)
+        graft = Copier(self.text, resource.grafts.scalar).copy(patch)
         assert isinstance(graft, MappingNode)  # noqa: S101 - a copy of a mapping is one
         drop(graft, "apiVersion")
         where = place(self.text, patch)

@@ -102,6 +102,13 @@ class Resource:
     def written(self, scalar: Scalar) -> Written:
         return self.grafts.places.get(id(scalar)) or Written(self.text, scalar)
 
+    def twin(self, scalar: Scalar, _text: Text) -> Scalar:
+        """Return a copy of a scalar of the object, as far as the layers have come."""
+        new = self.grafts.copied(scalar, self.written(scalar))
+        if value := self.values.get(id(scalar)):
+            self.values[id(new)] = value
+        return new
+
     def value(self, image: ImageField) -> ImageValue:
         """Return an image as far as the layers have come."""
         value = self.values.get(id(image.scalar))
