@@ -130,6 +130,8 @@ def bumped(files: Mapping[str, str], entry: str, seed: int) -> tuple[dict[str, s
     name = certain[seed % len(certain)].name
     parts = [value.tag_at for value in certain if value.name == name and value.tag_at]
     places = {(part.at.path, id(part.at.scalar)) for part in parts}
+    if any(is_spoilt(value, places) for value in certain):
+        return None
     wanted: _Images = {}
     for key, value in known.items():
         wanted[key] = value.text if value else ""
@@ -137,6 +139,12 @@ def bumped(files: Mapping[str, str], entry: str, seed: int) -> tuple[dict[str, s
             is_kept = value.digest_at is not None and value.digest_at.at != value.tag_at.at
             wanted[key] = f"{value.name}:{NEW}" + (f"@{value.digest}" if is_kept else "")
     return edited(files, places, parts), wanted
+
+
+def is_spoilt(value: ImageValue, places: set[tuple[str, int]]) -> bool:
+    """Whether an edit would put a second tag behind a `newName: REPO:TAG`: it stands in the place of no tag only."""
+    is_named = value.tag_at is not None and value.tag_at.form is Form.REFERENCE
+    return is_named and any((at.path, id(at.scalar)) in places for at in value.overridden)
 
 
 def check(seed: int, folder: Path) -> str:

@@ -152,7 +152,7 @@ class _Target:
         if name.startswith(("http://", "https://")):
             self.reading.not_seen(f"{written.where}: {name} is not in this repository")
             return
-        path = joined(self.kustomization.folder, name, written.where)
+        path = joined(self.kustomization.folder, name, written)
         if path and self.reading.has(path):
             self._file(path, written, pool)
         elif _REMOTE.match(name):
@@ -165,7 +165,7 @@ class _Target:
         if _REMOTE.match(written.value):
             self.reading.not_seen(f"{written.where}: {written.value} is not in this repository")
             return
-        path = joined(self.kustomization.folder, written.value, written.where)
+        path = joined(self.kustomization.folder, written.value, written)
         self.inner.layer(self._below(path, written), self.pool)
 
     def _below(self, folder: str, written: Written) -> str:
@@ -173,7 +173,7 @@ class _Target:
         for visited in self.inner.stack:
             if is_below(visited, folder):
                 raise InvalidError(f"{written.where}: {written.value} includes itself", "Break the circle.")
-        path = kustomization_in(folder, self.reading, written.where)
+        path = kustomization_in(folder, self.reading, written)
         if path is None:
             hint = "Correct the path, or add the file."
             raise InvalidError(f"{written.where}: there is no file and no kustomization at {folder or '.'}", hint)

@@ -88,6 +88,13 @@ class Fields:
             raise fault(self.text, value, f"{name} must be text", "Put it in quotes.")
         return Written(self.text, value) if value.value else None
 
+    def scalar(self, name: str) -> Written | None:
+        """Return a value that is a number or a text; None for an empty one, and where there is none."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, Scalar):
+            raise fault(self.text, value, f"{name} must be text", "Put it in quotes.")
+        return Written(self.text, value) if value and value.value else None
+
     def string(self, name: str) -> str:
         value = self.written(name)
         return str(value.scalar.value) if value else ""

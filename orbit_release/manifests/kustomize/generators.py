@@ -38,7 +38,7 @@ def _note_file(kustomization: Kustomization, written: Written, reading: Reading)
     """Note that a file is read, if it is there; `files:` may name a key before it."""
     for name in (written.value, written.value.partition("=")[2]):
         with suppress(InvalidError):
-            path = joined(kustomization.folder, name, written.where)
+            path = joined(kustomization.folder, name, written)
             if name and reading.has(path):
                 reading.seen.add(path)
                 return path
@@ -52,4 +52,4 @@ def _note_chart(kustomization: Kustomization, chart: Fields, reading: Reading) -
     paths = [_note_file(kustomization, written, reading) for written in named if written]
     inline = chart.get("valuesInline")
     files = tuple(path for path in paths if path)
-    reading.charts[chart.where] = HelmValues(files, ((chart.text, inline),) if inline is not None else ())
+    reading.charts[id(chart.node)] = HelmValues(files, ((chart.text, inline),) if inline is not None else ())

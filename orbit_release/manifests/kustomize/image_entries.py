@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from orbit_release.manifests.image_value import Form, ImageValue, Part, cut
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
-from orbit_release.manifests.kustomize.fields import Fields, fault
+from orbit_release.manifests.kustomize.fields import Fields, fault, is_string
 from orbit_release.manifests.written import Written
 from orbit_release.manifests.yaml_nodes import Path
 
@@ -20,6 +20,8 @@ _TAG = re.compile(r":[a-zA-Z0-9_.{}-]*\Z")
 _DIGEST = re.compile(r"@sha256:[a-zA-Z0-9_.{}-]*\Z")
 _PATTERN = re.compile(r"[\\^$*+?()|\[\]{}]")
 _OPTIONAL = "*?{"  # what may leave out the character before it
+_PARTS = ("newName", "newTag", "digest", "tagSuffix")
+_COUNT = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _LISTS = ("containers", "initContainers")
 _VOLUME = ("volumes", "image", "reference")
 
@@ -28,23 +30,35 @@ _VOLUME = ("volumes", "image", "reference")
 class ImageEntry:
     """An entry of `images:`, or of an ImageTagTransformer, whose own `specs` name more fields."""
 
-    where: str
     name: Written
     new_name: Written | None = None
     new_tag: Written | None = None
     digest: Written | None = None
     tag_suffix: Written | None = None
     specs: tuple[KustomizeSpec, ...] = ()
+    is_number: bool = False
 
     @classmethod
-    def read(cls, fields: Fields, specs: tuple[KustomizeSpec, ...] = ()) -> ImageEntry:
+    def read(cls, fields: Fields) -> ImageEntry:
         name = fields.written("name")
         if name is None:
             raise fault(fields.text, fields.node, "an entry of images: without a name")
-        new_name, new_tag, digest, suffix = (
-            fields.written(key) for key in ("newName", "newTag", "digest", "tagSuffix")
-        )
-        return cls(fields.where, name, new_name, new_tag, digest, suffix, specs)
+        new_name, new_tag, digest, suffix = map(fields.written, _PARTS)
+        return cls(name, new_name, new_tag, digest, suffix)
+
+    @classmethod
+    def of_transformer(cls, fields: Fields, specs: tuple[KustomizeSpec, ...]) -> ImageEntry:
+        """Read the entry of an ImageTagTransformer, where kustomize makes text of numbers."""
+        known = [fields.scalar(key) for key in ("name", *_PARTS)]
+        name, new_name, new_tag, digest, suffix = known
+        if name is None:
+            raise fault(fields.text, fields.node, "an ImageTagTransformer without a name")
+        is_number = any(part and not is_string(part.scalar) and not _COUNT.fullmatch(part.value) for part in known)
+        return cls(name, new_name, new_tag, digest, suffix, specs, is_number)
+
+    @property
+    def where(self) -> str:
+        return self.name.where
 
     @property
     def names(self) -> tuple[Written, ...]:
@@ -70,6 +84,8 @@ class ImageEntry:
         new = self._tagged(self._named(value))
         if self.tag_suffix and not self.new_tag and not self.digest:
             new = new.but_unclear(f"{self.where}: tagSuffix makes the tag")
+        if self.is_number:
+            new = new.but_unclear(f"{self.where}: a number is no certain text: put it in quotes")
         if cut(new.text) != (new.name, new.tag, new.digest):
             new = new.but_unclear(f"{self.where}: {new.text} is no image")
         return new

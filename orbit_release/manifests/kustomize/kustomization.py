@@ -8,6 +8,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.reading import Reading
 from orbit_release.manifests.objects import KUSTOMIZATIONS
+from orbit_release.manifests.written import Written
 
 COMPONENT = "Component"
 _VERSIONS = {
@@ -81,10 +82,12 @@ class Kustomization:
         return cls(path, path.rpartition("/")[0], fields, kind == COMPONENT)
 
 
-def kustomization_in(folder: str, reading: Reading, where: str) -> str | None:
+def kustomization_in(folder: str, reading: Reading, written: Written) -> str | None:
     """Return the path of the kustomization of a folder, None for none; InvalidError where there are two."""
     paths = [f"{folder}/{name}" if folder else name for name in KUSTOMIZATIONS]
     there = [path for path in paths if reading.has(path)]
     if len(there) > 1:
-        raise InvalidError(f"{where}: {folder or '.'} has two kustomizations: {' and '.join(there)}", "Keep one.")
+        raise InvalidError(
+            f"{written.where}: {folder or '.'} has two kustomizations: {' and '.join(there)}", "Keep one."
+        )
     return there[0] if there else None

@@ -71,15 +71,15 @@ class Patch:
         return list(target.selected(pool.named(target.plain_name) if target.plain_name else pool))
 
     def _operate(self, pool: Pool, reading: Reading) -> None:
-        where = self.operations[0].fields.where
+        fields = self.operations[0].fields
         if self.target is None:
-            raise InvalidError(f"{where}: a JSON patch needs a target", "Name what it patches.")
+            raise fault(fields.text, fields.node, "a JSON patch needs a target", "Name what it patches.")
         is_moved = False
         for resource, is_certain in self._selected(pool):
             if is_certain:
                 is_moved |= self._operated(resource, pool, reading)
             else:
-                resource.but_unclear(f"{where}: cannot tell what this patch selects")
+                resource.but_unclear(f"{fields.where}: cannot tell what this patch selects")
         if is_moved:
             pool.renamed()
 
@@ -99,10 +99,9 @@ class Patch:
         graft = Copier(self.text, resource.grafts.scalar).copy(patch)
         assert isinstance(graft, MappingNode)  # noqa: S101 - a copy of a mapping is one
         drop(graft, "apiVersion")
-        where = place(self.text, patch)
 
         def doubt(why: str) -> None:
-            resource.but_unclear(f"{where}: {why}")
+            resource.but_unclear(f"{place(self.text, patch)}: {why}")
 
         if has_schema:
             doubt("openapi: gives a schema of its own to patches")

@@ -45,7 +45,7 @@ def _file(path: Written | None, folder: str, reading: Reading) -> tuple[Text, li
         raise InvalidError("a patch without a path")
     if path.value.startswith(("http://", "https://")):
         raise InvalidError(f"{path.where}: a patch from {path.value} cannot be seen here", "Keep it in the repository.")
-    whole = joined(folder, path.value, path.where)
+    whole = joined(folder, path.value, path)
     if not is_below(whole, folder):
         hint = "kustomize reads no file outside of the kustomization's folder: move it, or make it a base."
         raise InvalidError(f"{path.where}: {path.value} lies outside of the folder", hint)

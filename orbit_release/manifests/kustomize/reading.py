@@ -40,7 +40,7 @@ class Reading:
     entries: dict[tuple[int, ...], ImageEntry] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)  # the identities of entries that an image matched
     dropped: list[ImageValue] = field(default_factory=list)
-    charts: dict[str, HelmValues] = field(default_factory=dict)
+    charts: dict[int, HelmValues] = field(default_factory=dict)
     layers: int = 0
     inner: dict[int, tuple[Written, Text, list[Node]]] = field(default_factory=dict)
 
@@ -80,11 +80,13 @@ class Reading:
         return self.files.read(path) is not None
 
 
-def joined(folder: str, path: str, where: str) -> str:
+def joined(folder: str, path: str, written: Written) -> str:
     """Return a path from the repository's root; InvalidError where it leads out of the repository."""
     whole = posixpath.normpath(posixpath.join(folder, path))
     if posixpath.isabs(path) or whole == ".." or whole.startswith("../"):
-        raise InvalidError(f"{where}: {path} is outside of the repository", "Only files of this repository are read.")
+        raise InvalidError(
+            f"{written.where}: {path} is outside of the repository", "Only files of this repository are read."
+        )
     return "" if whole == "." else whole
 
 

@@ -182,6 +182,7 @@ class Pool:
     replica_specs: list[KustomizeSpec] = field(default_factory=list)
     variables: list[str] = field(default_factory=list)
     _index: dict[Id, list[Resource]] | None = None
+    _names: dict[str, list[Resource]] | None = None
     _current: set[Id] = field(default_factory=set)
 
     def add(self, resource: Resource) -> bool:
@@ -190,12 +191,12 @@ class Pool:
             return False
         self._current.add(resource.id)
         self.resources.append(resource)
-        self._index = None
+        self._index = self._names = None
         return True
 
     def renamed(self) -> None:
         """Forget the index: ids changed."""
-        self._index = None
+        self._index = self._names = None
         self._current = {resource.id for resource in self.resources}
 
     def remove(self, resource: Resource) -> None:
@@ -213,7 +214,13 @@ class Pool:
 
     def named(self, name: str) -> list[Resource]:
         """Return the objects that had a name at first, or have it now."""
-        return [resource for resource in self.resources if name in (resource.first_name, resource.name)]
+        if self._names is None:
+            names: dict[str, list[Resource]] = {}
+            for resource in self.resources:
+                for known in {resource.first_name, resource.name}:
+                    names.setdefault(known, []).append(resource)
+            self._names = names
+        return list(self._names.get(name, ()))
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(list(self.resources))

@@ -54,7 +54,7 @@ def _specs(fields: Fields) -> list[KustomizeSpec]:
 def _images(layer: Layer, fields: Fields) -> None:
     image = fields.mapping("imageTag")
     if image is not None:
-        apply_images(layer.pool, [ImageEntry.read(image, tuple(_specs(fields)))], layer.reading)
+        apply_images(layer.pool, [ImageEntry.of_transformer(image, tuple(_specs(fields)))], layer.reading)
 
 
 def _patch(layer: Layer, fields: Fields) -> None:
@@ -111,7 +111,7 @@ def replace(pool: Pool, fields: Fields, folder: str, reading: Reading) -> None:
         if path is None:
             mark_replaced(pool, item, reading)
             continue
-        text, roots = reading.documents(joined(folder, path.value, path.where))
+        text, roots = reading.documents(joined(folder, path.value, path))
         for root in roots:
             each = list(root) if isinstance(root, nodes.SequenceNode) else [root]
             for replacement in each:
@@ -121,7 +121,7 @@ def replace(pool: Pool, fields: Fields, folder: str, reading: Reading) -> None:
 def configured(fields: Fields, folder: str, pool: Pool, reading: Reading) -> None:
     """Take what `configurations:` say of images, and of replicas."""
     for written in fields.strings("configurations"):
-        text, roots = reading.documents(joined(folder, written.value, written.where))
+        text, roots = reading.documents(joined(folder, written.value, written))
         if roots:
             config = Fields.read(text, roots[0], "a configuration")
             pool.image_specs += [KustomizeSpec.read(spec) for spec in config.mappings("images")]
