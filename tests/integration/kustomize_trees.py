@@ -260,9 +260,8 @@ def merge_patch(tree: Tree, made: Made) -> str:
         return head + "  labels: {app: d}\nspec: {replicas: 0}\n"
     key = tree.chance.choice([*made.containers])
     known = made.containers[key]
-    items = []
-    for name in dict.fromkeys(tree.chance.choice([*known, f"new{tree.count}"]) for _ in range(2)):
-        items.append(patch_item(tree, name))
+    names_ = dict.fromkeys(tree.chance.choice([*known, f"new{tree.count}"]) for _ in range(2))
+    items = [patch_item(tree, name) for name in names_]
     directive = "- $patch: replace\n" if tree.is_so(0.08) else ""
     return head + nested(made.pod, f"{key}:\n{directive}" + "".join(items))
 
@@ -294,9 +293,10 @@ def json_patch(tree: Tree, made: Made) -> str:
                     f"- op: replace\n  path: {pod}/{key}/{at}/image\n  value: {image(tree)}\n",
                     f"- op: add\n  path: {pod}/{key}/{at}/image\n  value: '{image(tree)}'\n",
                     f"- {{op: add, path: {pod}/{key}/-, value: {{name: j{tree.number()}, image: '{image(tree)}'}}}}\n",
-                    f"- op: add\n  path: {pod}/{key}/0\n  value:\n    name: k{tree.number()}\n    image: {image(tree)}\n",
+                    f"- op: add\n  path: {pod}/{key}/0\n  value:\n    name: k{tree.number()}\n"
+                    f"    image: {image(tree)}\n",
                     f"- op: copy\n  from: {pod}/{key}/{at}/image\n  path: {pod}/{key}/0/image\n",
-                    f"- op: add\n  path: /metadata/annotations\n  value: {{a~1b: c}}\n",
+                    "- op: add\n  path: /metadata/annotations\n  value: {a~1b: c}\n",
                     f"- op: move\n  from: {pod}/{key}/{at}\n  path: {pod}/{key}/-\n" if count > 1 else "",
                     f"- op: remove\n  path: {pod}/{key}/{at}\n" if count > 1 and tree.is_so(0.5) else "",
                     f"- op: test\n  path: {pod}/{key}/{at}/name\n  value: c{at}\n",
@@ -381,7 +381,9 @@ def transformers(tree: Tree, folder: str, objects: list[Made]) -> list[str]:
     for _ in range(tree.chance.randint(1, 2)):
         head = f"apiVersion: builtin\nkind: {{}}\nmetadata: {{name: t{tree.number()}}}\n"
         made = workloads(objects)
-        kind = tree.chance.choice(("ImageTagTransformer", "ImageTagTransformer", "PatchTransformer", "PrefixTransformer"))
+        kind = tree.chance.choice(
+            ("ImageTagTransformer", "ImageTagTransformer", "PatchTransformer", "PrefixTransformer")
+        )
         if kind == "PatchTransformer" and made:
             text = f"patch: |-\n{indented(merge_patch(tree, tree.chance.choice(made)), 2)}"
         elif kind == "PrefixTransformer":

@@ -156,7 +156,9 @@ def check(seed: int, folder: Path) -> str:
     if (change := bumped(tree.files, tree.entry, seed)) is None:
         return ""
     after = program(change[0], tree.entry, folder / str(seed)).images
-    wrong = [f"{key}: {after.get(key)} should be {image}" for key, image in change[1].items() if after.get(key) != image]
+    wrong = [
+        f"{key}: {after.get(key)} should be {image}" for key, image in change[1].items() if after.get(key) != image
+    ]
     return f"tree {seed} after a bump: {'; '.join(wrong)}" if wrong else ""
 
 
