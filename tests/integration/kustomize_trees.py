@@ -293,8 +293,7 @@ def json_patch(tree: Tree, made: Made) -> str:
                     f"- op: replace\n  path: {pod}/{key}/{at}/image\n  value: {image(tree)}\n",
                     f"- op: add\n  path: {pod}/{key}/{at}/image\n  value: '{image(tree)}'\n",
                     f"- {{op: add, path: {pod}/{key}/-, value: {{name: j{tree.number()}, image: '{image(tree)}'}}}}\n",
-                    f"- op: add\n  path: {pod}/{key}/0\n  value:\n    name: k{tree.number()}\n"
-                    f"    image: {image(tree)}\n",
+                    added(tree, f"{pod}/{key}/0"),
                     f"- op: copy\n  from: {pod}/{key}/{at}/image\n  path: {pod}/{key}/0/image\n",
                     "- op: add\n  path: /metadata/annotations\n  value: {a~1b: c}\n",
                     f"- op: move\n  from: {pod}/{key}/{at}\n  path: {pod}/{key}/-\n" if count > 1 else "",
@@ -305,6 +304,10 @@ def json_patch(tree: Tree, made: Made) -> str:
         )
     text = "".join(operations)
     return text or f"- op: add\n  path: {pod}/{key}/0/image\n  value: {image(tree)}\n"
+
+
+def added(tree: Tree, path: str) -> str:
+    return f"- op: add\n  path: {path}\n  value:\n    name: k{tree.number()}\n    image: {image(tree)}\n"
 
 
 def target(tree: Tree, made: Made) -> str:

@@ -53,10 +53,9 @@ def program(files: Mapping[str, str], entry: str, folder: Path) -> Seen:
     images: _Images = {}
     for root in yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         metadata = root["metadata"]
-        key = (root["kind"], metadata.get("namespace", ""), metadata["name"])
+        key: tuple[Any, ...] = (root["kind"], metadata.get("namespace", ""), metadata["name"])
         images[key] = ""
-        for path, image in images_below(root, ()):
-            images[*key, path] = image
+        images |= {(*key, path): image for path, image in images_below(root, ())}
     return Seen(images)
 
 

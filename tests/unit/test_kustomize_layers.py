@@ -232,8 +232,8 @@ def test_lists_of_unknown_kinds_are_replaced() -> None:
     ("operation", "images"),
     [
         (f"op: replace, path: {SPEC}/0/image, value: 'acme/web:2'", ["acme/web:2", "acme/sidecar:1"]),
-        (f"op: add, path: {SPEC}/-, value: {{name: n, image: n}}", ["acme/web:base", "acme/sidecar:1", "n"]),
-        (f"op: add, path: {SPEC}/0, value: {{name: n, image: n}}", ["n", "acme/web:base", "acme/sidecar:1"]),
+        (f"op: add, path: {SPEC}/-, value: {{name: new, image: new}}", ["acme/web:base", "acme/sidecar:1", "new"]),
+        (f"op: add, path: {SPEC}/0, value: {{name: new, image: new}}", ["new", "acme/web:base", "acme/sidecar:1"]),
         (f"op: remove, path: {SPEC}/0", ["acme/sidecar:1"]),
         (f"op: move, from: {SPEC}/0, path: {SPEC}/1", ["acme/sidecar:1", "acme/web:base"]),
         (f"op: copy, from: {SPEC}/0/image, path: {SPEC}/1/image", ["acme/web:base", "acme/web:base"]),
@@ -242,7 +242,7 @@ def test_lists_of_unknown_kinds_are_replaced() -> None:
     ],
 )
 def test_a_json_patch_decides(operation: str, images: list[str]) -> None:
-    patch = f'patches: [{{target: {{kind: Deployment}}, patch: "[{{{operation}}}]"}}]\n'
+    patch = f'patches: [{{target: {{kind: Deployment}}, patch: "- {{{operation}}}"}}]\n'
     assert [value.text for _, value in only(overlaid(patch)).images] == images
 
 
@@ -257,7 +257,7 @@ def test_a_json_patch_decides(operation: str, images: list[str]) -> None:
     ],
 )
 def test_a_json_patch_that_does_not_apply_is_a_fault(operation: str, why: str) -> None:
-    (fault,) = said(overlaid(f'patches: [{{target: {{kind: Deployment}}, patch: "[{{{operation}}}]"}}]\n'))
+    (fault,) = said(overlaid(f'patches: [{{target: {{kind: Deployment}}, patch: "- {{{operation}}}"}}]\n'))
     assert fault.startswith("kustomization.yaml:2: ")
     assert why in fault
 
@@ -290,7 +290,7 @@ def test_a_target_selects_by_what_an_object_is_and_was(target: str, is_selected:
     files = {
         **BASE,
         "mid/kustomization.yaml": f"resources: [../base]\n{inner}",
-        "kustomization.yaml": f'resources: [mid]\npatches: [{{target: {{{target}}}, patch: "[{{{patch}}}]"}}]\n',
+        "kustomization.yaml": f'resources: [mid]\npatches: [{{target: {{{target}}}, patch: "- {{{patch}}}"}}]\n',
     }
     assert image(rendered(files)).text == ("acme/web:2" if is_selected else "acme/web:base")
 
@@ -298,7 +298,7 @@ def test_a_target_selects_by_what_an_object_is_and_was(target: str, is_selected:
 @pytest.mark.parametrize("target", ["name: '(w+)+eb'", "labelSelector: 'app ~ x'", "name: '['"])
 def test_a_target_that_cannot_be_read_makes_images_unclear(target: str) -> None:
     patch = f"op: replace, path: {SPEC}/0/image, value: 'acme/web:2'"
-    value = image(overlaid(f'patches: [{{target: {{{target}}}, patch: "[{{{patch}}}]"}}]\n'))
+    value = image(overlaid(f'patches: [{{target: {{{target}}}, patch: "- {{{patch}}}"}}]\n'))
     assert value.unclear == ("kustomization.yaml:2: cannot tell what this patch selects",)
 
 
@@ -399,14 +399,14 @@ def test_an_image_with_a_var_is_unclear() -> None:
           "b/kustomization.yaml": "resources: [../a]\n"}, "b/kustomization.yaml:1: ../a includes itself"),
         ({"kustomization.yaml": "resources: [base]\n", "base/Kustomization": ""}, "two kustomizations"),
         ({"kustomization.yaml": "resources: [base, base]\n"}, "Deployment web is there twice"),
-        ({"kustomization.yaml": "resources: [base/web.yaml]\n", "kustomization.yml": ""}, ""),
+        ({"kustomization.yaml": "resources: [base]\n", "kustomization.yml": ""}, "two kustomizations"),
+        ({"kustomization.yaml": "patches: [{patch: '[{op: a}]', target: {}}]\n"}, "kustomization.yaml:1: not valid JSON"),
         ({"a/kustomization.yaml": "resources: [../base/web.yaml]\n", "kustomization.yaml": "resources: [a]\n"},
          "a/kustomization.yaml:1: ../base/web.yaml lies outside of the folder"),
     ],
 )  # fmt: skip
 def test_what_kustomize_refuses_is_a_fault(files: dict[str, str], fault: str) -> None:
     assert fault in "\n".join(said(rendered({**BASE, **files})))
-    assert fault == "" or said(rendered({**BASE, **files}))
 
 
 def test_a_patch_without_an_object_is_a_fault() -> None:
@@ -429,6 +429,20 @@ def test_a_repeated_key_makes_an_image_unclear() -> None:
     }
     values = [value for _, value in only(rendered(files, "base/kustomization.yaml")).images]
     assert [value.unclear for value in values][:2] == [("base/web.yaml:12: repeated key 'image'",)] * 2
+
+
+def test_anchors_and_merge_keys_are_filled_in() -> None:
+    pod = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  template:\n    spec:\n      containers:\n"
+        "      - &a {name: a, image: &i 'acme/web:1'}\n      - {name: b, image: *i}\n      - {<<: *a, name: c}\n"
+    )
+    patch = PATCH.replace("name: web}", "name: x}").replace("- name: web", "- name: b")
+    kustomization = "resources: [p.yaml]\npatches: [{path: q.yaml}]\nimages: [{name: acme/web, newName: new}]\n"
+    values = only(rendered({"kustomization.yaml": kustomization, "p.yaml": pod, "q.yaml": patch})).images
+    assert [(value.text, places(value)[0]) for _, value in values] == [
+        ("new:patched", "q.yaml:9"),
+        ("new:1", "p.yaml:8"),
+    ]
 
 
 @pytest.mark.parametrize(

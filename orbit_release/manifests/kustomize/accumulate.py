@@ -173,7 +173,7 @@ class _Target:
         for visited in self.inner.stack:
             if is_below(visited, folder):
                 raise InvalidError(f"{written.where}: {written.value} includes itself", "Break the circle.")
-        path = kustomization_in(folder, self.reading, written)
+        path = kustomization_in(folder, self.reading)
         if path is None:
             hint = "Correct the path, or add the file."
             raise InvalidError(f"{written.where}: there is no file and no kustomization at {folder or '.'}", hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ class Patch:
         if not roots:
             raise InvalidError(f"{text.path}:{text.first_line}: the patch is empty", "Write it, or take it out.")
         if isinstance(roots[0], SequenceNode):
+            _require_json(text)
             operations = [Operation.read(Fields.read(text, item, "an operation")) for item in roots[0]]
             return cls(text, operations=tuple(operations), target=target)
         objects = tuple(found for root in roots for found in objects_in(root))
@@ -125,6 +127,16 @@ class Patch:
         if self.may_change_kind:
             resource.kind = nodes.text(resource.root, "kind")
         resource.write_identity()
+
+
+def _require_json(text: Text) -> None:
+    """Raise InvalidError where a text begins as JSON and is none: kustomize reads it as nothing else then."""
+    body = text.text.strip() if text.inside else text.text
+    if body.startswith("["):
+        try:
+            json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise InvalidError(f"{text.path}:{text.first_line}: not valid JSON", "Put its keys in quotes.") from error
 
 
 def _only(pool: Pool, text: Text, patch: MappingNode) -> Resource:
