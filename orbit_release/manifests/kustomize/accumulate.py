@@ -12,7 +12,14 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.generators import note_generators
 from orbit_release.manifests.kustomize.image_entries import ImageEntry
-from orbit_release.manifests.kustomize.kustomization import Kustomization, kustomization_in
+from orbit_release.manifests.kustomize.kustomization import (
+    IMAGE,
+    LABEL,
+    PATCH,
+    REPLICA,
+    Kustomization,
+    kustomization_in,
+)
 from orbit_release.manifests.kustomize.names import (
     add_affixes,
     add_annotations,
@@ -114,12 +121,12 @@ class _Target:
         has_schema = schema is not None and schema.written("path") is not None
         for written in fields.strings("patchesStrategicMerge"):
             yield partial(apply_patches_in, pool, written, folder, reading, has_schema=has_schema)
-        for patch in fields.mappings("patches"):
+        for patch in fields.mappings("patches", PATCH):
             yield partial(apply_patch, pool, patch, folder, reading, has_schema=has_schema)
         yield from self._names()
-        for patch in fields.mappings("patchesJson6902"):
+        for patch in fields.mappings("patchesJson6902", PATCH):
             yield partial(apply_patch, pool, patch, folder, reading, has_schema=has_schema)
-        for replica in fields.mappings("replicas"):
+        for replica in fields.mappings("replicas", REPLICA):
             specs = [*default_replica_specs(), *pool.replica_specs]
             yield partial(set_replicas, pool, replica, specs, reading)
         yield self._images
@@ -129,7 +136,8 @@ class _Target:
             yield partial(transform, layer, config)
 
     def _images(self) -> None:
-        entries = [entry for key in ("images", "imageTags") for entry in self.fields.mappings(key)]
+        entries = [entry for key in ("images", "imageTags") for entry in self.fields.mappings(key, IMAGE)]
+        entries = [entry for entry in entries if entry.written("name")]  # one without a name matches nothing
         apply_images(self.pool, [ImageEntry.read(entry) for entry in entries], self.reading)
 
     def _names(self) -> Iterator[Callable[[], object]]:
@@ -141,7 +149,7 @@ class _Target:
             yield partial(add_affixes, pool, prefix, "", where)
         if suffix:
             yield partial(add_affixes, pool, "", suffix, where)
-        for label in fields.mappings("labels"):
+        for label in fields.mappings("labels", LABEL):
             yield partial(add_labels, pool, label.pairs("pairs"))
         yield partial(add_labels, pool, fields.pairs("commonLabels"))
         yield partial(add_annotations, pool, fields.pairs("commonAnnotations"))
@@ -196,7 +204,7 @@ class _Target:
             _require_identity(resource)
             if not pool.add(resource):
                 what = f"{resource.kind} {resource.name} is there twice in this kustomization"
-                raise fault(resource.text, resource.root, what)
+                self.reading.fault(self.kustomization.path, fault(resource.text, resource.root, what))
         except InvalidError as error:
             self.reading.fault(path, error)
 
@@ -236,10 +244,16 @@ def _resources(text: Text, roots: list[Node]) -> Iterator[Resource]:
                 continue
             raise fault(text, root, "this is no object")
         for found in objects_in(root):
+            if _is_empty_list(found):
+                continue
             yield Resource.read(text, number, found)
             number += 1
         if not isinstance(root, MappingNode):
             raise fault(text, root, "this is no object")
+
+
+def _is_empty_list(root: MappingNode) -> bool:
+    return nodes.text(root, "kind").endswith("List") and "items" in nodes.keys(root)
 
 
 def _require_identity(resource: Resource) -> None:

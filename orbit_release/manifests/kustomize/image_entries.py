@@ -152,7 +152,12 @@ class ImageEntries:
                 value = entry.applied(value)
             else:
                 value = value.but_unclear(f"{entry.where}: the name is a pattern")
+        if value.digest and value.name in self._by_name and not _DIGEST.search(value.text):
+            return value.but_unclear(f"{self._first(value.name).where}: only newer versions change such a digest")
         return value
+
+    def _first(self, name: str) -> ImageEntry:
+        return self.entries[self._by_name[name][0]]
 
     def beyond(self, value: ImageValue) -> ImageValue:
         """Return an image that only some versions of kustomize reach."""

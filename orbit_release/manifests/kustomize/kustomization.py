@@ -50,6 +50,10 @@ FIELDS = _HEAD | {
     "validators",
     "vars",
 }
+IMAGE = frozenset({"name", "newname", "newtag", "digest", "tagsuffix"})
+PATCH = frozenset({"path", "patch", "target", "options"})
+REPLICA = frozenset({"name", "count"})
+LABEL = frozenset({"pairs", "includeselectors", "includetemplates", "includevolumeclaimtemplates", "fields"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,7 @@ class Kustomization:
         if not roots or isinstance(roots[0], str):
             raise InvalidError(f"{path}: the kustomization is empty", "Name its resources, or remove the file.")
         fields = Fields.read(text, roots[0], "a kustomization")
-        for key, node in fields.values.items():
-            if key not in FIELDS:
-                raise fault(text, node, f"unknown field {key!r}")
+        fields.but_only(FIELDS)
         kind = fields.string("kind") or "Kustomization"
         if kind not in _VERSIONS:
             raise fault(text, fields.node, f"kind: {kind} is no kustomization")
