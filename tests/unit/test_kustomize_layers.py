@@ -69,7 +69,7 @@ def places(value: ImageValue) -> tuple[str, str]:
 
 
 def said(entry: RenderedEntry) -> list[str]:
-    return [str(error) for error in (entry.faults or {}).values()]
+    return [str(error) for error in entry.faults.values()]
 
 
 # The right values are those that `kubectl kustomize` renders.
@@ -400,7 +400,7 @@ def test_an_image_with_a_var_is_unclear() -> None:
         ({"kustomization.yaml": "resources: [base]\n", "base/Kustomization": ""}, "two kustomizations"),
         ({"kustomization.yaml": "resources: [base, base]\n"}, "Deployment web is there twice"),
         ({"kustomization.yaml": "resources: [base]\n", "kustomization.yml": ""}, "two kustomizations"),
-        ({"kustomization.yaml": "patches: [{patch: '[{op: a}]', target: {}}]\n"}, "kustomization.yaml:1: not valid JSON"),
+        ({"kustomization.yaml": "patches: [{patch: '[a]', target: {}}]\n"}, "kustomization.yaml:1: not valid JSON"),
         ({"a/kustomization.yaml": "resources: [../base/web.yaml]\n", "kustomization.yaml": "resources: [a]\n"},
          "a/kustomization.yaml:1: ../base/web.yaml lies outside of the folder"),
     ],
@@ -417,7 +417,6 @@ def test_a_patch_without_an_object_is_a_fault() -> None:
 def test_a_bad_file_stops_no_other() -> None:
     files = {**BASE, "bad.yaml": "<<<<<<< ours\n", "kustomization.yaml": "resources: [base, bad.yaml]\n"}
     entry = rendered(files)
-    assert entry.faults is not None
     assert list(entry.faults) == ["bad.yaml"]
     assert [found.name for found in entry.objects] == ["web"]
 

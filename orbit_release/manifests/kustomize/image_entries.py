@@ -84,6 +84,8 @@ class ImageEntry:
         new = self._tagged(self._named(value))
         if self.tag_suffix and not self.new_tag and not self.digest:
             new = new.but_unclear(f"{self.where}: tagSuffix makes the tag")
+        if self.name.value != value.name and not self.new_tag and not self.digest:
+            new = new.but_unclear(f"{self.where}: the name holds a tag, and matches no other")
         if self.is_number:
             new = new.but_unclear(f"{self.where}: a number is no certain text: put it in quotes")
         if cut(new.text) != (new.name, new.tag, new.digest):

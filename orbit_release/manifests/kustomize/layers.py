@@ -49,20 +49,21 @@ class RenderedEntry:
     - `entries`: all entries of all layers, each once
     - `files`: the files that were read; `includes`: the kustomizations that each kustomization includes
     - `unseen`: `path:line: what`, where objects come from that cannot be seen here
-    - `faults`: why a file cannot be used, by its path
+    - `faults`: why a file cannot be used, by its path; one of a kustomization (its patches are part of it) makes all
+      images below it uncertain, one of another file concerns its objects alone
     - `dropped`: the images of objects that a patch deletes
     - `values`: the values of Helm charts
     """
 
-    objects: tuple[RenderedObject, ...] = ()
-    unused: tuple[ImageValue, ...] = ()
-    entries: tuple[ImageEntry, ...] = ()
-    files: frozenset[str] = frozenset()
-    includes: Mapping[str, tuple[str, ...]] | None = None
-    unseen: tuple[str, ...] = ()
-    faults: Mapping[str, InvalidError] | None = None
-    dropped: tuple[ImageValue, ...] = ()
-    values: tuple[HelmValues, ...] = ()
+    objects: tuple[RenderedObject, ...]
+    unused: tuple[ImageValue, ...]
+    entries: tuple[ImageEntry, ...]
+    files: frozenset[str]
+    includes: Mapping[str, tuple[str, ...]]
+    unseen: tuple[str, ...]
+    faults: Mapping[str, InvalidError]
+    dropped: tuple[ImageValue, ...]
+    values: tuple[HelmValues, ...]
 
 
 def render(path: str, files: Files, specs: Sequence[FieldSpec] = ()) -> RenderedEntry:

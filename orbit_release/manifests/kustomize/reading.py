@@ -12,6 +12,7 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.objects import ENDINGS
 from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import Node, UnreadableError
 
@@ -77,6 +78,9 @@ class Reading:
         return text, roots
 
     def has(self, path: str) -> bool:
+        """Whether there is a file; what may be a manifest is read but once."""
+        if path.endswith(ENDINGS):
+            return self.files.parsed(path) is not None
         return self.files.read(path) is not None
 
 
