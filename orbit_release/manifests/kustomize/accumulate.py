@@ -28,7 +28,7 @@ from orbit_release.manifests.kustomize.names import (
     set_namespace,
     set_replicas,
 )
-from orbit_release.manifests.kustomize.patching import apply_patch, apply_patches_in
+from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
 from orbit_release.manifests.kustomize.reading import Reading, is_below, joined
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images

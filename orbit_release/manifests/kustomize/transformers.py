@@ -16,7 +16,7 @@ from orbit_release.manifests.kustomize.names import (
     set_namespace,
     set_replicas,
 )
-from orbit_release.manifests.kustomize.patching import apply_patch, apply_patches_in
+from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
 from orbit_release.manifests.kustomize.reading import Reading, joined
 from orbit_release.manifests.kustomize.replacements import mark_replaced
 from orbit_release.manifests.kustomize.resource import Pool, Resource

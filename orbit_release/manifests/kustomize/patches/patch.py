@@ -10,11 +10,11 @@ from orbit_release.errors import InvalidError
 from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault, place
 from orbit_release.manifests.kustomize.identity import Id
-from orbit_release.manifests.kustomize.json_patch import Operation
+from orbit_release.manifests.kustomize.patches.json_patch import Operation
+from orbit_release.manifests.kustomize.patches.selectors import Selector
+from orbit_release.manifests.kustomize.patches.strategic import SCHEMAS, merged
 from orbit_release.manifests.kustomize.reading import Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
-from orbit_release.manifests.kustomize.selectors import Selector
-from orbit_release.manifests.kustomize.strategic import SCHEMAS, merged
 from orbit_release.manifests.kustomize.trees import Copier, drop
 from orbit_release.manifests.objects import objects_in
 from orbit_release.manifests.written import Text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.kustomize.fields import Fields, fault
-from orbit_release.manifests.kustomize.patches import Patch
+from orbit_release.manifests.kustomize.patches.patch import Patch
+from orbit_release.manifests.kustomize.patches.selectors import Selector
 from orbit_release.manifests.kustomize.reading import Reading, is_below, joined
 from orbit_release.manifests.kustomize.resource import Pool
-from orbit_release.manifests.kustomize.selectors import Selector
 from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import MappingNode, Node
 
