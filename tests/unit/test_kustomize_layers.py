@@ -394,6 +394,7 @@ def test_an_image_with_a_var_is_unclear() -> None:
         ({"kustomization.yaml": ""}, "kustomization.yaml: the kustomization is empty"),
         ({"kustomization.yaml": "resources: base\n"}, "kustomization.yaml:1: resources must be a list"),
         ({"kustomization.yaml": "resources: [base]\nresources: [base]\n"}, "kustomization.yaml:2: repeated key"),
+        ({"kustomization.yaml": "resources: [base]\nconfigurations: [../c.yaml]\n"}, "../c.yaml is outside"),
         ({"kustomization.yaml": "components: [base]\n"}, "base/kustomization.yaml:1: a Component belongs in"),
         ({"kustomization.yaml": "resources: [a]\n", "a/kustomization.yaml": "resources: [../b]\n",
           "b/kustomization.yaml": "resources: [../a]\n"}, "b/kustomization.yaml:1: ../a includes itself"),
@@ -476,6 +477,32 @@ def test_values_of_charts_and_all_files_are_named() -> None:
     assert entry.values[0].files == ("v.yaml",)
     assert len(entry.values[0].inline) == 1
     assert entry.files == {"kustomization.yaml", "base/kustomization.yaml", "base/web.yaml", "v.yaml", "c.yaml"}
+
+
+def test_generated_config_maps_may_be_patched_and_merged() -> None:
+    files = {
+        "base/kustomization.yaml": "namespace: shop\nconfigMapGenerator: [{name: made, literals: [a=b]}]\n",
+        "kustomization.yaml": "resources: [base]\nnamespace: prod\npatches: [{path: p.yaml}]\n"
+        "configMapGenerator: [{name: made, behavior: merge, literals: [a=c]}]\n",
+        "p.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made}\ndata: {a: d}\n",
+    }
+    entry = rendered(files)
+    assert (entry.objects, entry.faults, entry.unseen) == ((), {}, ())
+
+
+def test_a_patch_of_what_cannot_be_seen_is_no_fault() -> None:
+    entry = overlaid("helmCharts: [{name: x}]\npatches: [{path: p.yaml}]\n", p=PATCH.replace("name: web}", "name: x}"))
+    assert image(entry).text == "acme/web:base"
+
+
+def test_a_component_is_an_entry_of_its_own_as_well() -> None:
+    files = {"kustomization.yaml": f"{COMPONENT}resources: [w.yaml]\nimages: [{{name: acme/web, newTag: c}}]\n"}
+    assert image(rendered({**files, "w.yaml": WEB})).text == "acme/web:c"
+
+
+def test_annotations_are_there_for_json_patches() -> None:
+    patch = "op: add, path: /metadata/annotations/a~1b, value: c"
+    assert image(overlaid(f'patches: [{{target: {{kind: Deployment}}, patch: "- {{{patch}}}"}}]\n'))
 
 
 def test_entries_that_match_nothing_are_told() -> None:

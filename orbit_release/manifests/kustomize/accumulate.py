@@ -29,7 +29,7 @@ from orbit_release.manifests.kustomize.names import (
     set_replicas,
 )
 from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
-from orbit_release.manifests.kustomize.reading import Reading, is_below, joined
+from orbit_release.manifests.kustomize.reading import Reading, file_at, is_below, joined
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
 from orbit_release.manifests.kustomize.transformers import Layer, configured, replace, transform
@@ -73,9 +73,8 @@ class Accumulation:
         if len(self.stack) > _MAX_DEPTH or self.reading.layers > _MAX_LAYERS:
             raise InvalidError(f"{path}: too many layers", "Include fewer kustomizations in one another.")
 
-    @staticmethod
-    def _require_kind(kustomization: Kustomization, *, is_component: bool) -> None:
-        if kustomization.is_component != is_component:
+    def _require_kind(self, kustomization: Kustomization, *, is_component: bool) -> None:
+        if self.stack and kustomization.is_component != is_component:
             fields = kustomization.fields
             raise fault(fields.text, fields.node, "a Component belongs in components:, and nothing else does")
 
@@ -100,7 +99,7 @@ class _Target:
         for written in (*self.fields.strings("resources"), *self.fields.strings("bases")):
             self._try(partial(self._resource, written, self.pool))
         self._try(partial(configured, self.fields, self.kustomization.folder, self.pool, self.reading))
-        self._try(partial(note_generators, self.kustomization, self.reading))
+        self._try(partial(note_generators, self.kustomization, self.pool, self.reading))
         for written in self.fields.strings("components"):
             self._try(partial(self._component, written))
         for step in self._steps():
@@ -189,9 +188,7 @@ class _Target:
         return path
 
     def _file(self, path: str, written: Written, pool: Pool) -> None:
-        if not is_below(path, self.kustomization.folder):
-            hint = "kustomize reads no file outside of the kustomization's folder: move it, or make it a base."
-            raise InvalidError(f"{written.where}: {written.value} lies outside of the folder", hint)
+        file_at(self.kustomization.folder, written)
         try:
             text, roots = self.reading.documents(path)
             for resource in _resources(text, roots):

@@ -90,7 +90,7 @@ def render(path: str, files: Files, specs: Sequence[FieldSpec] = ()) -> Rendered
 def _rendered(pool: Pool, reading: Reading) -> Iterator[RenderedObject]:
     for resource in pool.resources:
         local = resource.all_labels("annotations").get(_LOCAL)
-        if local is None or local == "false":
+        if not resource.is_generated and (local is None or local == "false"):
             yield _object(resource, pool, reading)
 
 

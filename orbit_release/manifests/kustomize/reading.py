@@ -94,6 +94,15 @@ def joined(folder: str, path: str, written: Written) -> str:
     return "" if whole == "." else whole
 
 
+def file_at(folder: str, written: Written) -> str:
+    """Return the path of a file that a kustomization names; InvalidError where kustomize would not read it there."""
+    path = joined(folder, written.value, written)
+    if not is_below(path, folder):
+        hint = "kustomize reads no file outside of the kustomization's folder: move it, or make it a base."
+        raise InvalidError(f"{written.where}: {written.value} lies outside of the folder", hint)
+    return path
+
+
 def is_below(path: str, folder: str) -> bool:
     """Whether a path is a folder, or lies in it."""
     return not folder or path == folder or path.startswith(f"{folder}/")

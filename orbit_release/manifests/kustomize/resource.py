@@ -9,7 +9,7 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec, at_spec
 from orbit_release.manifests.kustomize.identity import Id, effective_namespace
-from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, named, put
+from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, empty_like, named, put
 from orbit_release.manifests.object_images import FieldSpec, ImageField, image_fields
 from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import MappingNode, Scalar
@@ -33,6 +33,7 @@ class Resource:
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     is_own: bool = False
+    is_generated: bool = False  # a stand-in for a config map or a secret, which patches may name
     grafts: Grafts = field(default_factory=Grafts)
     values: dict[int, ImageValue] = field(default_factory=dict)
     replaced: list[ImageValue] = field(default_factory=list)
@@ -159,6 +160,12 @@ class Resource:
             if added and isinstance(below, MappingNode):
                 for name, value in added.items():
                     put(below, named(like, name), named(like, value))
+
+    def write_annotations(self) -> None:
+        """Make sure that there are annotations: kustomize notes there what an object was, and patches add to them."""
+        metadata = self.root.get("metadata")
+        if isinstance(metadata, MappingNode) and not isinstance(metadata.get("annotations"), MappingNode):
+            put(metadata, named(any_key(self.root), "annotations"), empty_like(metadata))
 
     def but_unclear(self, why: str) -> None:
         """Make every image of the object uncertain."""

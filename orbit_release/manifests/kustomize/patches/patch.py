@@ -57,8 +57,8 @@ class Patch:
             self._operate(pool, reading)
         elif self.target is None:
             for patch in self.objects:
-                resource = _only(pool, self.text, patch)
-                self._merge(pool, reading, resource, patch, has_schema=has_schema)
+                if resource := _only(pool, self.text, patch, reading):
+                    self._merge(pool, reading, resource, patch, has_schema=has_schema)
         elif len(self.objects) > 1:
             raise fault(self.text, self.objects[1], "a patch with a target is one document")
         else:
@@ -90,6 +90,7 @@ class Patch:
         before, was = resource.open(reading.specs, pool.image_specs), resource.id
         resource.remember_id()
         resource.write_identity()
+        resource.write_annotations()
         for operation in self.operations:
             operation.applied(resource)
         resource.read_identity()
@@ -139,10 +140,13 @@ def _require_json(text: Text) -> None:
             raise InvalidError(f"{text.path}:{text.first_line}: not valid JSON", "Put its keys in quotes.") from error
 
 
-def _only(pool: Pool, text: Text, patch: MappingNode) -> Resource:
+def _only(pool: Pool, text: Text, patch: MappingNode, reading: Reading) -> Resource | None:
+    """Return what a patch names; None where it may be what cannot be seen here. InvalidError where it is nothing."""
     keys = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
     api_version, kind, name, namespace = (nodes.text(patch, *key) for key in keys)
     resources = pool.by_id(Id.of(api_version, kind, name, namespace))
+    if not resources and reading.unseen:
+        return None
     if len(resources) != 1:
         many = "several objects are" if resources else "there is no"
         space = f" in namespace {namespace}" if namespace else ""
