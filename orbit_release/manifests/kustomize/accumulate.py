@@ -38,10 +38,10 @@ from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar
 
 _REMOTE = re.compile(
-    r"(?:[a-z+]+::)?(?:https?://|ssh://|git://|file://|git@|[\w.-]+@[\w.-]+:|(?:www\.)?(?:github|gitlab|bitbucket)\.com[/:])"
-    r"|.*\.git(?:$|[/?])|.*\?(?:.*&)?(?:ref|version)=",
+    r"(?:[a-z+]+::)?(?:https?://|ssh://|git://|file://|git@|(?:www\.)?(?:github|gitlab|bitbucket)\.com[/:])",
     re.IGNORECASE,
 )
+_REMOTE_PARTS = (".git/", ".git?", "?ref=", "&ref=", "?version=", "&version=")
 _MAX_DEPTH = 40
 _MAX_LAYERS = 20_000
 
@@ -162,14 +162,14 @@ class _Target:
         path = joined(self.kustomization.folder, name, written)
         if path and self.reading.has(path):
             self._file(path, written, pool)
-        elif _REMOTE.match(name):
+        elif _is_remote(name):
             self.reading.not_seen(f"{written.where}: {name} is not in this repository")
         else:
             inner = self.inner.layer(self._below(path, written))
             self._absorb(inner, pool, written)
 
     def _component(self, written: Written) -> None:
-        if _REMOTE.match(written.value):
+        if _is_remote(written.value):
             self.reading.not_seen(f"{written.where}: {written.value} is not in this repository")
             return
         path = joined(self.kustomization.folder, written.value, written)
@@ -233,6 +233,10 @@ class _Target:
         return (text, roots) if roots and all(isinstance(root, MappingNode) for root in roots) else (None, [])
 
 
+def _is_remote(name: str) -> bool:
+    return bool(_REMOTE.match(name)) or name.endswith(".git") or any(part in name for part in _REMOTE_PARTS)
+
+
 def _resources(text: Text, roots: list[Node]) -> Iterator[Resource]:
     number = 0
     for root in roots:
@@ -240,10 +244,10 @@ def _resources(text: Text, roots: list[Node]) -> Iterator[Resource]:
             if nodes.is_null(root):
                 continue
             raise fault(text, root, "this is no object")
-        for found in objects_in(root):
-            if _is_empty_list(found):
+        for node in objects_in(root):
+            if _is_empty_list(node):
                 continue
-            yield Resource.read(text, number, found)
+            yield Resource.read(text, number, node)
             number += 1
         if not isinstance(root, MappingNode):
             raise fault(text, root, "this is no object")

@@ -171,12 +171,12 @@ class ImageEntries:
 
     def _next(self, value: ImageValue, after: int) -> int:
         text = value.text
-        found = [at for name in candidates(text) if (at := _above(self._by_name.get(name, ()), after)) >= 0]
+        numbers = [at for name in candidates(text) if (at := _above(self._by_name.get(name, ()), after)) >= 0]
         for number, prefix in self._patterns:
             if number > after and text.startswith(prefix):
-                found.append(number)
+                numbers.append(number)
                 break
-        return min(found, default=-1)
+        return min(numbers, default=-1)
 
 
 def _above(numbers: Sequence[int], after: int) -> int:

@@ -92,8 +92,8 @@ class Resource:
         if self._fields is None or self._specs != (len(specs), len(more)):
             known = list(image_fields(self.root, specs))
             seen = {id(field.scalar) for field in known}
-            named_ = (found for spec in more if spec.is_of(self) for found in at_spec(self.root, spec.path))
-            for path, scalar in named_:
+            fields = (field for spec in more if spec.is_of(self) for field in at_spec(self.root, spec.path))
+            for path, scalar in fields:
                 if id(scalar) not in seen:
                     seen.add(id(scalar))
                     known.append(ImageField(path, scalar, None))

@@ -104,11 +104,11 @@ class Operation:
 
     def _test(self, root: MappingNode) -> None:
         try:
-            found: Any = _json(self._get(root, self.path))
+            present: Any = _json(self._get(root, self.path))
         except InvalidError:
-            found = None
+            present = None
         wanted = None if self.value is None else _json(self.value)
-        if found != wanted:
+        if present != wanted:
             raise self._fault("the test fails")
 
 

@@ -44,10 +44,10 @@ class Patch:
             _require_json(text)
             operations = [Operation.read(Fields.read(text, item, "an operation")) for item in roots[0]]
             return cls(text, operations=tuple(operations), target=target)
-        objects = tuple(found for root in roots for found in objects_in(root))
-        for found in objects:
-            if not nodes.text(found, "kind") or not nodes.text(found, "metadata", "name"):
-                raise fault(text, found, "a patch needs kind and metadata.name, even if it has a target")
+        objects = tuple(node for root in roots for node in objects_in(root))
+        for node in objects:
+            if not nodes.text(node, "kind") or not nodes.text(node, "metadata", "name"):
+                raise fault(text, node, "a patch needs kind and metadata.name, even if it has a target")
         flags = [options.is_true(name) if options else False for name in ("allowNameChange", "allowKindChange")]
         return cls(text, objects, (), target, *flags)
 

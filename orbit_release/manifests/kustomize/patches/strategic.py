@@ -128,14 +128,14 @@ class Merge:
         return "merge", False
 
     def _by_key(self, items: SequenceNode, key: str) -> dict[str, MappingNode]:
-        found: dict[str, MappingNode] = {}
+        items_by_key: dict[str, MappingNode] = {}
         for item in items:
             name = nodes.text(item, key)
-            if not isinstance(item, MappingNode) or not name or name in found:
+            if not isinstance(item, MappingNode) or not name or name in items_by_key:
                 self.doubt(f"the items of a list that is patched have no {key!r}, or the same one")
             if isinstance(item, MappingNode):
-                found[name or f"\0{len(found)}"] = item
-        return found
+                items_by_key[name or f"\0{len(items_by_key)}"] = item
+        return items_by_key
 
 
 def _shape(node: Node) -> type:
