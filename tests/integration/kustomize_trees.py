@@ -203,7 +203,8 @@ def images(tree: Tree, share: float, key: str = "images") -> list[str]:
 
 
 def entry(tree: Tree, indent: str = "  ") -> str:
-    parts = [f"name: {tree.chance.choice(REPOSITORIES)}"]
+    tag = f":{tree.chance.choice(TAGS)}" if tree.is_so(0.05) else ""
+    parts = [f"name: {tree.chance.choice(REPOSITORIES)}{tag}"]
     if tree.is_so(0.4):
         new = tree.chance.choice(REPOSITORIES)
         tag = f":{tree.chance.choice(TAGS)}" if tree.is_so(0.15) else ""
@@ -237,6 +238,8 @@ def names(tree: Tree, objects: list[Made], prefix: str | None) -> list[str]:
         lines.append("commonLabels: {team: x}")
     if tree.is_so(0.1):
         lines.append("labels: [{pairs: {tier: back}}]")
+    if tree.is_so(0.1):
+        lines.append("commonAnnotations: {owner: me, b/c: 'yes'}")
     return lines
 
 
@@ -260,9 +263,8 @@ def merge_patch(tree: Tree, made: Made) -> str:
         return head + "  labels: {app: d}\nspec: {replicas: 0}\n"
     key = tree.chance.choice([*made.containers])
     known = made.containers[key]
-    items = []
-    for name in dict.fromkeys(tree.chance.choice([*known, f"new{tree.count}"]) for _ in range(2)):
-        items.append(patch_item(tree, name))
+    names_ = dict.fromkeys(tree.chance.choice([*known, f"new{tree.count}"]) for _ in range(2))
+    items = [patch_item(tree, name) for name in names_]
     directive = "- $patch: replace\n" if tree.is_so(0.08) else ""
     return head + nested(made.pod, f"{key}:\n{directive}" + "".join(items))
 
@@ -294,9 +296,9 @@ def json_patch(tree: Tree, made: Made) -> str:
                     f"- op: replace\n  path: {pod}/{key}/{at}/image\n  value: {image(tree)}\n",
                     f"- op: add\n  path: {pod}/{key}/{at}/image\n  value: '{image(tree)}'\n",
                     f"- {{op: add, path: {pod}/{key}/-, value: {{name: j{tree.number()}, image: '{image(tree)}'}}}}\n",
-                    f"- op: add\n  path: {pod}/{key}/0\n  value:\n    name: k{tree.number()}\n    image: {image(tree)}\n",
+                    added(tree, f"{pod}/{key}/0"),
                     f"- op: copy\n  from: {pod}/{key}/{at}/image\n  path: {pod}/{key}/0/image\n",
-                    f"- op: add\n  path: /metadata/annotations\n  value: {{a~1b: c}}\n",
+                    "- op: add\n  path: /metadata/annotations\n  value: {a~1b: c}\n",
                     f"- op: move\n  from: {pod}/{key}/{at}\n  path: {pod}/{key}/-\n" if count > 1 else "",
                     f"- op: remove\n  path: {pod}/{key}/{at}\n" if count > 1 and tree.is_so(0.5) else "",
                     f"- op: test\n  path: {pod}/{key}/{at}/name\n  value: c{at}\n",
@@ -305,6 +307,10 @@ def json_patch(tree: Tree, made: Made) -> str:
         )
     text = "".join(operations)
     return text or f"- op: add\n  path: {pod}/{key}/0/image\n  value: {image(tree)}\n"
+
+
+def added(tree: Tree, path: str) -> str:
+    return f"- op: add\n  path: {path}\n  value:\n    name: k{tree.number()}\n    image: {image(tree)}\n"
 
 
 def target(tree: Tree, made: Made) -> str:
@@ -318,6 +324,11 @@ def target(tree: Tree, made: Made) -> str:
         f"{{kind: {made.kind}, labelSelector: app=a}}",
         "{labelSelector: 'app in (a, b), !team', kind: Deployment}",
         "{kind: Nothing}",
+        "{annotationSelector: owner=me, kind: Deployment|CronJob}",
+        "{labelSelector: 'tier', kind: Deployment|Pod}",
+        f"{{namespace: {tree.chance.choice(('shop', 'prod', 'default'))}, kind: {made.kind}}}",
+        f"{{kind: {made.kind}, name: pre-.*}}",
+        f"{{kind: {made.kind}, name: {made.name}.*}}",
     )
     return tree.chance.choice(choices)
 
@@ -352,6 +363,12 @@ def patch(tree: Tree, folder: str, made: list[Made]) -> str:
     one = tree.chance.choice(made)
     is_json = tree.is_so(0.45)
     text = json_patch(tree, one) if is_json else merge_patch(tree, one)
+    if not is_json and tree.is_so(0.06):
+        made[made.index(one)] = Made(one.kind, f"n{one.name}", one.namespace, one.containers)
+        text = text.replace(f"name: {one.name}\n", f"name: n{one.name}\n", 1)
+        options = "  options: {allowNameChange: true}\n" if tree.is_so(0.8) else ""
+        aim = f"  target: {{kind: {one.kind}, name: {one.name}}}\n"
+        return f"- patch: |-\n{indented(text, 4)}{aim}{options}"
     aim = f"  target: {target(tree, one)}\n" if is_json or tree.is_so(0.3) else ""
     if not is_json and not aim and tree.is_so(0.2):
         text += "---\n" + merge_patch(tree, tree.chance.choice(made))
@@ -374,6 +391,24 @@ def component(tree: Tree, folder: str, objects: list[Made]) -> str:
     return relative(folder, name)
 
 
+def transformer(tree: Tree, made: list[Made]) -> tuple[str, str]:
+    kind = tree.chance.choice(
+        ("ImageTag", "ImageTag", "Patch", "Prefix", "Suffix", "PatchStrategicMerge", "PatchJson6902")
+    )
+    if kind == "Prefix":
+        return "PrefixTransformer", "prefix: tr-\nfieldSpecs: [{path: metadata/name}]\n"
+    if kind == "Suffix":
+        return "SuffixTransformer", "suffix: -tr\nfieldSpecs: [{path: metadata/name}]\n"
+    if not made or kind == "ImageTag":
+        return "ImageTagTransformer", f"imageTag:\n  {entry(tree)}\n"
+    one = tree.chance.choice(made)
+    if kind == "PatchJson6902":
+        text = indented(json_patch(tree, one), 2)
+        return "PatchJson6902Transformer", f"target: {{kind: {one.kind}, name: {one.name}}}\njsonOp: |-\n{text}"
+    text = indented(merge_patch(tree, one), 2)
+    return f"{kind}Transformer", f"patch: |-\n{text}" if kind == "Patch" else f"patches: |-\n{text}"
+
+
 def transformers(tree: Tree, folder: str, objects: list[Made]) -> list[str]:
     if not tree.is_so(0.2):
         return []
@@ -381,13 +416,7 @@ def transformers(tree: Tree, folder: str, objects: list[Made]) -> list[str]:
     for _ in range(tree.chance.randint(1, 2)):
         head = f"apiVersion: builtin\nkind: {{}}\nmetadata: {{name: t{tree.number()}}}\n"
         made = workloads(objects)
-        kind = tree.chance.choice(("ImageTagTransformer", "ImageTagTransformer", "PatchTransformer", "PrefixTransformer"))
-        if kind == "PatchTransformer" and made:
-            text = f"patch: |-\n{indented(merge_patch(tree, tree.chance.choice(made)), 2)}"
-        elif kind == "PrefixTransformer":
-            text = "prefix: tr-\nfieldSpecs: [{path: metadata/name}]\n"
-        else:
-            kind, text = "ImageTagTransformer", f"imageTag:\n  {entry(tree)}\n"
+        kind, text = transformer(tree, made)
         texts.append(head.replace("{}", kind, 1).replace("name: {}", "") + text)
     if tree.is_so(0.3):
         return ["transformers:\n" + "".join(f"- |-\n{indented(text, 2)}" for text in texts).rstrip()]

@@ -5,11 +5,13 @@ ORACLE_TREES=FROM:TO runs other trees than those of every day.
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +26,26 @@ from orbit_release.manifests.kustomize.layers import RenderedEntry, render
 from orbit_release.manifests.objects import KUSTOMIZATIONS
 from tests.integration.kustomize_trees import made_tree
 
-_FIRST, _, _END = os.environ.get("ORACLE_TREES", "0:300").partition(":")
+ROOT = Path(__file__).resolve().parents[2]
+_FIRST, _, _END = os.environ.get("ORACLE_TREES", "0:200").partition(":")
 TREES = range(int(_FIRST), int(_END))
 CHUNK = 50
 NEW = "sha-fedcba9"
 LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 _Images: TypeAlias = dict[tuple[Any, ...], str]
+
+
+@pytest.fixture(scope="module")
+def command() -> list[str]:
+    """Return the program that renders a folder, as `scripts/render` finds it or gets it."""
+    loader = importlib.machinery.SourceFileLoader("render", str(ROOT / "scripts/render"))
+    spec = importlib.util.spec_from_loader("render", loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    found: list[str] = module.renderer()
+    return found
 
 
 @dataclass(frozen=True)
@@ -41,22 +56,21 @@ class Seen:
     error: str = ""
 
 
-def program(files: Mapping[str, str], entry: str, folder: Path) -> Seen:
+def program(command: Sequence[str], files: Mapping[str, str], entry: str, folder: Path) -> Seen:
     """Render a tree with the real program."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    done = subprocess.run(["kubectl", "kustomize", str(folder / entry)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, str(folder / entry)], capture_output=True, text=True, check=False)
     shutil.rmtree(folder)
     if done.returncode:
-        return Seen({}, re.sub(r"\s+", " ", done.stderr)[-300:])
+        return Seen({}, re.sub(r"\s+", " ", done.stderr))
     images: _Images = {}
     for root in yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         metadata = root["metadata"]
-        key = (root["kind"], metadata.get("namespace", ""), metadata["name"])
+        key: tuple[Any, ...] = (root["kind"], metadata.get("namespace", ""), metadata["name"])
         images[key] = ""
-        for path, image in images_below(root, ()):
-            images[*key, path] = image
+        images |= {(*key, path): image for path, image in images_below(root, ())}
     return Seen(images)
 
 
@@ -89,6 +103,8 @@ def disagreement(files: Mapping[str, str], entry: str, seen: Seen) -> str:
     rendered = ours(files, entry)
     known = values(rendered)
     is_unclear = any(value and value.unclear for value in known.values())
+    if "nil pointer" in seen.error:  # an error of that version, since mended: objects that a patch deleted
+        return ""
     if seen.error:
         return "" if rendered.faults or is_unclear else f"the program refuses: {seen.error}"
     if rendered.faults:
@@ -128,6 +144,8 @@ def bumped(files: Mapping[str, str], entry: str, seed: int) -> tuple[dict[str, s
     name = certain[seed % len(certain)].name
     parts = [value.tag_at for value in certain if value.name == name and value.tag_at]
     places = {(part.at.path, id(part.at.scalar)) for part in parts}
+    if any(is_spoilt(value, places) for value in certain):
+        return None
     wanted: _Images = {}
     for key, value in known.items():
         wanted[key] = value.text if value else ""
@@ -137,21 +155,29 @@ def bumped(files: Mapping[str, str], entry: str, seed: int) -> tuple[dict[str, s
     return edited(files, places, parts), wanted
 
 
-def check(seed: int, folder: Path) -> str:
+def is_spoilt(value: ImageValue, places: set[tuple[str, int]]) -> bool:
+    """Whether an edit would put a second tag behind a `newName: REPO:TAG`: it stands in the place of no tag only."""
+    is_named = value.tag_at is not None and value.tag_at.form is Form.REFERENCE
+    return is_named and any((at.path, id(at.scalar)) in places for at in value.overridden)
+
+
+def check(command: Sequence[str], seed: int, folder: Path) -> str:
     tree = made_tree(seed)
-    seen = program(tree.files, tree.entry, folder / str(seed))
+    seen = program(command, tree.files, tree.entry, folder / str(seed))
     why = disagreement(tree.files, tree.entry, seen)
     if why or seen.error:
         return f"tree {seed}: {why}" if why else ""
     if (change := bumped(tree.files, tree.entry, seed)) is None:
         return ""
-    after = program(change[0], tree.entry, folder / str(seed)).images
-    wrong = [f"{key}: {after.get(key)} should be {image}" for key, image in change[1].items() if after.get(key) != image]
+    after = program(command, change[0], tree.entry, folder / str(seed)).images
+    wrong = [
+        f"{key}: {after.get(key)} should be {image}" for key, image in change[1].items() if after.get(key) != image
+    ]
     return f"tree {seed} after a bump: {'; '.join(wrong)}" if wrong else ""
 
 
 @pytest.mark.parametrize("first", TREES[::CHUNK])
-def test_what_is_rendered_is_what_kustomize_renders(first: int, tmp_path: Path) -> None:
+def test_what_is_rendered_is_what_kustomize_renders(first: int, command: list[str], tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as threads:
         seeds = range(first, min(first + CHUNK, TREES.stop))
-        assert [why for why in threads.map(lambda seed: check(seed, tmp_path), seeds) if why] == []
+        assert [why for why in threads.map(lambda seed: check(command, seed, tmp_path), seeds) if why] == []

@@ -12,7 +12,14 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.generators import note_generators
 from orbit_release.manifests.kustomize.image_entries import ImageEntry
-from orbit_release.manifests.kustomize.kustomization import Kustomization, kustomization_in
+from orbit_release.manifests.kustomize.kustomization import (
+    IMAGE,
+    LABEL,
+    PATCH,
+    REPLICA,
+    Kustomization,
+    kustomization_in,
+)
 from orbit_release.manifests.kustomize.names import (
     add_affixes,
     add_annotations,
@@ -21,8 +28,8 @@ from orbit_release.manifests.kustomize.names import (
     set_namespace,
     set_replicas,
 )
-from orbit_release.manifests.kustomize.patching import apply_patch, apply_patches_in
-from orbit_release.manifests.kustomize.reading import Reading, is_below, joined
+from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
+from orbit_release.manifests.kustomize.reading import Reading, file_at, is_below, joined
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
 from orbit_release.manifests.kustomize.transformers import Layer, configured, replace, transform
@@ -31,10 +38,10 @@ from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar
 
 _REMOTE = re.compile(
-    r"(?:[a-z+]+::)?(?:https?://|ssh://|git://|file://|git@|[\w.-]+@[\w.-]+:|(?:www\.)?(?:github|gitlab|bitbucket)\.com[/:])"
-    r"|.*\.git(?:$|[/?])|.*\?(?:.*&)?(?:ref|version)=",
+    r"(?:[a-z+]+::)?(?:https?://|ssh://|git://|file://|git@|(?:www\.)?(?:github|gitlab|bitbucket)\.com[/:])",
     re.IGNORECASE,
 )
+_REMOTE_PARTS = (".git/", ".git?", "?ref=", "&ref=", "?version=", "&version=")
 _MAX_DEPTH = 40
 _MAX_LAYERS = 20_000
 
@@ -66,9 +73,8 @@ class Accumulation:
         if len(self.stack) > _MAX_DEPTH or self.reading.layers > _MAX_LAYERS:
             raise InvalidError(f"{path}: too many layers", "Include fewer kustomizations in one another.")
 
-    @staticmethod
-    def _require_kind(kustomization: Kustomization, *, is_component: bool) -> None:
-        if kustomization.is_component != is_component:
+    def _require_kind(self, kustomization: Kustomization, *, is_component: bool) -> None:
+        if self.stack and kustomization.is_component != is_component:
             fields = kustomization.fields
             raise fault(fields.text, fields.node, "a Component belongs in components:, and nothing else does")
 
@@ -93,7 +99,7 @@ class _Target:
         for written in (*self.fields.strings("resources"), *self.fields.strings("bases")):
             self._try(partial(self._resource, written, self.pool))
         self._try(partial(configured, self.fields, self.kustomization.folder, self.pool, self.reading))
-        self._try(partial(note_generators, self.kustomization, self.reading))
+        self._try(partial(note_generators, self.kustomization, self.pool, self.reading))
         for written in self.fields.strings("components"):
             self._try(partial(self._component, written))
         for step in self._steps():
@@ -114,12 +120,12 @@ class _Target:
         has_schema = schema is not None and schema.written("path") is not None
         for written in fields.strings("patchesStrategicMerge"):
             yield partial(apply_patches_in, pool, written, folder, reading, has_schema=has_schema)
-        for patch in fields.mappings("patches"):
+        for patch in fields.mappings("patches", PATCH):
             yield partial(apply_patch, pool, patch, folder, reading, has_schema=has_schema)
         yield from self._names()
-        for patch in fields.mappings("patchesJson6902"):
+        for patch in fields.mappings("patchesJson6902", PATCH):
             yield partial(apply_patch, pool, patch, folder, reading, has_schema=has_schema)
-        for replica in fields.mappings("replicas"):
+        for replica in fields.mappings("replicas", REPLICA):
             specs = [*default_replica_specs(), *pool.replica_specs]
             yield partial(set_replicas, pool, replica, specs, reading)
         yield self._images
@@ -129,7 +135,8 @@ class _Target:
             yield partial(transform, layer, config)
 
     def _images(self) -> None:
-        entries = [entry for key in ("images", "imageTags") for entry in self.fields.mappings(key)]
+        entries = [entry for key in ("images", "imageTags") for entry in self.fields.mappings(key, IMAGE)]
+        entries = [entry for entry in entries if entry.written("name")]  # one without a name matches nothing
         apply_images(self.pool, [ImageEntry.read(entry) for entry in entries], self.reading)
 
     def _names(self) -> Iterator[Callable[[], object]]:
@@ -141,7 +148,7 @@ class _Target:
             yield partial(add_affixes, pool, prefix, "", where)
         if suffix:
             yield partial(add_affixes, pool, "", suffix, where)
-        for label in fields.mappings("labels"):
+        for label in fields.mappings("labels", LABEL):
             yield partial(add_labels, pool, label.pairs("pairs"))
         yield partial(add_labels, pool, fields.pairs("commonLabels"))
         yield partial(add_annotations, pool, fields.pairs("commonAnnotations"))
@@ -152,20 +159,20 @@ class _Target:
         if name.startswith(("http://", "https://")):
             self.reading.not_seen(f"{written.where}: {name} is not in this repository")
             return
-        path = joined(self.kustomization.folder, name, written.where)
+        path = joined(self.kustomization.folder, name, written)
         if path and self.reading.has(path):
             self._file(path, written, pool)
-        elif _REMOTE.match(name):
+        elif _is_remote(name):
             self.reading.not_seen(f"{written.where}: {name} is not in this repository")
         else:
             inner = self.inner.layer(self._below(path, written))
             self._absorb(inner, pool, written)
 
     def _component(self, written: Written) -> None:
-        if _REMOTE.match(written.value):
+        if _is_remote(written.value):
             self.reading.not_seen(f"{written.where}: {written.value} is not in this repository")
             return
-        path = joined(self.kustomization.folder, written.value, written.where)
+        path = joined(self.kustomization.folder, written.value, written)
         self.inner.layer(self._below(path, written), self.pool)
 
     def _below(self, folder: str, written: Written) -> str:
@@ -173,7 +180,7 @@ class _Target:
         for visited in self.inner.stack:
             if is_below(visited, folder):
                 raise InvalidError(f"{written.where}: {written.value} includes itself", "Break the circle.")
-        path = kustomization_in(folder, self.reading, written.where)
+        path = kustomization_in(folder, self.reading)
         if path is None:
             hint = "Correct the path, or add the file."
             raise InvalidError(f"{written.where}: there is no file and no kustomization at {folder or '.'}", hint)
@@ -181,9 +188,7 @@ class _Target:
         return path
 
     def _file(self, path: str, written: Written, pool: Pool) -> None:
-        if not is_below(path, self.kustomization.folder):
-            hint = "kustomize reads no file outside of the kustomization's folder: move it, or make it a base."
-            raise InvalidError(f"{written.where}: {written.value} lies outside of the folder", hint)
+        file_at(self.kustomization.folder, written)
         try:
             text, roots = self.reading.documents(path)
             for resource in _resources(text, roots):
@@ -196,7 +201,7 @@ class _Target:
             _require_identity(resource)
             if not pool.add(resource):
                 what = f"{resource.kind} {resource.name} is there twice in this kustomization"
-                raise fault(resource.text, resource.root, what)
+                self.reading.fault(self.kustomization.path, fault(resource.text, resource.root, what))
         except InvalidError as error:
             self.reading.fault(path, error)
 
@@ -228,6 +233,10 @@ class _Target:
         return (text, roots) if roots and all(isinstance(root, MappingNode) for root in roots) else (None, [])
 
 
+def _is_remote(name: str) -> bool:
+    return bool(_REMOTE.match(name)) or name.endswith(".git") or any(part in name for part in _REMOTE_PARTS)
+
+
 def _resources(text: Text, roots: list[Node]) -> Iterator[Resource]:
     number = 0
     for root in roots:
@@ -235,11 +244,17 @@ def _resources(text: Text, roots: list[Node]) -> Iterator[Resource]:
             if nodes.is_null(root):
                 continue
             raise fault(text, root, "this is no object")
-        for found in objects_in(root):
-            yield Resource.read(text, number, found)
+        for node in objects_in(root):
+            if _is_empty_list(node):
+                continue
+            yield Resource.read(text, number, node)
             number += 1
         if not isinstance(root, MappingNode):
             raise fault(text, root, "this is no object")
+
+
+def _is_empty_list(root: MappingNode) -> bool:
+    return nodes.text(root, "kind").endswith("List") and "items" in nodes.keys(root)
 
 
 def _require_identity(resource: Resource) -> None:

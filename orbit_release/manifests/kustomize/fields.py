@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
@@ -88,6 +88,13 @@ class Fields:
             raise fault(self.text, value, f"{name} must be text", "Put it in quotes.")
         return Written(self.text, value) if value.value else None
 
+    def scalar(self, name: str) -> Written | None:
+        """Return a value that is a number or a text; None for an empty one, and where there is none."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, Scalar):
+            raise fault(self.text, value, f"{name} must be text", "Put it in quotes.")
+        return Written(self.text, value) if value and value.value else None
+
     def string(self, name: str) -> str:
         value = self.written(name)
         return str(value.scalar.value) if value else ""
@@ -111,12 +118,20 @@ class Fields:
                 raise fault(self.text, item, f"{name} must be a list of texts")
             yield Written(self.text, item)
 
-    def mappings(self, name: str) -> list[Fields]:
-        return [Fields.read(self.text, item, name) for item in self.items(name)]
+    def mappings(self, name: str, known: Collection[str] = ()) -> list[Fields]:
+        """Return a list of mappings; InvalidError where they have other fields than the `known` ones, if there are."""
+        return [Fields.read(self.text, item, name).but_only(known) for item in self.items(name)]
 
-    def mapping(self, name: str) -> Fields | None:
+    def mapping(self, name: str, known: Collection[str] = ()) -> Fields | None:
         value = self.get(name)
-        return None if value is None else Fields.read(self.text, value, name)
+        return None if value is None else Fields.read(self.text, value, name).but_only(known)
+
+    def but_only(self, known: Collection[str]) -> Fields:
+        """Return the fields; InvalidError where one is not among the known ones, if these are given."""
+        for key, node in self.values.items():
+            if known and key not in known:
+                raise fault(self.text, node, f"unknown field {key!r}")
+        return self
 
     def pairs(self, name: str) -> dict[str, str]:
         """Return a mapping of texts."""

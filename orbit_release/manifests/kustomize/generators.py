@@ -8,20 +8,21 @@ from orbit_release.errors import InvalidError
 from orbit_release.manifests.kustomize.fields import Fields, place
 from orbit_release.manifests.kustomize.kustomization import Kustomization
 from orbit_release.manifests.kustomize.reading import HelmValues, Reading, joined
+from orbit_release.manifests.kustomize.resource import Pool, Resource
+from orbit_release.manifests.kustomize.trees import any_key, empty_like, set_at
 from orbit_release.manifests.written import Written
+from orbit_release.manifests.yaml_nodes import Scalar
 
-_GENERATED = ("configMapGenerator", "secretGenerator")
+_GENERATED = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
 
 
-def note_generators(kustomization: Kustomization, reading: Reading) -> None:
-    """Note what cannot be seen, the values that charts get, and the files that are read."""
+def note_generators(kustomization: Kustomization, pool: Pool, reading: Reading) -> None:
+    """Note what cannot be seen, the values that charts get, and the files that are read.
+
+    Config maps and secrets get a stand-in: patches may name them.
+    """
     fields = kustomization.fields
-    for key in _GENERATED:
-        for generator in fields.mappings(key):
-            for written in (*generator.strings("files"), *generator.strings("envs")):
-                _note_file(kustomization, written, reading)
-            if env := generator.written("env"):
-                _note_file(kustomization, env, reading)
+    _note_generated(kustomization, pool, reading)
     for chart in (*fields.mappings("helmCharts"), *fields.mappings("helmChartInflationGenerator")):
         _note_chart(kustomization, chart, reading)
     for key in ("crds", "validators"):
@@ -34,11 +35,36 @@ def note_generators(kustomization: Kustomization, reading: Reading) -> None:
         _note_file(kustomization, path, reading)
 
 
+def _note_generated(kustomization: Kustomization, pool: Pool, reading: Reading) -> None:
+    fields = kustomization.fields
+    for key, kind in _GENERATED.items():
+        for generator in fields.mappings(key):
+            resource = _stand_in(generator, kind)
+            if not pool.by_id(resource.id):  # `behavior: merge` adds to what is there
+                pool.add(resource)
+            for written in (*generator.strings("files"), *generator.strings("envs")):
+                _note_file(kustomization, written, reading)
+            if env := generator.written("env"):
+                _note_file(kustomization, env, reading)
+
+
+def _stand_in(generator: Fields, kind: str) -> Resource:
+    name = generator.get("name")
+    like = name if isinstance(name, Scalar) else any_key(generator.node)
+    root = empty_like(generator.node)
+    set_at(root, ("apiVersion",), "v1", like)
+    set_at(root, ("kind",), kind, like)
+    set_at(root, ("metadata", "name"), generator.string("name"), like)
+    resource = Resource.read(generator.text, 0, root)
+    resource.namespace, resource.is_generated = generator.string("namespace"), True
+    return resource
+
+
 def _note_file(kustomization: Kustomization, written: Written, reading: Reading) -> str | None:
     """Note that a file is read, if it is there; `files:` may name a key before it."""
     for name in (written.value, written.value.partition("=")[2]):
         with suppress(InvalidError):
-            path = joined(kustomization.folder, name, written.where)
+            path = joined(kustomization.folder, name, written)
             if name and reading.has(path):
                 reading.seen.add(path)
                 return path
@@ -52,4 +78,4 @@ def _note_chart(kustomization: Kustomization, chart: Fields, reading: Reading) -
     paths = [_note_file(kustomization, written, reading) for written in named if written]
     inline = chart.get("valuesInline")
     files = tuple(path for path in paths if path)
-    reading.charts[chart.where] = HelmValues(files, ((chart.text, inline),) if inline is not None else ())
+    reading.charts[id(chart.node)] = HelmValues(files, ((chart.text, inline),) if inline is not None else ())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from orbit_release.manifests.image_value import Form, ImageValue, Part, cut
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
-from orbit_release.manifests.kustomize.fields import Fields, fault
+from orbit_release.manifests.kustomize.fields import Fields, fault, is_string
 from orbit_release.manifests.written import Written
 from orbit_release.manifests.yaml_nodes import Path
 
@@ -20,6 +20,8 @@ _TAG = re.compile(r":[a-zA-Z0-9_.{}-]*\Z")
 _DIGEST = re.compile(r"@sha256:[a-zA-Z0-9_.{}-]*\Z")
 _PATTERN = re.compile(r"[\\^$*+?()|\[\]{}]")
 _OPTIONAL = "*?{"  # what may leave out the character before it
+_PARTS = ("newName", "newTag", "digest", "tagSuffix")
+_COUNT = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _LISTS = ("containers", "initContainers")
 _VOLUME = ("volumes", "image", "reference")
 
@@ -28,23 +30,35 @@ _VOLUME = ("volumes", "image", "reference")
 class ImageEntry:
     """An entry of `images:`, or of an ImageTagTransformer, whose own `specs` name more fields."""
 
-    where: str
     name: Written
     new_name: Written | None = None
     new_tag: Written | None = None
     digest: Written | None = None
     tag_suffix: Written | None = None
     specs: tuple[KustomizeSpec, ...] = ()
+    is_number: bool = False
 
     @classmethod
-    def read(cls, fields: Fields, specs: tuple[KustomizeSpec, ...] = ()) -> ImageEntry:
+    def read(cls, fields: Fields) -> ImageEntry:
         name = fields.written("name")
         if name is None:
             raise fault(fields.text, fields.node, "an entry of images: without a name")
-        new_name, new_tag, digest, suffix = (
-            fields.written(key) for key in ("newName", "newTag", "digest", "tagSuffix")
-        )
-        return cls(fields.where, name, new_name, new_tag, digest, suffix, specs)
+        new_name, new_tag, digest, suffix = map(fields.written, _PARTS)
+        return cls(name, new_name, new_tag, digest, suffix)
+
+    @classmethod
+    def of_transformer(cls, fields: Fields, specs: tuple[KustomizeSpec, ...]) -> ImageEntry:
+        """Read the entry of an ImageTagTransformer, where kustomize makes text of numbers."""
+        known = [fields.scalar(key) for key in ("name", *_PARTS)]
+        name, new_name, new_tag, digest, suffix = known
+        if name is None:
+            raise fault(fields.text, fields.node, "an ImageTagTransformer without a name")
+        is_number = any(part and not is_string(part.scalar) and not _COUNT.fullmatch(part.value) for part in known)
+        return cls(name, new_name, new_tag, digest, suffix, specs, is_number)
+
+    @property
+    def where(self) -> str:
+        return self.name.where
 
     @property
     def names(self) -> tuple[Written, ...]:
@@ -70,6 +84,10 @@ class ImageEntry:
         new = self._tagged(self._named(value))
         if self.tag_suffix and not self.new_tag and not self.digest:
             new = new.but_unclear(f"{self.where}: tagSuffix makes the tag")
+        if self.name.value != value.name and not self.new_tag and not self.digest:
+            new = new.but_unclear(f"{self.where}: the name holds a tag, and matches no other")
+        if self.is_number:
+            new = new.but_unclear(f"{self.where}: a number is no certain text: put it in quotes")
         if cut(new.text) != (new.name, new.tag, new.digest):
             new = new.but_unclear(f"{self.where}: {new.text} is no image")
         return new
@@ -78,15 +96,17 @@ class ImageEntry:
         if not self.new_name:
             return replace(value, beside=(*value.beside, self.name))
         name, tag, digest = cut(self.new_name.value)
-        beside = (*value.beside, *self.names)
-        if not tag and not digest:
-            return replace(value, name=name, beside=beside)
-        if value.tag and not self.new_tag and not self.digest:
-            return replace(value, name=self.new_name.value, beside=beside)
+        if self.new_tag or self.digest or not (tag or digest):
+            return replace(value, name=name, beside=(*value.beside, *self.names))
+        # Kustomize applies an entry twice to most fields, which only a name with a tag shows.
+        if value.tag or (digest and value.digest) or name == value.name:
+            why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
+            return replace(value, name=self.new_name.value).but_unclear(why)
         part = Part(self.new_name, Form.REFERENCE, len(name))
-        over = tuple(item for item in value.scalars if item != self.new_name)
-        digest_at = part if digest else None
-        return ImageValue(name, tag, digest, part, digest_at, self.names, (*value.overridden, *over), value.unclear)
+        over = tuple(item for item in value.scalars if not value.digest_at or item != value.digest_at.at)
+        digest_at = part if digest else value.digest_at
+        over = (*value.overridden, *over)
+        return ImageValue(name, tag, digest or value.digest, part, digest_at, self.names, over, value.unclear)
 
     def _tagged(self, value: ImageValue) -> ImageValue:
         tag, digest = self.new_tag, self.digest
@@ -104,7 +124,9 @@ class ImageEntry:
             why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
             return replace(value, unclear=(*value.unclear, why), overridden=over)
         text, _, inner = tag.value.partition("@") if tag else (own_tag, "", "")
-        tag_at = Part(tag, Form.TAG) if tag else value.tag_at if own_tag else None
+        tag_at = Part(tag, Form.TAG) if tag else None
+        if own_tag and self.new_name:
+            tag_at = Part(self.new_name, Form.REFERENCE, len(value.name))
         digest_at = Part(digest, Form.DIGEST) if digest else Part(tag, Form.TAG) if tag and inner else None
         new = ImageValue(value.name, text, digest.value if digest else inner, tag_at, digest_at)
         new = replace(new, beside=self.names, overridden=over, unclear=value.unclear)
@@ -137,7 +159,12 @@ class ImageEntries:
                 value = entry.applied(value)
             else:
                 value = value.but_unclear(f"{entry.where}: the name is a pattern")
+        if value.digest and value.name in self._by_name and not _DIGEST.search(value.text):
+            return value.but_unclear(f"{self._first(value.name).where}: only newer versions change such a digest")
         return value
+
+    def _first(self, name: str) -> ImageEntry:
+        return self.entries[self._by_name[name][0]]
 
     def beyond(self, value: ImageValue) -> ImageValue:
         """Return an image that only some versions of kustomize reach."""
@@ -149,12 +176,12 @@ class ImageEntries:
 
     def _next(self, value: ImageValue, after: int) -> int:
         text = value.text
-        found = [at for name in candidates(text) if (at := _above(self._by_name.get(name, ()), after)) >= 0]
+        numbers = [at for name in candidates(text) if (at := _above(self._by_name.get(name, ()), after)) >= 0]
         for number, prefix in self._patterns:
             if number > after and text.startswith(prefix):
-                found.append(number)
+                numbers.append(number)
                 break
-        return min(found, default=-1)
+        return min(numbers, default=-1)
 
 
 def _above(numbers: Sequence[int], after: int) -> int:

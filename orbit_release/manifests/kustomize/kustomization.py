@@ -50,6 +50,10 @@ FIELDS = _HEAD | {
     "validators",
     "vars",
 }
+IMAGE = frozenset({"name", "newname", "newtag", "digest", "tagsuffix"})
+PATCH = frozenset({"path", "patch", "target", "options"})
+REPLICA = frozenset({"name", "count"})
+LABEL = frozenset({"pairs", "includeselectors", "includetemplates", "includevolumeclaimtemplates", "fields"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,15 @@ class Kustomization:
     @classmethod
     def read(cls, path: str, reading: Reading) -> Kustomization:
         """Read a kustomization; InvalidError where kustomize would refuse the file."""
+        folder, _, name = path.rpartition("/")
+        others = [other for key in KUSTOMIZATIONS if key != name and reading.has(other := below(folder, key))]
+        if others:
+            raise InvalidError(f"{path}: the folder has two kustomizations, also {others[0]}", "Keep one of them.")
         text, roots = reading.documents(path)
         if not roots or isinstance(roots[0], str):
             raise InvalidError(f"{path}: the kustomization is empty", "Name its resources, or remove the file.")
         fields = Fields.read(text, roots[0], "a kustomization")
-        for key, node in fields.values.items():
-            if key not in FIELDS:
-                raise fault(text, node, f"unknown field {key!r}")
+        fields.but_only(FIELDS)
         kind = fields.string("kind") or "Kustomization"
         if kind not in _VERSIONS:
             raise fault(text, fields.node, f"kind: {kind} is no kustomization")
@@ -78,13 +84,13 @@ class Kustomization:
             raise fault(text, fields.node, f"the apiVersion of a {kind} is {_VERSIONS[kind]}")
         if all(fields.get(key) is None for key in fields.values.keys() - _HEAD):
             raise InvalidError(f"{path}: the kustomization is empty", "Name its resources, or remove the file.")
-        return cls(path, path.rpartition("/")[0], fields, kind == COMPONENT)
+        return cls(path, folder, fields, kind == COMPONENT)
 
 
-def kustomization_in(folder: str, reading: Reading, where: str) -> str | None:
-    """Return the path of the kustomization of a folder, None for none; InvalidError where there are two."""
-    paths = [f"{folder}/{name}" if folder else name for name in KUSTOMIZATIONS]
-    there = [path for path in paths if reading.has(path)]
-    if len(there) > 1:
-        raise InvalidError(f"{where}: {folder or '.'} has two kustomizations: {' and '.join(there)}", "Keep one.")
-    return there[0] if there else None
+def kustomization_in(folder: str, reading: Reading) -> str | None:
+    """Return the path of the kustomization of a folder; None for none."""
+    return next((path for key in KUSTOMIZATIONS if reading.has(path := below(folder, key))), None)
+
+
+def below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

@@ -6,7 +6,7 @@ Nothing is run and nothing is dumped. `kubectl kustomize` (5.5) is the oracle of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.files import Files
@@ -51,20 +51,21 @@ class RenderedEntry:
     - `entries`: all entries of all layers, each once
     - `files`: the files that were read; `includes`: the kustomizations that each kustomization includes
     - `unseen`: `path:line: what`, where objects come from that cannot be seen here
-    - `faults`: why a file cannot be used, by its path
+    - `faults`: why a file cannot be used, by its path; one of a kustomization (its patches are part of it) makes all
+      images below it uncertain, one of another file concerns its objects alone
     - `dropped`: the images of objects that a patch deletes
     - `values`: the values of Helm charts
     """
 
-    objects: tuple[RenderedObject, ...] = ()
-    unused: tuple[ImageValue, ...] = ()
-    entries: tuple[ImageEntry, ...] = ()
-    files: frozenset[str] = frozenset()
-    includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unseen: tuple[str, ...] = ()
-    faults: Mapping[str, InvalidError] = field(default_factory=dict)
-    dropped: tuple[ImageValue, ...] = ()
-    values: tuple[HelmValues, ...] = ()
+    objects: tuple[RenderedObject, ...]
+    unused: tuple[ImageValue, ...]
+    entries: tuple[ImageEntry, ...]
+    files: frozenset[str]
+    includes: Mapping[str, tuple[str, ...]]
+    unseen: tuple[str, ...]
+    faults: Mapping[str, InvalidError]
+    dropped: tuple[ImageValue, ...]
+    values: tuple[HelmValues, ...]
 
 
 def render(path: str, files: Files, specs: Sequence[FieldSpec] = ()) -> RenderedEntry:
@@ -91,7 +92,7 @@ def render(path: str, files: Files, specs: Sequence[FieldSpec] = ()) -> Rendered
 def _rendered(pool: Pool, reading: Reading) -> Iterator[RenderedObject]:
     for resource in pool.resources:
         local = resource.all_labels("annotations").get(_LOCAL)
-        if local is None or local == "false":
+        if not resource.is_generated and (local is None or local == "false"):
             yield _object(resource, pool, reading)
 
 

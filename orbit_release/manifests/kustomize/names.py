@@ -11,7 +11,7 @@ from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.identity import is_cluster_scoped
 from orbit_release.manifests.kustomize.reading import Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
-from orbit_release.manifests.kustomize.trees import empty_like, named, put
+from orbit_release.manifests.kustomize.trees import any_key, empty_like, named, put
 from orbit_release.manifests.yaml_nodes import MappingNode, Scalar
 
 _SCALED = ("Deployment", "ReplicationController", "ReplicaSet", "StatefulSet")
@@ -72,7 +72,7 @@ def set_replicas(pool: Pool, fields: Fields, specs: Sequence[KustomizeSpec], rea
 
 def _scale(resource: Resource, fields: Fields, count: nodes.Node | None, reading: Reading, pool: Pool) -> None:
     before = resource.open(reading.specs, pool.image_specs)
-    like = next(key for key in resource.root[::2] if isinstance(key, Scalar))
+    like = any_key(resource.root)
     spec = resource.root.get("spec")
     if not isinstance(spec, MappingNode):
         spec = empty_like(resource.root)
@@ -80,9 +80,7 @@ def _scale(resource: Resource, fields: Fields, count: nodes.Node | None, reading
     if isinstance(count, Scalar):
         put(spec, named(like, "replicas"), resource.grafts.scalar(count, fields.text))
     else:
-        zero = named(like, "0")
-        zero.style = None
-        put(spec, named(like, "replicas"), zero)
+        put(spec, named(like, "replicas"), named(like, "0", style=None))
     resource.close(before, reading.specs, pool.image_specs)
 
 

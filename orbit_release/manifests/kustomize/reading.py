@@ -12,6 +12,7 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.files import Files
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.objects import ENDINGS
 from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import Node, UnreadableError
 
@@ -40,7 +41,7 @@ class Reading:
     entries: dict[tuple[int, ...], ImageEntry] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)  # the identities of entries that an image matched
     dropped: list[ImageValue] = field(default_factory=list)
-    charts: dict[str, HelmValues] = field(default_factory=dict)
+    charts: dict[int, HelmValues] = field(default_factory=dict)
     layers: int = 0
     inner: dict[int, tuple[Written, Text, list[Node]]] = field(default_factory=dict)
 
@@ -77,15 +78,29 @@ class Reading:
         return text, roots
 
     def has(self, path: str) -> bool:
+        """Whether there is a file; what may be a manifest is read but once."""
+        if path.endswith(ENDINGS):
+            return self.files.parsed(path) is not None
         return self.files.read(path) is not None
 
 
-def joined(folder: str, path: str, where: str) -> str:
+def joined(folder: str, path: str, written: Written) -> str:
     """Return a path from the repository's root; InvalidError where it leads out of the repository."""
     whole = posixpath.normpath(posixpath.join(folder, path))
     if posixpath.isabs(path) or whole == ".." or whole.startswith("../"):
-        raise InvalidError(f"{where}: {path} is outside of the repository", "Only files of this repository are read.")
+        raise InvalidError(
+            f"{written.where}: {path} is outside of the repository", "Only files of this repository are read."
+        )
     return "" if whole == "." else whole
+
+
+def file_at(folder: str, written: Written) -> str:
+    """Return the path of a file that a kustomization names; InvalidError where kustomize would not read it there."""
+    path = joined(folder, written.value, written)
+    if not is_below(path, folder):
+        hint = "kustomize reads no file outside of the kustomization's folder: move it, or make it a base."
+        raise InvalidError(f"{written.where}: {written.value} lies outside of the folder", hint)
+    return path
 
 
 def is_below(path: str, folder: str) -> bool:

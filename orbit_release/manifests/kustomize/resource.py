@@ -9,10 +9,10 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec, at_spec
 from orbit_release.manifests.kustomize.identity import Id, effective_namespace
-from orbit_release.manifests.kustomize.trees import Copier, Grafts, drop, named, put
+from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, empty_like, named, put
 from orbit_release.manifests.object_images import FieldSpec, ImageField, image_fields
 from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar
+from orbit_release.manifests.yaml_nodes import MappingNode, Scalar
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +33,7 @@ class Resource:
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     is_own: bool = False
+    is_generated: bool = False  # a stand-in for a config map or a secret, which patches may name
     grafts: Grafts = field(default_factory=Grafts)
     values: dict[int, ImageValue] = field(default_factory=dict)
     replaced: list[ImageValue] = field(default_factory=list)
@@ -91,8 +92,8 @@ class Resource:
         if self._fields is None or self._specs != (len(specs), len(more)):
             known = list(image_fields(self.root, specs))
             seen = {id(field.scalar) for field in known}
-            named_ = (found for spec in more if spec.is_of(self) for found in at_spec(self.root, spec.path))
-            for path, scalar in named_:
+            fields = (field for spec in more if spec.is_of(self) for field in at_spec(self.root, spec.path))
+            for path, scalar in fields:
                 if id(scalar) not in seen:
                     seen.add(id(scalar))
                     known.append(ImageField(path, scalar, None))
@@ -101,6 +102,13 @@ class Resource:
 
     def written(self, scalar: Scalar) -> Written:
         return self.grafts.places.get(id(scalar)) or Written(self.text, scalar)
+
+    def twin(self, scalar: Scalar, _text: Text) -> Scalar:
+        """Return a copy of a scalar of the object, as far as the layers have come."""
+        new = self.grafts.copied(scalar, self.written(scalar))
+        if value := self.values.get(id(scalar)):
+            self.values[id(new)] = value
+        return new
 
     def value(self, image: ImageField) -> ImageValue:
         """Return an image as far as the layers have come."""
@@ -136,10 +144,14 @@ class Resource:
 
     def write_identity(self) -> None:
         """Write into the tree what stands beside it: a JSON patch may test and change it."""
+        like = any_key(self.root)
+        if nodes.text(self.root, "kind") != self.kind:
+            put(self.root, named(like, "kind"), named(like, self.kind))
         metadata = self.root.get("metadata")
         if not isinstance(metadata, MappingNode):
             return
-        like = next(key for key in self.root[::2] if isinstance(key, Scalar))
+        if not self.namespace:
+            drop(metadata, "namespace")
         for key, value in (("name", self.name), ("namespace", self.namespace)):
             if value and nodes.text(metadata, key) != value:
                 put(metadata, named(like, key), named(like, value))
@@ -149,6 +161,12 @@ class Resource:
                 for name, value in added.items():
                     put(below, named(like, name), named(like, value))
 
+    def write_annotations(self) -> None:
+        """Make sure that there are annotations: kustomize notes there what an object was, and patches add to them."""
+        metadata = self.root.get("metadata")
+        if isinstance(metadata, MappingNode) and not isinstance(metadata.get("annotations"), MappingNode):
+            put(metadata, named(any_key(self.root), "annotations"), empty_like(metadata))
+
     def but_unclear(self, why: str) -> None:
         """Make every image of the object uncertain."""
         if why not in self.unclear:
@@ -157,11 +175,6 @@ class Resource:
     def final_value(self, image: ImageField) -> ImageValue:
         value = self.value(image)
         return replace(value, unclear=(*value.unclear, *self.unclear)) if self.unclear else value
-
-
-def without(mapping: Node, key: str) -> None:
-    if isinstance(mapping, MappingNode):
-        drop(mapping, key)
 
 
 @dataclass(slots=True)
@@ -176,6 +189,7 @@ class Pool:
     replica_specs: list[KustomizeSpec] = field(default_factory=list)
     variables: list[str] = field(default_factory=list)
     _index: dict[Id, list[Resource]] | None = None
+    _names: dict[str, list[Resource]] | None = None
     _current: set[Id] = field(default_factory=set)
 
     def add(self, resource: Resource) -> bool:
@@ -184,12 +198,12 @@ class Pool:
             return False
         self._current.add(resource.id)
         self.resources.append(resource)
-        self._index = None
+        self._index = self._names = None
         return True
 
     def renamed(self) -> None:
         """Forget the index: ids changed."""
-        self._index = None
+        self._index = self._names = None
         self._current = {resource.id for resource in self.resources}
 
     def remove(self, resource: Resource) -> None:
@@ -207,7 +221,13 @@ class Pool:
 
     def named(self, name: str) -> list[Resource]:
         """Return the objects that had a name at first, or have it now."""
-        return [resource for resource in self.resources if name in (resource.first_name, resource.name)]
+        if self._names is None:
+            names: dict[str, list[Resource]] = {}
+            for resource in self.resources:
+                for known in {resource.first_name, resource.name}:
+                    names.setdefault(known, []).append(resource)
+            self._names = names
+        return list(self._names.get(name, ()))
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(list(self.resources))

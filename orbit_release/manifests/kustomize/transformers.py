@@ -16,8 +16,8 @@ from orbit_release.manifests.kustomize.names import (
     set_namespace,
     set_replicas,
 )
-from orbit_release.manifests.kustomize.patching import apply_patch, apply_patches_in
-from orbit_release.manifests.kustomize.reading import Reading, joined
+from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
+from orbit_release.manifests.kustomize.reading import Reading, file_at
 from orbit_release.manifests.kustomize.replacements import mark_replaced
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
@@ -54,7 +54,7 @@ def _specs(fields: Fields) -> list[KustomizeSpec]:
 def _images(layer: Layer, fields: Fields) -> None:
     image = fields.mapping("imageTag")
     if image is not None:
-        apply_images(layer.pool, [ImageEntry.read(image, tuple(_specs(fields)))], layer.reading)
+        apply_images(layer.pool, [ImageEntry.of_transformer(image, tuple(_specs(fields)))], layer.reading)
 
 
 def _patch(layer: Layer, fields: Fields) -> None:
@@ -111,7 +111,7 @@ def replace(pool: Pool, fields: Fields, folder: str, reading: Reading) -> None:
         if path is None:
             mark_replaced(pool, item, reading)
             continue
-        text, roots = reading.documents(joined(folder, path.value, path.where))
+        text, roots = reading.documents(file_at(folder, path))
         for root in roots:
             each = list(root) if isinstance(root, nodes.SequenceNode) else [root]
             for replacement in each:
@@ -121,7 +121,7 @@ def replace(pool: Pool, fields: Fields, folder: str, reading: Reading) -> None:
 def configured(fields: Fields, folder: str, pool: Pool, reading: Reading) -> None:
     """Take what `configurations:` say of images, and of replicas."""
     for written in fields.strings("configurations"):
-        text, roots = reading.documents(joined(folder, written.value, written.where))
+        text, roots = reading.documents(file_at(folder, written))
         if roots:
             config = Fields.read(text, roots[0], "a configuration")
             pool.image_specs += [KustomizeSpec.read(spec) for spec in config.mappings("images")]

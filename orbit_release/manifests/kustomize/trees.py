@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,18 +28,22 @@ class Grafts:
     scalars: list[Scalar] = field(default_factory=list)  # an id is certain for as long as its object lives
 
     def scalar(self, scalar: Scalar, text: Text) -> Scalar:
+        """Return a copy of a scalar of a patch, whose text is given."""
+        return self.copied(scalar, Written(text, scalar))
+
+    def copied(self, scalar: Scalar, written: Written) -> Scalar:
         new: Scalar = copy.copy(scalar)
         self.scalars.append(new)
-        self.places[id(new)] = Written(text, scalar)
+        self.places[id(new)] = written
         return new
 
 
 @dataclass(slots=True)
 class Copier:
-    """Copies collections, merge keys filled in; the scalars stay, or are copies too where there are `grafts`."""
+    """Copies collections of a text, merge keys filled in; the scalars stay, or are what `scalar` makes of them."""
 
     text: Text
-    grafts: Grafts | None = None
+    scalar: Callable[[Scalar, Text], Scalar] | None = None
     left: int = _MAX_NODES
 
     def copy(self, node: Node, depth: int = 0) -> Node:
@@ -47,7 +52,7 @@ class Copier:
         if depth > _MAX_DEPTH or self.left < 0:
             raise InvalidError(f"{self.text.path}: too large to be patched", _HINT)
         if isinstance(node, Scalar):
-            return self.grafts.scalar(node, self.text) if self.grafts else node
+            return self.scalar(node, self.text) if self.scalar else node
         if isinstance(node, SequenceNode):
             items = SequenceNode([self.copy(item, depth + 1) for item in node])
             items.line, items.column = node.line, node.column
@@ -83,11 +88,16 @@ def drop(mapping: MappingNode, key: str) -> None:
             return
 
 
-def named(like: Scalar, value: str) -> Scalar:
-    """Return a text of our own making, as if it stood where another scalar stands."""
+def named(like: Scalar, value: str, *, style: str | None = '"') -> Scalar:
+    """Return a value of our own making, text unless it is plain, as if it stood where another scalar stands."""
     new: Any = copy.copy(like)
-    new.value, new.style, new.tag, new.anchor = value, '"', None, None
+    new.value, new.style, new.tag, new.anchor = value, style, None, None
     return new  # type: ignore[no-any-return]
+
+
+def any_key(mapping: MappingNode) -> Scalar:
+    """Return one of the keys of a mapping that has some."""
+    return next(key for key in mapping[::2] if isinstance(key, Scalar))
 
 
 def set_at(root: MappingNode, path: tuple[str, ...], value: str, like: Scalar) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.kustomize.fields import Fields, fault
-from orbit_release.manifests.kustomize.patches import Patch
-from orbit_release.manifests.kustomize.reading import Reading, is_below, joined
+from orbit_release.manifests.kustomize.patches.patch import Patch
+from orbit_release.manifests.kustomize.patches.selectors import Selector
+from orbit_release.manifests.kustomize.reading import Reading, file_at
 from orbit_release.manifests.kustomize.resource import Pool
-from orbit_release.manifests.kustomize.selectors import Selector
 from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import MappingNode, Node
 
@@ -15,7 +15,7 @@ from orbit_release.manifests.yaml_nodes import MappingNode, Node
 def apply_patch(
     pool: Pool, fields: Fields, folder: str, reading: Reading, *, inline: str = "patch", has_schema: bool = False
 ) -> None:
-    """Apply an entry of `patches:` or `patchesJson6902:`; InvalidError where it cannot be."""
+    """Apply an entry of `patches:`; InvalidError where it cannot be."""
     path, text = fields.written("path"), fields.written(inline)
     if text is not None and not text.scalar.value.strip():
         text = None
@@ -45,10 +45,7 @@ def _file(path: Written | None, folder: str, reading: Reading) -> tuple[Text, li
         raise InvalidError("a patch without a path")
     if path.value.startswith(("http://", "https://")):
         raise InvalidError(f"{path.where}: a patch from {path.value} cannot be seen here", "Keep it in the repository.")
-    whole = joined(folder, path.value, path.where)
-    if not is_below(whole, folder):
-        hint = "kustomize reads no file outside of the kustomization's folder: move it, or make it a base."
-        raise InvalidError(f"{path.where}: {path.value} lies outside of the folder", hint)
+    whole = file_at(folder, path)
     if not reading.has(whole):
         raise InvalidError(f"{path.where}: there is no file {whole}", "Correct the path, or add the file.")
     return reading.documents(whole)

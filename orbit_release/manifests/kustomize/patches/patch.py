@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,11 @@ from orbit_release.errors import InvalidError
 from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault, place
 from orbit_release.manifests.kustomize.identity import Id
-from orbit_release.manifests.kustomize.json_patch import Operation
+from orbit_release.manifests.kustomize.patches.json_patch import Operation
+from orbit_release.manifests.kustomize.patches.selectors import Selector
+from orbit_release.manifests.kustomize.patches.strategic import SCHEMAS, merged
 from orbit_release.manifests.kustomize.reading import Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
-from orbit_release.manifests.kustomize.selectors import Selector
-from orbit_release.manifests.kustomize.strategic import SCHEMAS, merged
 from orbit_release.manifests.kustomize.trees import Copier, drop
 from orbit_release.manifests.objects import objects_in
 from orbit_release.manifests.written import Text
@@ -40,12 +41,13 @@ class Patch:
         if not roots:
             raise InvalidError(f"{text.path}:{text.first_line}: the patch is empty", "Write it, or take it out.")
         if isinstance(roots[0], SequenceNode):
+            _require_json(text)
             operations = [Operation.read(Fields.read(text, item, "an operation")) for item in roots[0]]
             return cls(text, operations=tuple(operations), target=target)
-        objects = tuple(found for root in roots for found in objects_in(root))
-        for found in objects:
-            if not nodes.text(found, "kind") or not nodes.text(found, "metadata", "name"):
-                raise fault(text, found, "a patch needs kind and metadata.name, even if it has a target")
+        objects = tuple(node for root in roots for node in objects_in(root))
+        for node in objects:
+            if not nodes.text(node, "kind") or not nodes.text(node, "metadata", "name"):
+                raise fault(text, node, "a patch needs kind and metadata.name, even if it has a target")
         flags = [options.is_true(name) if options else False for name in ("allowNameChange", "allowKindChange")]
         return cls(text, objects, (), target, *flags)
 
@@ -55,8 +57,8 @@ class Patch:
             self._operate(pool, reading)
         elif self.target is None:
             for patch in self.objects:
-                resource = _only(pool, self.text, patch)
-                self._merge(pool, reading, resource, patch, has_schema=has_schema)
+                if resource := _only(pool, self.text, patch, reading):
+                    self._merge(pool, reading, resource, patch, has_schema=has_schema)
         elif len(self.objects) > 1:
             raise fault(self.text, self.objects[1], "a patch with a target is one document")
         else:
@@ -71,15 +73,15 @@ class Patch:
         return list(target.selected(pool.named(target.plain_name) if target.plain_name else pool))
 
     def _operate(self, pool: Pool, reading: Reading) -> None:
-        where = self.operations[0].fields.where
+        fields = self.operations[0].fields
         if self.target is None:
-            raise InvalidError(f"{where}: a JSON patch needs a target", "Name what it patches.")
+            raise fault(fields.text, fields.node, "a JSON patch needs a target", "Name what it patches.")
         is_moved = False
         for resource, is_certain in self._selected(pool):
             if is_certain:
                 is_moved |= self._operated(resource, pool, reading)
             else:
-                resource.but_unclear(f"{where}: cannot tell what this patch selects")
+                resource.but_unclear(f"{fields.where}: cannot tell what this patch selects")
         if is_moved:
             pool.renamed()
 
@@ -88,21 +90,21 @@ class Patch:
         before, was = resource.open(reading.specs, pool.image_specs), resource.id
         resource.remember_id()
         resource.write_identity()
+        resource.write_annotations()
         for operation in self.operations:
-            operation.applied(resource.root, resource.grafts)
+            operation.applied(resource)
         resource.read_identity()
         resource.close(before, reading.specs, pool.image_specs)
         return resource.id != was
 
     def _merge(self, pool: Pool, reading: Reading, resource: Resource, patch: MappingNode, *, has_schema: bool) -> None:
         before, was = resource.open(reading.specs, pool.image_specs), resource.id
-        graft = Copier(self.text, resource.grafts).copy(patch)
+        graft = Copier(self.text, resource.grafts.scalar).copy(patch)
         assert isinstance(graft, MappingNode)  # noqa: S101 - a copy of a mapping is one
         drop(graft, "apiVersion")
-        where = place(self.text, patch)
 
         def doubt(why: str) -> None:
-            resource.but_unclear(f"{where}: {why}")
+            resource.but_unclear(f"{place(self.text, patch)}: {why}")
 
         if has_schema:
             doubt("openapi: gives a schema of its own to patches")
@@ -125,12 +127,26 @@ class Patch:
             resource.name = nodes.text(resource.root, "metadata", "name")
         if self.may_change_kind:
             resource.kind = nodes.text(resource.root, "kind")
+        resource.write_identity()
 
 
-def _only(pool: Pool, text: Text, patch: MappingNode) -> Resource:
+def _require_json(text: Text) -> None:
+    """Raise InvalidError where a text begins as JSON and is none: kustomize reads it as nothing else then."""
+    body = text.text.strip() if text.inside else text.text
+    if body.startswith("["):
+        try:
+            json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise InvalidError(f"{text.path}:{text.first_line}: not valid JSON", "Put its keys in quotes.") from error
+
+
+def _only(pool: Pool, text: Text, patch: MappingNode, reading: Reading) -> Resource | None:
+    """Return what a patch names; None where it may be what cannot be seen here. InvalidError where it is nothing."""
     keys = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
     api_version, kind, name, namespace = (nodes.text(patch, *key) for key in keys)
     resources = pool.by_id(Id.of(api_version, kind, name, namespace))
+    if not resources and reading.unseen:
+        return None
     if len(resources) != 1:
         many = "several objects are" if resources else "there is no"
         space = f" in namespace {namespace}" if namespace else ""

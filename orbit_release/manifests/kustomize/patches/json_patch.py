@@ -9,7 +9,8 @@ from typing import Any
 from orbit_release.errors import InvalidError
 from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault, is_string
-from orbit_release.manifests.kustomize.trees import Copier, Grafts, drop, named, put
+from orbit_release.manifests.kustomize.resource import Resource
+from orbit_release.manifests.kustomize.trees import Copier, any_key, drop, named, put
 from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 
 
@@ -32,23 +33,28 @@ class Operation:
         source = _keys(fields, "from") if op in ("move", "copy") else ()
         return cls(fields, op, _keys(fields, "path"), source, fields.values.get("value"))
 
-    def applied(self, root: MappingNode, grafts: Grafts) -> None:
+    def applied(self, resource: Resource) -> None:
         """Change an object in place; InvalidError where it does not apply."""
+        root = resource.root
         if self.op in ("add", "replace"):
             if self.value is None:
                 raise self._fault("it has no value")
-            value = Copier(self.fields.text, grafts).copy(self.value)
+            value = Copier(self.fields.text, resource.grafts.scalar).copy(self.value)
             self._set(root, value, is_new=self.op == "add")
         elif self.op == "remove":
             self._take(root, self.path)
         elif self.op == "test":
             self._test(root)
         else:
-            value = self._copy(root, grafts) if self.op == "copy" else self._take(root, self.source)
+            value = self._copy(resource) if self.op == "copy" else self._take(root, self.source)
             self._set(root, value, is_new=True)
 
-    def _copy(self, root: MappingNode, grafts: Grafts) -> Node:
-        return _Copy(self.fields.text, grafts).copy(self._get(root, self.source))
+    def _copy(self, resource: Resource) -> Node:
+        root = resource.root
+        parent = self._get(root, self.source[:-1])
+        if isinstance(parent, MappingNode) and parent.get(self.source[-1]) is None:
+            return named(any_key(root), "null", style=None)  # so does the program: it copies null
+        return Copier(resource.text, resource.twin).copy(self._get(root, self.source))
 
     def _fault(self, why: str) -> InvalidError:
         path = "/" + "/".join(self.path)
@@ -78,9 +84,7 @@ class Operation:
             raise self._fault("it would replace the whole object")
         parent, key = self._get(root, self.path[:-1]), self.path[-1]
         if isinstance(parent, MappingNode):
-            if not is_new and parent.get(key) is None:
-                raise self._fault(f"there is no {key!r}")
-            like = next(name for name in root[::2] if isinstance(name, Scalar))
+            like = any_key(root)
             put(parent, named(like, key), value)
         elif not isinstance(parent, SequenceNode):
             raise self._fault("it leads through a text")
@@ -100,21 +104,12 @@ class Operation:
 
     def _test(self, root: MappingNode) -> None:
         try:
-            found: Any = _json(self._get(root, self.path))
+            present: Any = _json(self._get(root, self.path))
         except InvalidError:
-            found = None
+            present = None
         wanted = None if self.value is None else _json(self.value)
-        if found != wanted:
+        if present != wanted:
             raise self._fault("the test fails")
-
-
-class _Copy(Copier):
-    """Copies part of an object: each scalar stays tied to where it is written."""
-
-    def copy(self, node: Node, depth: int = 0) -> Node:
-        if isinstance(node, Scalar):
-            return node
-        return super().copy(node, depth)
 
 
 def _keys(fields: Fields, name: str) -> tuple[str, ...]:

@@ -93,12 +93,17 @@ class Merge:
         return new
 
     def _list(self, old: SequenceNode | None, new: SequenceNode, key: str, schema: _Schema) -> Node | None:
-        directive = self._take_directive(new)
+        directive, is_given = self._take_directive(new)
+        if is_given and old is None:
+            self.doubt("a directive of a list that is not there")
         if directive == "delete":
             return None
         left = {} if old is None or directive == "replace" else self._by_key(old, key)
         result = _like(new)
         for name, item in self._by_key(new, key).items():
+            # In a list that replaces another, kustomize drops items with a directive of their own.
+            if directive == "replace" and item.get(_DIRECTIVE) is not None:
+                continue
             merged = self._item(left.pop(name, None), item, schema)
             if merged:
                 result.append(merged)
@@ -111,26 +116,26 @@ class Merge:
             return old
         return self.mapping(old, new, schema)
 
-    def _take_directive(self, new: SequenceNode) -> str:
-        """Return what the first item with a directive says of the list, and take it out."""
+    def _take_directive(self, new: SequenceNode) -> tuple[str, bool]:
+        """Return what the first item with a directive says of the list, if it does, and take it out."""
         for number, item in enumerate(new):
             if isinstance(item, MappingNode) and item.get(_DIRECTIVE) is not None:
                 if len(item) > 2:  # noqa: PLR2004 - one key, one value: else it is the item's own
-                    return "merge"
+                    break
                 directive = self._directive(item)
                 del new[number]
-                return directive
-        return "merge"
+                return directive, True
+        return "merge", False
 
     def _by_key(self, items: SequenceNode, key: str) -> dict[str, MappingNode]:
-        found: dict[str, MappingNode] = {}
+        items_by_key: dict[str, MappingNode] = {}
         for item in items:
             name = nodes.text(item, key)
-            if not isinstance(item, MappingNode) or not name or name in found:
+            if not isinstance(item, MappingNode) or not name or name in items_by_key:
                 self.doubt(f"the items of a list that is patched have no {key!r}, or the same one")
             if isinstance(item, MappingNode):
-                found[name or f"\0{len(found)}"] = item
-        return found
+                items_by_key[name or f"\0{len(items_by_key)}"] = item
+        return items_by_key
 
 
 def _shape(node: Node) -> type:

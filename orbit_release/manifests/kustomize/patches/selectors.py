@@ -13,6 +13,8 @@ from orbit_release.manifests.kustomize.resource import Resource
 # Go's expressions never take long; Python's may. Those that do not are simple: few repetitions, none of a group.
 _SIMPLE = re.compile(r"(?:[\w./ ^$|-]|\\[.dws-]|\.?[*+?](?![*+?])|\[[\w.-]+\]|\((?:\?:)?|\)(?![*+?{]))*", re.ASCII)
 _MOST_REPEATS = 3
+_LONGEST_NAMES = 600  # more than Kubernetes allows
+_LONGEST_SELECTOR = 5_000
 _PLAIN = re.compile(r"[\w-]*", re.ASCII)
 _IN = re.compile(r"\s*(?P<key>[\w./-]+)\s+(?P<not>not)?in\s+\((?P<values>[^()]*)\)\s*", re.ASCII)
 _EQUAL = re.compile(r"\s*(?P<key>[\w./-]+)\s*(?P<op>==|=|!=)\s*(?P<value>[\w.-]*)\s*", re.ASCII)
@@ -60,7 +62,7 @@ class Selector:
                 yield resource, answer is True
 
     def matches(self, resource: Resource) -> bool | None:
-        if self._patterns is None:
+        if self._patterns is None or len(resource.name) + len(resource.namespace) > _LONGEST_NAMES:
             return None
         now, then = resource.id, resource.ids[0]
         group, version, kind, name, namespace = self._patterns
@@ -82,7 +84,7 @@ def _answer(text: str, resource: Resource, kind: str) -> bool | None:
 
 def _is_simple(text: str) -> bool:
     repeats = sum(text.count(sign) for sign in "*+?") - text.count("(?:")
-    return _SIMPLE.fullmatch(text) is not None and repeats <= _MOST_REPEATS
+    return repeats <= _MOST_REPEATS and _SIMPLE.fullmatch(text) is not None
 
 
 def _fits(pattern: re.Pattern[str] | None, *texts: str) -> bool:
@@ -91,6 +93,8 @@ def _fits(pattern: re.Pattern[str] | None, *texts: str) -> bool:
 
 def selects(text: str, labels: Mapping[str, str]) -> bool | None:
     """Whether a selector (`a=b,c in (d, e),!f`) selects labels; None where it cannot be read."""
+    if len(text) > _LONGEST_SELECTOR:
+        return None
     answers = [_requirement(part, labels) for part in _COMMA.split(text)]
     if any(answer is None for answer in answers):
         return None
