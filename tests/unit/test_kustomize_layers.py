@@ -505,6 +505,27 @@ def test_annotations_are_there_for_json_patches() -> None:
     assert image(overlaid(f'patches: [{{target: {{kind: Deployment}}, patch: "- {{{patch}}}"}}]\n'))
 
 
+def test_a_patch_may_take_away_what_layers_added() -> None:
+    inner = "commonAnnotations: {owner: me}\nlabels: [{pairs: {tier: back}}]\n"
+    away = "- {op: replace, path: /metadata/annotations, value: {a: b}}"
+    image_patch = f"- {{op: replace, path: {SPEC}/0/image, value: 'acme/web:2'}}"
+    files = {
+        **BASE,
+        "mid/kustomization.yaml": f"resources: [../base]\n{inner}",
+        "kustomization.yaml": f'resources: [mid]\npatches:\n- {{target: {{kind: Deployment}}, patch: "{away}"}}\n'
+        f'- {{target: {{annotationSelector: owner=me}}, patch: "{image_patch}"}}\n',
+    }
+    assert image(rendered(files)).text == "acme/web:base"
+
+
+def test_an_empty_generator_and_an_emptied_object_are_faults() -> None:
+    assert said(overlaid("configMapGenerator: [{}]\n"))
+    keys = ("spec", "metadata", "kind", "apiVersion")
+    operations = ", ".join(f'{{"op": "remove", "path": "/{key}"}}' for key in keys)
+    more = '{"op": "add", "path": "/x", "value": 1}'
+    assert said(overlaid(f"patches: [{{target: {{kind: Deployment}}, patch: '[{operations}, {more}]'}}]\n"))
+
+
 def test_entries_that_match_nothing_are_told() -> None:
     entry = overlaid("images: [{name: acme/web, newTag: '2'}, {name: gone, newName: acme/gone, newTag: '3'}]\n")
     assert [value.text for value in entry.unused] == ["acme/gone:3"]

@@ -30,6 +30,8 @@ _CLUSTER_SCOPED = frozenset(
         ("", "PersistentVolume"),
     }
 )
+# The schema is that of Kubernetes 1.21: what came later is unknown to it.
+_VERSIONS = {"": ("v1",), "flowcontrol.apiserver.k8s.io": ("v1beta1",), "policy": ("v1beta1",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,13 @@ class Id:
         group, slash, version = api_version.partition("/")
         if not slash:
             group, version = "", api_version
-        return cls(group, version, kind, name, effective_namespace(group, kind, namespace))
+        return cls(group, version, kind, name, effective_namespace(api_version, kind, namespace))
 
 
-def effective_namespace(group: str, kind: str, namespace: str) -> str:
-    return "" if is_cluster_scoped(group, kind) else namespace or "default"
+def effective_namespace(api_version: str, kind: str, namespace: str) -> str:
+    return "" if is_cluster_scoped(api_version, kind) else namespace or "default"
 
 
-def is_cluster_scoped(group: str, kind: str) -> bool:
-    return (group, kind) in _CLUSTER_SCOPED
+def is_cluster_scoped(api_version: str, kind: str) -> bool:
+    group, _, version = api_version.rpartition("/")
+    return version in _VERSIONS.get(group, ("v1", "v1beta1")) and (group, kind) in _CLUSTER_SCOPED

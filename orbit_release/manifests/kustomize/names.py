@@ -22,7 +22,7 @@ def set_namespace(pool: Pool, namespace: str, where: str, *, only_unset: bool = 
     """Put all objects into a namespace; InvalidError where two would be one."""
     for resource in pool:
         resource.remember_id()
-        if not is_cluster_scoped(resource.group, resource.kind) and not (only_unset and resource.namespace):
+        if not is_cluster_scoped(resource.api_version, resource.kind) and not (only_unset and resource.namespace):
             resource.namespace = namespace
         elif resource.kind == "Namespace" and resource.api_version == "v1":
             resource.name = namespace

@@ -9,7 +9,7 @@ from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec, at_spec
 from orbit_release.manifests.kustomize.identity import Id, effective_namespace
-from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, empty_like, named, put
+from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, empty_like, named, put, set_at
 from orbit_release.manifests.object_images import FieldSpec, ImageField, image_fields
 from orbit_release.manifests.written import Text, Written
 from orbit_release.manifests.yaml_nodes import MappingNode, Scalar
@@ -78,7 +78,7 @@ class Resource:
         return name == self.name or any(name == then for _, _, then in self.earlier)
 
     def remember_id(self) -> None:
-        now = (self.kind, effective_namespace(self.group, self.kind, self.namespace), self.name)
+        now = (self.kind, effective_namespace(self.api_version, self.kind, self.namespace), self.name)
         self.earlier.append(now)
 
     def all_labels(self, kind: str = "labels") -> dict[str, str]:
@@ -128,6 +128,7 @@ class Resource:
             root = Copier(self.text).copy(self.root)
             assert isinstance(root, MappingNode)  # noqa: S101 - a copy of a mapping is one
             self.root, self.is_own = root, True
+        self._write_labels()
         self._fields = None
         return before
 
@@ -155,11 +156,14 @@ class Resource:
         for key, value in (("name", self.name), ("namespace", self.namespace)):
             if value and nodes.text(metadata, key) != value:
                 put(metadata, named(like, key), named(like, value))
+
+    def _write_labels(self) -> None:
+        """Write into the tree what layers added: a patch may change it, or take it away."""
+        like = any_key(self.root)
         for key, added in (("labels", self.labels), ("annotations", self.annotations)):
-            below = metadata.get(key)
-            if added and isinstance(below, MappingNode):
-                for name, value in added.items():
-                    put(below, named(like, name), named(like, value))
+            for name, value in added.items():
+                set_at(self.root, ("metadata", key, name), value, like)
+            added.clear()
 
     def write_annotations(self) -> None:
         """Make sure that there are annotations: kustomize notes there what an object was, and patches add to them."""

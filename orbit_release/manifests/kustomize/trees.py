@@ -96,8 +96,11 @@ def named(like: Scalar, value: str, *, style: str | None = '"') -> Scalar:
 
 
 def any_key(mapping: MappingNode) -> Scalar:
-    """Return one of the keys of a mapping that has some."""
-    return next(key for key in mapping[::2] if isinstance(key, Scalar))
+    """Return one of the keys of a mapping; InvalidError where it has none."""
+    key = next((key for key in mapping[::2] if isinstance(key, Scalar)), None)
+    if key is None:
+        raise InvalidError("an object or a generator is empty", "Write it, or take it out.")
+    return key
 
 
 def set_at(root: MappingNode, path: tuple[str, ...], value: str, like: Scalar) -> None:
