@@ -17,9 +17,9 @@ from orbit_release import braces
 from orbit_release.errors import MANUAL, ConfigurationError, InvalidError, UsageError
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.object_images import FieldSpec
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 from orbit_release.service import BuildSettings, Service
 from orbit_release.tag_scheme import DEFAULT_TAG_SCHEME, TagScheme
 

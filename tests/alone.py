@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orbit_release.image import Repository
 from orbit_release.manifests import marking, rewrite as rewriting
 from orbit_release.manifests.deployed import Deployed, Manifests, Reading, read_deployed
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.marking import MarkEdit, Unplaced
 from orbit_release.manifests.places import FoundImage
 from orbit_release.manifests.rewrite import Edit, NewImage

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from orbit_release.errors import ConfigurationError, InvalidError
-from orbit_release.manifests.yaml_nodes import Node, is_true, items, read, text
+from orbit_release.manifests.texts.yaml_nodes import Node, is_true, items, read, text
 
 _FLAGS = {"plain-text": "--plaintext", "insecure": "--insecure"}
 

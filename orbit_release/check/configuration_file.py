@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from orbit_release.manifests import yaml_nodes as nodes
-from orbit_release.manifests.yaml_nodes import Node, Scalar
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.yaml_nodes import Node, Scalar
 
 
 @dataclass(frozen=True, slots=True)

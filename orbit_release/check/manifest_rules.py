@@ -17,7 +17,7 @@ from orbit_release.config import Config
 from orbit_release.errors import InvalidError, OrbitReleaseError
 from orbit_release.image import LATEST, ImageReference, Repository
 from orbit_release.manifests.deployed import Deployed, Manifests, Reading
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.files import CHART
 from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import FoundImage

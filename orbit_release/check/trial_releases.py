@@ -12,7 +12,7 @@ from orbit_release.manifests.deployed import Manifests
 from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import Place
 from orbit_release.manifests.rewrite import NewImage
-from orbit_release.manifests.yaml_nodes import is_plain
+from orbit_release.manifests.texts.yaml_nodes import is_plain
 from orbit_release.releases.release import plan_release
 from orbit_release.service import Service
 

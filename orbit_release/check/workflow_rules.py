@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from orbit_release.check.finding import CheckRule, Finding, Group, Note
 from orbit_release.check.tree import Tree
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.yaml_nodes import Node, child, items, line, pairs, parse, text
+from orbit_release.manifests.texts.yaml_nodes import Node, child, items, line, pairs, parse, text
 from orbit_release.service import Service
 
 FOLDER = ".github/workflows"

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.objects import objects_in
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar
 
 _DOCUMENT = re.compile(r"^(?=---(?:\s|\Z))", re.MULTILINE)
 _KINDS = re.compile(rb"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from orbit_release.image import ImageReference
 from orbit_release.manifests.deployed import Manifests
-from orbit_release.manifests.entries import entries_at
+from orbit_release.manifests.entries.applied_files import entries_at
+from orbit_release.manifests.entries.plain import object_images
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.placeholder import is_placeholder
-from orbit_release.manifests.plain import object_images
-from orbit_release.manifests.yaml_nodes import MappingNode, is_text
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, is_text
 
 
 @dataclass(frozen=True, slots=True)

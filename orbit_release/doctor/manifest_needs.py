@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from orbit_release.doctor.applied_objects import AppliedObject, applied_objects
 from orbit_release.image import ImageReference
 from orbit_release.manifests.deployed import Manifests
+from orbit_release.manifests.texts.yaml_nodes import Node, child, items, keys, text
 from orbit_release.manifests.workloads import pod_of
-from orbit_release.manifests.yaml_nodes import Node, child, items, keys, text
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute")
 _NFS_DRIVER = "nfs.csi.k8s.io"

@@ -10,10 +10,10 @@ from orbit_release.flows.source import Source, path_text
 from orbit_release.git.clone import Tip
 from orbit_release.git.plumbing_output import Blobs
 from orbit_release.image import Repository
-from orbit_release.manifests.content import Content
-from orbit_release.manifests.entries import Entries, entries_at, is_structural
-from orbit_release.manifests.entry_contents import contents_of
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.applied_files import Entries, entries_at, is_structural
+from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.contents import contents_of
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.places import RenderedImage, service_places
 from orbit_release.releases.timeline import Images

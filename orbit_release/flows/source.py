@@ -17,7 +17,7 @@ from orbit_release.service import BuildSettings, Service
 
 if TYPE_CHECKING:
     from orbit_release.manifests.deployed import Deployed, Manifests, Reading
-    from orbit_release.manifests.files import Files
+    from orbit_release.manifests.entries.files import Files
     from orbit_release.registry.client import Registry
 
 
@@ -88,7 +88,7 @@ class Source:
         return Reading(self.config.manifests, repositories, self.config.fields)
 
     def _files(self, commit: str) -> Files:
-        from orbit_release.manifests.files import Files  # noqa: PLC0415
+        from orbit_release.manifests.entries.files import Files  # noqa: PLC0415
 
         blobs = self.blobs(commit, self.config.manifests)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from orbit_release.check.tree import path_bytes
 from orbit_release.init.proposed_configuration import ProposedConfiguration, ProposedService
-from orbit_release.manifests.yaml_nodes import is_ambiguous
+from orbit_release.manifests.texts.yaml_nodes import is_ambiguous
 from orbit_release.text import printable
 
 SCHEMA = "https://raw.githubusercontent.com/drewpayment/orbit/main/orbit_release/configuration.schema.json"

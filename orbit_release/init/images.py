@@ -11,9 +11,9 @@ from orbit_release.check.tree import Tree
 from orbit_release.image import Repository
 from orbit_release.init.dockerfiles import is_aside
 from orbit_release.manifests.deployed import Reading, read_deployed
-from orbit_release.manifests.entries import Entries
-from orbit_release.manifests.entry_contents import contents_of
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.applied_files import Entries
+from orbit_release.manifests.entries.contents import contents_of
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.objects import ENDINGS, is_kustomization

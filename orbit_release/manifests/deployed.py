@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from orbit_release.errors import ConfigurationError, InvalidError
 from orbit_release.image import Repository
-from orbit_release.manifests.content import Content
-from orbit_release.manifests.entries import entries_at
-from orbit_release.manifests.entry_contents import contents_of
-from orbit_release.manifests.environments import overlays_error, without_shared_bases
-from orbit_release.manifests.files import Files
-from orbit_release.manifests.mentions import Mention, first_place, mentions_in
+from orbit_release.manifests.entries.applied_files import entries_at
+from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.contents import contents_of
+from orbit_release.manifests.entries.environments import overlays_error, without_shared_bases
+from orbit_release.manifests.entries.files import Files
+from orbit_release.manifests.entries.mentions import Mention, first_place, mentions_in
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, named, service_places

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from orbit_release.manifests.written import Written
+from orbit_release.manifests.texts.written import Written
 
 
 class Form(Enum):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
-from orbit_release.manifests.written import Text, Written
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text, Written
 
 _BLANKS = " \t"
 BLOCKS = ("|", ">")  # the styles of scalars that end on another line than their comment stands on

@@ -11,8 +11,8 @@ from orbit_release.image import Repository
 from orbit_release.manifests import mark as marks_
 from orbit_release.manifests.mark import is_hold, marks_beside, require_line
 from orbit_release.manifests.places import Place, ServicePlaces
-from orbit_release.manifests.text_edits import TextEdits
-from orbit_release.manifests.written import Text
+from orbit_release.manifests.texts.text_edits import TextEdits
+from orbit_release.manifests.texts.written import Text
 
 Marks: TypeAlias = Mapping[Repository, str | None]
 Places: TypeAlias = Mapping[Repository, ServicePlaces]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from orbit_release.manifests.yaml_nodes import (
+from orbit_release.manifests.texts.yaml_nodes import (
     MappingNode,
     Node,
     Path,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
-from orbit_release.manifests.yaml_nodes import MappingNode, Node
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node
 
 ENDINGS = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")

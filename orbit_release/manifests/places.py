@@ -11,7 +11,7 @@ from orbit_release.manifests.image_value import ImageValue, cut
 from orbit_release.manifests.mark import is_hold, mark_of
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.placeholder import is_placeholder
-from orbit_release.manifests.written import Written
+from orbit_release.manifests.texts.written import Written
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
 from orbit_release.manifests.image_value import Form, Part
 from orbit_release.manifests.places import Place
-from orbit_release.manifests.text_edits import TextEdits
+from orbit_release.manifests.texts.text_edits import TextEdits
 
 
 @dataclass(frozen=True, slots=True)

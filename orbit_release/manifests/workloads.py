@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.image import ImageReference, Repository
-from orbit_release.manifests.yaml_nodes import Node, Scalar, SequenceNode, child, is_plain, is_text, items, scalar, text
+from orbit_release.manifests.texts.yaml_nodes import (
+    Node,
+    Scalar,
+    SequenceNode,
+    child,
+    is_plain,
+    is_text,
+    items,
+    scalar,
+    text,
+)
 
 if TYPE_CHECKING:
     from orbit_release.manifests.places import FoundImage

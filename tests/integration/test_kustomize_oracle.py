@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.image_value import Form, ImageValue, Part
 from orbit_release.manifests.kustomize.layers import RenderedEntry, render
 from orbit_release.manifests.objects import KUSTOMIZATIONS

@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from orbit_release.manifests.files import parsed
+from orbit_release.manifests.entries.files import parsed
 from orbit_release.manifests.helm.leaves import Values
-from orbit_release.manifests.yaml_nodes import Path
+from orbit_release.manifests.texts.yaml_nodes import Path
 
 SCALARS = st.sampled_from(["x", "y", "z", None])
 TREES = st.recursive(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.manifests.files import parsed
+from orbit_release.manifests.entries.files import parsed
 from orbit_release.manifests.helm.kustomize_images import ImageOverride
 from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of, source_in, sources_of
 from orbit_release.manifests.image_value import ImageValue, Part
-from orbit_release.manifests.proof import prove
-from orbit_release.manifests.splice import Replacement, splice
+from orbit_release.manifests.texts.proof import prove
+from orbit_release.manifests.texts.splice import Replacement, splice
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

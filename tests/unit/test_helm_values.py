@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from orbit_release.manifests.files import parsed
+from orbit_release.manifests.entries.files import parsed
 from orbit_release.manifests.helm.files import chart_of, is_chart_part, is_overrides_file, is_values_file, outer_chart
 from orbit_release.manifests.helm.leaves import Values, name_path
 from orbit_release.manifests.helm.values import images_in, value_images
 from orbit_release.manifests.image_value import Form, ImageValue, Part
-from orbit_release.manifests.proof import prove
-from orbit_release.manifests.splice import Replacement, splice
-from orbit_release.manifests.yaml_nodes import Path
+from orbit_release.manifests.texts.proof import prove
+from orbit_release.manifests.texts.splice import Replacement, splice
+from orbit_release.manifests.texts.yaml_nodes import Path
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 OTHER = "sha256:" + "fedcba9876543210" * 4

@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
 from orbit_release.manifests.object_images import FieldSpec

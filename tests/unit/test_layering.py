@@ -75,7 +75,7 @@ ONLY_IN = {
     "requests": {"http", "builders.engine", "github.client"},
     "urllib3": {"http", "builders.engine"},
     "yaml": {"manifests"},
-    "ruamel": {"manifests.proof"},
+    "ruamel": {"manifests.texts.proof"},
 }
 # Modules of Python that look at the world or change it. Who decides needs none of them.
 EFFECTS = {"os", "pathlib", "subprocess", "socket", "ssl", "time", "random", "io", "tempfile", "shutil", "threading"}

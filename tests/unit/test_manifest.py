@@ -9,13 +9,13 @@ import pytest
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Digest, ImageReference, Repository, Tag
-from orbit_release.manifests.proof import prove
 from orbit_release.manifests.places import FoundImage
 from orbit_release.manifests.rewrite import NewImage
+from orbit_release.manifests.texts.proof import prove
+from orbit_release.manifests.texts.splice import Replacement
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import scalars_of
 from tests.alone import Rewrite, find_images, rewrite
-from orbit_release.manifests.splice import Replacement
-from orbit_release.manifests.written import Text
-from orbit_release.manifests.yaml_nodes import scalars_of
 
 API = Repository("ghcr.io/acme/api")
 OTHER = Repository("ghcr.io/acme/other")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orbit_release.doctor.manifest_needs import Needs, needs
 from orbit_release.manifests.deployed import Manifests, Reading
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 
 SHIPPED = Path(__file__).parents[2] / "infrastructure" / "k8s"
 

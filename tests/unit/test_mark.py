@@ -10,8 +10,8 @@ from orbit_release.errors import InvalidError
 from orbit_release.image import Repository
 from orbit_release.manifests.mark import valid_reason
 from orbit_release.manifests.marking import MarkEdit, Unplaced
-from orbit_release.manifests.proof import prove
-from orbit_release.manifests.written import Text
+from orbit_release.manifests.texts.proof import prove
+from orbit_release.manifests.texts.written import Text
 from tests.alone import Marked, find_images, mark
 
 API = Repository("ghcr.io/acme/api")

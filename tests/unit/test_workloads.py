@@ -8,8 +8,8 @@ from orbit_release.argocd.observation import Resource, owners_of
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
 from orbit_release.manifests.deployed import Manifests, Reading
-from orbit_release.manifests.files import Files
-from orbit_release.manifests.proof import same_values
+from orbit_release.manifests.entries.files import Files
+from orbit_release.manifests.texts.proof import same_values
 from orbit_release.manifests.workloads import AppliedWorkload, owners
 from orbit_release.service import BuildSettings, Service
 

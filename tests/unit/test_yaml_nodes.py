@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.yaml_nodes import Node, Scalar, child, is_text, is_true, keys, line, pairs, read, text
+from orbit_release.manifests.texts.yaml_nodes import (
+    Node,
+    Scalar,
+    child,
+    is_text,
+    is_true,
+    keys,
+    line,
+    pairs,
+    read,
+    text,
+)
 
 
 def root_of(written: str) -> Node:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from orbit_release.check.written_objects import Object
+from orbit_release.manifests.texts.yaml_nodes import Node, Scalar, child, items, pairs, scalars, value_of
 from orbit_release.manifests.workloads import CONTAINERS, POD_TEMPLATES
-from orbit_release.manifests.yaml_nodes import Node, Scalar, child, items, pairs, scalars, value_of
 
 _POD_GROUPS = {"", "apps", "batch", "extensions", "argoproj.io"}
 _OWN_GROUPS = re.compile(r"(?:[a-z]+\.k8s\.io|apps|batch|autoscaling|policy|extensions|)\Z")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orbit_release.check.written_objects import Object
-from orbit_release.manifests.yaml_nodes import Node, items, pairs, text
+from orbit_release.manifests.texts.yaml_nodes import Node, items, pairs, text
 
 # With these keys alone the objects refer to each other as they are written.
 _HARMLESS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orbit_release.check.wiring.cluster import Cluster, PodMaker
 from orbit_release.check.written_objects import Object
-from orbit_release.manifests.yaml_nodes import Node, Scalar, child, items, keys, scalar, text
+from orbit_release.manifests.texts.yaml_nodes import Node, Scalar, child, items, keys, scalar, text
 
 _ENVIRONMENT = (("secretRef", "secretKeyRef", "Secret"), ("configMapRef", "configMapKeyRef", "ConfigMap"))
 _VOLUMES = (

@@ -20,7 +20,7 @@ from orbit_release.check.wiring.cluster import Cluster
 from orbit_release.check.wiring.kustomization import Kustomization, WrittenObjects
 from orbit_release.check.written_objects import Object, read
 from orbit_release.errors import InvalidError, OrbitReleaseError
-from orbit_release.manifests.yaml_nodes import MappingNode, keys, text
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, keys, text
 from orbit_release.text import listed
 
 _REMOTE = re.compile(r"://|^git@|^(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|[?&](?:ref|version)=|^git::")

@@ -15,7 +15,7 @@ from orbit_release.check.wiring.cluster import Cluster, PodMaker, may_be_same
 from orbit_release.check.wiring.pod_references import PodReference, Provider, provider_of, references
 from orbit_release.check.wiring.rendered_groups import REFUSED_KUSTOMIZATION
 from orbit_release.check.written_objects import Object
-from orbit_release.manifests.yaml_nodes import Node, Scalar, items, pairs, scalar, scalars, text, value_of
+from orbit_release.manifests.texts.yaml_nodes import Node, Scalar, items, pairs, scalar, scalars, text, value_of
 
 _rule = Group.WIRING.rule
 MISSING_SECRET = _rule("missing-secret", "A pod waits, without an end, for a Secret that nothing makes.")

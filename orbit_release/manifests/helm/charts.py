@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.files import chart_of
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of, source_in
 from orbit_release.manifests.helm.values import images_in
 from orbit_release.manifests.image_value import Form, ImageValue, Part
-from orbit_release.manifests.written import Text
-from orbit_release.manifests.yaml_nodes import MappingNode
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import MappingNode
 
 VALUES = "values.yaml"  # the defaults of a chart
 

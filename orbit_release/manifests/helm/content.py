@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Collection, Iterable, Iterator
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.content import Content
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.charts import VALUES, file_images, layered_images, override_images
 from orbit_release.manifests.helm.files import chart_of
 from orbit_release.manifests.image_value import ImageValue

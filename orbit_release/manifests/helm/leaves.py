@@ -8,8 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from orbit_release.manifests.object_images import Reached, entries_of, reached_at
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Path, Scalar, SequenceNode, is_null, is_text, start_of
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import (
+    MappingNode,
+    Node,
+    Path,
+    Scalar,
+    SequenceNode,
+    is_null,
+    is_text,
+    start_of,
+)
 
 Leaves: TypeAlias = Mapping[Path, "Leaf"]
 

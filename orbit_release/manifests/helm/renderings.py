@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from orbit_release.manifests.helm.kustomize_images import ImageOverride, override_entries, override_strings
 from orbit_release.manifests.helm.leaves import Leaf, Values, parameters
 from orbit_release.manifests.helm.values import Placed, images_in
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, UnreadableError, parse, text
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, UnreadableError, parse, text
 
 _FLUX = "helm.toolkit.fluxcd.io/"
 _ARGO_CD = "argoproj.io/"

@@ -13,8 +13,8 @@ from typing import TypeAlias
 from orbit_release.manifests.helm.compose import ImageLeaves, of_reference
 from orbit_release.manifests.helm.leaves import Leaf, Values
 from orbit_release.manifests.image_value import ImageValue
-from orbit_release.manifests.written import Text
-from orbit_release.manifests.yaml_nodes import Node, Path
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import Node, Path
 
 # An image, and the key path that other layers reach it by: `a.image.repository` and `a.image.tag` are at `a.image`.
 Placed: TypeAlias = tuple[Path, ImageValue]

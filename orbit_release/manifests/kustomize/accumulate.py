@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.generators import note_generators
 from orbit_release.manifests.kustomize.image_entries import ImageEntry
@@ -34,8 +33,9 @@ from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
 from orbit_release.manifests.kustomize.transformers import Layer, configured, replace, transform
 from orbit_release.manifests.objects import objects_in
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar
 
 _REMOTE = re.compile(
     r"(?:[a-z+]+::)?(?:https?://|ssh://|git://|file://|git@|(?:www\.)?(?:github|gitlab|bitbucket)\.com[/:])",

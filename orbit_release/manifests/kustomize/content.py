@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from orbit_release.manifests.content import Content
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.charts import given_images, layered_images
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.image_value import ImageValue, Part
@@ -14,9 +14,9 @@ from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObje
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import RenderedImage
+from orbit_release.manifests.texts.written import Written
+from orbit_release.manifests.texts.yaml_nodes import UnreadableError
 from orbit_release.manifests.workloads import RUNNING, AppliedWorkload
-from orbit_release.manifests.written import Written
-from orbit_release.manifests.yaml_nodes import UnreadableError
 
 
 def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:

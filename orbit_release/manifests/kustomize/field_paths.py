@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orbit_release.manifests.kustomize.fields import Fields
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Path, Scalar, SequenceNode, child, is_null
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Path, Scalar, SequenceNode, child, is_null
 
 
 class _Object(Protocol):

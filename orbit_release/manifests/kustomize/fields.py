@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 
 # What the reader of kustomize (go-yaml 2) takes for a boolean or a number.
 _BOOLEAN = re.compile(r"y|Y|yes|Yes|YES|on|On|ON|true|True|TRUE|n|N|no|No|NO|off|Off|OFF|false|False|FALSE")

@@ -10,8 +10,8 @@ from orbit_release.manifests.kustomize.kustomization import Kustomization
 from orbit_release.manifests.kustomize.reading import HelmValues, Reading, joined
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.trees import any_key, empty_like, set_at
-from orbit_release.manifests.written import Written
-from orbit_release.manifests.yaml_nodes import Scalar
+from orbit_release.manifests.texts.written import Written
+from orbit_release.manifests.texts.yaml_nodes import Scalar
 
 _GENERATED = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
 

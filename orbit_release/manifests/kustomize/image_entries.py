@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from orbit_release.manifests.image_value import Form, ImageValue, Part, cut
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
 from orbit_release.manifests.kustomize.fields import Fields, fault, is_string
-from orbit_release.manifests.written import Written
-from orbit_release.manifests.yaml_nodes import Path
+from orbit_release.manifests.texts.written import Written
+from orbit_release.manifests.texts.yaml_nodes import Path
 
 _TAG = re.compile(r":[a-zA-Z0-9_.{}-]*\Z")
 _DIGEST = re.compile(r"@sha256:[a-zA-Z0-9_.{}-]*\Z")

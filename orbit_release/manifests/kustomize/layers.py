@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.kustomize.accumulate import Accumulation
 from orbit_release.manifests.kustomize.image_entries import ImageEntry
 from orbit_release.manifests.kustomize.reading import HelmValues, Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.texts.written import Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Path, Scalar
 from orbit_release.manifests.workloads import is_idle
-from orbit_release.manifests.written import Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Path, Scalar
 
 _LOCAL = "config.kubernetes.io/local-config"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.identity import is_cluster_scoped
 from orbit_release.manifests.kustomize.reading import Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.trees import any_key, empty_like, named, put
-from orbit_release.manifests.yaml_nodes import MappingNode, Scalar
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Scalar
 
 _SCALED = ("Deployment", "ReplicationController", "ReplicaSet", "StatefulSet")
 _KEEP_NAMES = ("CustomResourceDefinition", "Namespace")

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import ENDINGS
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import Node, UnreadableError
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import Node, UnreadableError
 
 if TYPE_CHECKING:
     from orbit_release.manifests.kustomize.image_entries import ImageEntry

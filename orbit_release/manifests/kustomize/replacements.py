@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields
 from orbit_release.manifests.kustomize.reading import Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
-from orbit_release.manifests.yaml_nodes import Node, Path, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.yaml_nodes import Node, Path, SequenceNode
 
 _STEP = re.compile(r"\[[^\]]*\]|(?:\\.|[^.\\\[])+")
 _NAMED = re.compile(r"\[(?P<key>[^=\]]*)=(?P<value>[^\]]*)\]")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec, at_spec
 from orbit_release.manifests.kustomize.identity import Id, effective_namespace
 from orbit_release.manifests.kustomize.trees import Copier, Grafts, any_key, drop, empty_like, named, put, set_at
 from orbit_release.manifests.object_images import FieldSpec, ImageField, image_fields
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Scalar
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Scalar
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
 from orbit_release.manifests.kustomize.fields import Fields, place
 from orbit_release.manifests.kustomize.image_entries import ImageEntry
@@ -21,6 +20,7 @@ from orbit_release.manifests.kustomize.reading import Reading, file_at
 from orbit_release.manifests.kustomize.replacements import mark_replaced
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
+from orbit_release.manifests.texts import yaml_nodes as nodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 
 _MAX_DEPTH = 150
 _MAX_NODES = 200_000

@@ -8,8 +8,8 @@ from orbit_release.manifests.kustomize.patches.patch import Patch
 from orbit_release.manifests.kustomize.patches.selectors import Selector
 from orbit_release.manifests.kustomize.reading import Reading, file_at
 from orbit_release.manifests.kustomize.resource import Pool
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node
 
 
 def apply_patch(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault, is_string
 from orbit_release.manifests.kustomize.resource import Resource
 from orbit_release.manifests.kustomize.trees import Copier, any_key, drop, named, put
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 
 
 @dataclass(frozen=True, slots=True)

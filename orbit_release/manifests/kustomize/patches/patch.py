@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import Fields, fault, place
 from orbit_release.manifests.kustomize.identity import Id
 from orbit_release.manifests.kustomize.patches.json_patch import Operation
@@ -17,8 +16,9 @@ from orbit_release.manifests.kustomize.reading import Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.trees import Copier, drop
 from orbit_release.manifests.objects import objects_in
-from orbit_release.manifests.written import Text
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, SequenceNode
 
 _MISSING = "Correct its kind, name and namespace: they must be those of an object below this kustomization."
 

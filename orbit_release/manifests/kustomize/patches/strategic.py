@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.kustomize.fields import fault
 from orbit_release.manifests.kustomize.trees import drop, empty_like, put
-from orbit_release.manifests.written import Text
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 
 # What lies below a field: the key that its list is merged by ("" for none), and the schema of its items or its value.
 _Schema: TypeAlias = Mapping[str, tuple[str, Any]]

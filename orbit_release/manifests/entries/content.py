@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.files import Files, ParsedFile
+from orbit_release.manifests.entries.files import Files, ParsedFile
+from orbit_release.manifests.entries.plain import plain_images
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.places import RenderedImage
-from orbit_release.manifests.plain import plain_images
 from orbit_release.manifests.workloads import AppliedWorkload, applied_workload
 
 Leaves = Mapping[str, tuple[RenderedImage, ...]]

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.objects import objects_in
-from orbit_release.manifests.written import Text
-from orbit_release.manifests.yaml_nodes import Document, MappingNode, UnreadableError, parse, scalars
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import Document, MappingNode, UnreadableError, parse, scalars
 
 T = TypeVar("T")
 

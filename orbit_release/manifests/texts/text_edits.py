@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from orbit_release.manifests.proof import common_length, prove
-from orbit_release.manifests.splice import Replacement, splice
-from orbit_release.manifests.written import Text, Written
+from orbit_release.manifests.texts.proof import common_length, prove
+from orbit_release.manifests.texts.splice import Replacement, splice
+from orbit_release.manifests.texts.written import Text, Written
 
 # text[start:end] becomes the new one: blanks and a comment, or nothing.
 CommentEdit: TypeAlias = tuple[int, int, str]

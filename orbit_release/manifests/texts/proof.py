@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import yaml
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests import yaml_nodes as nodes
 from orbit_release.manifests.objects import objects_of
-from orbit_release.manifests.splice import Replacement, span
-from orbit_release.manifests.written import Text
-from orbit_release.manifests.yaml_nodes import Node, Scalar, SequenceNode
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.splice import Replacement, span
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import Node, Scalar, SequenceNode
 
 # Kind, anchor, tag and value of every event: all that a reader can learn from a text, style and place apart.
 _Reading: TypeAlias = list[tuple[str | None, ...]]

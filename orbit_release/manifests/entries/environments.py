@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from orbit_release.errors import ConfigurationError, InvalidError
 from orbit_release.image import Repository
-from orbit_release.manifests.content import Content
-from orbit_release.manifests.entries import included
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.applied_files import included
+from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.places import Place, ServicePlaces, named
 

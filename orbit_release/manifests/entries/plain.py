@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orbit_release.manifests.files import ParsedFile
+from orbit_release.manifests.entries.files import ParsedFile
 from orbit_release.manifests.image_value import Form, ImageValue, Part
 from orbit_release.manifests.object_images import FieldSpec, image_fields, reached_at
-from orbit_release.manifests.written import Text, Written
-from orbit_release.manifests.yaml_nodes import MappingNode, Node, Scalar, SequenceNode, place
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode, place
 
 _KUSTOMIZATIONS = {"", "Kustomization", "Component"}
 _KUSTOMIZE_GROUP = "kustomize.config.k8s.io/"

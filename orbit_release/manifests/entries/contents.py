@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
-from orbit_release.manifests.content import Content, plain_content
-from orbit_release.manifests.entries import Entries
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.applied_files import Entries
+from orbit_release.manifests.entries.content import Content, plain_content
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.files import is_overrides_file, is_values_file
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orbit_release.manifests import yaml_nodes as nodes
-from orbit_release.manifests.splice import span
-from orbit_release.manifests.yaml_nodes import Scalar, decoded
+from orbit_release.manifests.texts import yaml_nodes as nodes
+from orbit_release.manifests.texts.splice import span
+from orbit_release.manifests.texts.yaml_nodes import Scalar, decoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)

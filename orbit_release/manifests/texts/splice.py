@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.yaml_nodes import (
+from orbit_release.manifests.texts.yaml_nodes import (
     BREAKS,
     Scalar,
     end_of,

@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from orbit_release.manifests.files import Files
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.files import CHART, is_chart_part
 from orbit_release.manifests.objects import ENDINGS, KUSTOMIZATIONS, is_kustomization
-from orbit_release.manifests.yaml_nodes import items, text
+from orbit_release.manifests.texts.yaml_nodes import items, text
 
 _INCLUDES = ("resources", "bases", "components")
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from orbit_release.image import Repository
-from orbit_release.manifests.files import Files, ParsedFile
+from orbit_release.manifests.entries.files import Files, ParsedFile
 from orbit_release.manifests.names import Names, references_in
-from orbit_release.manifests.written import Written
-from orbit_release.manifests.yaml_nodes import scalars
+from orbit_release.manifests.texts.written import Written
+from orbit_release.manifests.texts.yaml_nodes import scalars
 
 
 @dataclass(frozen=True, slots=True)
