@@ -33,7 +33,7 @@ def contents_of(
 
 
 def _charts(entries: Entries, files: Files, paths: Sequence[str], among: Collection[str] | None) -> Iterator[Content]:
-    from orbit_release.manifests.helm.content import (  # noqa: PLC0415  (plain manifests need none of it)
+    from orbit_release.manifests.entries.charts import (  # noqa: PLC0415  (plain manifests need none of it)
         chart_content,
         charts_below,
         overrides_content,
@@ -68,7 +68,7 @@ def _is_object(path: str, files: Files) -> bool:
 
 
 def _kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
-    from orbit_release.manifests.kustomize.content import kustomized  # noqa: PLC0415  (nor of that)
+    from orbit_release.manifests.entries.kustomized import kustomized  # noqa: PLC0415  (nor of that)
 
     return kustomized(path, files, specs)
 
