@@ -34,6 +34,7 @@ class Source:
     config_data: bytes
     config_name: str = ""
     _manifests: dict[str, Manifests] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _files: dict[str, Files] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
         """Return the build settings by service at a commit; None if it has no valid configuration."""
@@ -68,16 +69,19 @@ class Source:
 
     def bases(self, tip: Tip) -> list[str]:
         """Return the files outside of the configuration's paths that entries are made of."""
-        own = self.config.manifests
-        files = self.manifests(tip).deployed.files
-        return sorted(file for file in files if not any(is_within(file, path) for path in own))
+        from orbit_release.manifests.entries.applied_files import entries_at  # noqa: PLC0415
+        from orbit_release.manifests.entries.contents import files_of  # noqa: PLC0415
+
+        own, files = self.config.manifests, self.files(tip.commit)
+        made_of = (file for path in own for file in files_of(entries_at(path, files), files, self.config.fields))
+        return sorted({file for file in made_of if not any(is_within(file, path) for path in own)})
 
     def manifests(self, tip: Tip) -> Manifests:
         """Return the manifests at a commit, and what they deploy; they are read once."""
         if tip.commit not in self._manifests:
             from orbit_release.manifests.deployed import Manifests  # noqa: PLC0415  (comparing two trees reads none)
 
-            self._manifests[tip.commit] = Manifests.read(self._files(tip.commit), self.reading)
+            self._manifests[tip.commit] = Manifests.read(self.files(tip.commit), self.reading)
         return self._manifests[tip.commit]
 
     @property
@@ -87,15 +91,18 @@ class Source:
         repositories = [service.repository for service in self.config.services]
         return Reading(self.config.manifests, repositories, self.config.fields)
 
-    def _files(self, commit: str) -> Files:
-        from orbit_release.manifests.entries.files import Files  # noqa: PLC0415
+    def files(self, commit: str) -> Files:
+        """Return the files that manifests are read from at a commit, each read and parsed once."""
+        if commit not in self._files:
+            from orbit_release.manifests.entries.files import Files  # noqa: PLC0415
 
-        blobs = self.blobs(commit, self.config.manifests)
+            blobs = self.blobs(commit, self.config.manifests)
 
-        def read(path: str) -> bytes | None:
-            return self.git.blob(blobs[path]) if path in blobs else self.git.plain_file(commit, path)
+            def read(path: str) -> bytes | None:
+                return self.git.blob(blobs[path]) if path in blobs else self.git.plain_file(commit, path)
 
-        return Files(blobs, read, lambda: self.git.kustomizations(commit))
+            self._files[commit] = Files(blobs, read, lambda: self.git.kustomizations(commit))
+        return self._files[commit]
 
     def blobs(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """Return the blobs of the files at or below some paths, by path; a symbolic link is no file."""

@@ -40,8 +40,7 @@ class Names:
     def named_in(self, data: bytes) -> set[Repository]:
         """Return the repositories whose names stand in bytes, in whichever encoding."""
         ascii_ = data.replace(b"\0", b"") if b"\0" in data else data
-        runs = {_name(run) for run in _RUN.findall(ascii_)}
-        return {self.in_bytes[run] for run in runs & self.in_bytes.keys()}
+        return {self.in_bytes[word] for word in words_in(ascii_) & self.in_bytes.keys()}
 
     @property
     def spelled(self) -> list[str]:
@@ -53,6 +52,11 @@ class Names:
         if self.repositories is None or b"\\" in data or any(word in data for word in _SPLIT):
             return True
         return bool(self.named_in(data))
+
+
+def words_in(data: bytes) -> set[bytes]:
+    """Return what can be names in bytes, without tags and digests."""
+    return {_name(run) for run in _RUN.findall(data)}
 
 
 def references_in(data: bytes, names: Names) -> Iterator[tuple[Repository, str]]:
