@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.content import Content, given_images
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.helm.charts import given_images, layered_images
+from orbit_release.manifests.helm.charts import layered_images
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
