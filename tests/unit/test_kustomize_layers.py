@@ -408,6 +408,19 @@ def test_images_that_a_replacement_brings_are_not_seen(
     assert bool(entry.unseen) != is_seen
 
 
+def test_an_image_that_another_layer_gives_a_name_with_a_tag_must_stay_without_one() -> None:
+    files = {
+        "base/kustomization.yaml": "resources: [web.yaml]\n",
+        "base/web.yaml": WEB.replace("acme/web:base", "web"),
+        "a/kustomization.yaml": "resources: [../base]\nnamePrefix: a-\nimages: [{name: web, newName: acme/web}]\n",
+        "b/kustomization.yaml": "resources: [../base]\nnamePrefix: b-\nimages: [{name: web, newName: 'acme/web:1'}]\n",
+        "kustomization.yaml": "resources: [a, b]\n",
+    }
+    why = "b/kustomization.yaml:3: newName holds a tag, and a release would add another one to acme/web"
+    assert [obj.images[0][1].unclear for obj in rendered(files).objects] == [(why,), ()]
+    assert [obj.images[0][1].unclear for obj in rendered(files, "b/kustomization.yaml").objects] == [()]
+
+
 def test_an_image_with_a_var_is_unclear() -> None:
     files = {**BASE, "base/web.yaml": WEB.replace("web:base", "web:$(TAG)")}
     files["kustomization.yaml"] = "resources: [base]\nvars: [{name: TAG, objref: {kind: X}}]\n"
