@@ -75,7 +75,7 @@ class Status:
     `behind` counts the service's own commits between what is deployed and `target`, the tag that the next release
     would deploy; it can be 0 where only build settings changed.
     `digest` is what the registry has under the deployed tag; `missing`: it has nothing there. `hold` is the reason
-    of a hold. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
+    of a hold. `is_uncertain`: what is deployed cannot be told, `reason` says why. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
     cluster runs of it.
     """
 
@@ -90,11 +90,12 @@ class Status:
     missing: bool = False
     pull_request: str = ""
     live: LiveService | None = None
+    is_uncertain: bool = False
 
     @property
     def is_behind(self) -> bool:
-        """Whether a release is due, or the deployed image is gone."""
-        return self.missing or bool(self.behind) or self.target is not None
+        """Whether a release is due, the deployed image is gone, or nobody can tell."""
+        return self.missing or bool(self.behind) or self.target is not None or self.is_uncertain
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,8 @@ def _behind(source: Source, tip: Tip, due: Iterable[ServicePlan]) -> dict[str, i
 def _status(plan: ServicePlan, target: Tag | None, behind: int | None, stretches: Sequence[Stretch]) -> Status:
     last = stretches[-1] if stretches and stretches[-1].until is None else None
     hold = plan.reason.removeprefix("held: ") if plan.action is Action.HELD else None
-    return Status(plan.service, plan.action, plan.reason, last, target, behind, hold)
+    is_uncertain = plan.fault is not None
+    return Status(plan.service, plan.action, plan.reason, last, target, behind, hold, is_uncertain=is_uncertain)
 
 
 def _answer(name: str, question: Callable[[], T], unasked: dict[str, None]) -> T | None:
