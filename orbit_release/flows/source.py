@@ -135,7 +135,8 @@ class Source:
         if where := next(filter(None, places), None):
             if manifests.is_left_out(where):
                 return f"{where} names one, and no kustomization includes that file: add it to `resources:`."
-            return f"{where} names one where no image is known: say so in `fields:`, or deploy it by a workload."
+            field = "name the field of a custom resource in `fields:`, a file of Helm values in `manifests:`"
+            return f"{where} names one where no image is known: {field}, or deploy it by a workload."
         first = self.config.services[0].repository
         return f"write {first}:latest in a workload, a kustomization or Helm values there, or correct `image:`."
 

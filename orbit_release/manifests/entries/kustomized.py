@@ -32,7 +32,7 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
         leaves.setdefault(obj.origin[0], []).extend(images)
     for chart in entry.values:
         layers = [Values.read(node, text) for text, node in chart.inline]
-        leaves[path] += [RenderedImage(value, path) for value in layered_images(chart.files, layers, files)]
+        leaves[path] += [RenderedImage(value, path) for value in layered_images(chart.files, layers, files, chart.chart)]
     leaves[path] += [*_unused(path, entry, leaves)]
     return Content(
         entry.files | {path} | _below(unreadable, files),
