@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
 from orbit_release.config import Config
-from orbit_release.errors import ConfigurationError, NotFoundError
+from orbit_release.errors import ConfigurationError, NotFoundError, OrbitReleaseError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import ImageReference, Repository
 from orbit_release.service import BuildSettings, Service
@@ -136,8 +136,13 @@ class Source:
     def _how_to_name(self, tip: Tip) -> str:
         manifests = self.manifests(tip)
         places = (manifests.standing(service.repository) for service in self.config.services)
+        if refused := manifests.deployed.refused:
+            return f"mend {refused[0]}."
         if where := next(filter(None, places), None):
-            return f"{where} names one where no image is known: say so in `fields:`, or deploy it by a workload."
+            if manifests.is_left_out(where):
+                return f"{where} names one, and no kustomization includes that file: add it to `resources:`."
+            field = "name the field of a custom resource in `fields:`, a file of Helm values in `manifests:`"
+            return f"{where} names one where no image is known: {field}, or deploy it by a workload."
         first = self.config.services[0].repository
         return f"write {first}:latest in a workload, a kustomization or Helm values there, or correct `image:`."
 
@@ -161,18 +166,25 @@ class Source:
 
         return lambda path: path in files()
 
-    def not_named(self, tip: Tip, service: Service, hint: str = "") -> NotFoundError:
-        """Return the error of a service that no entry names."""
+    def not_named(self, tip: Tip, service: Service, hint: str = "") -> OrbitReleaseError:
+        """Return the error of a service that no entry names, or of which nobody can tell."""
+        deployed = self.manifests(tip).deployed
+        for fault in deployed.faults(service.repository):
+            return fault
         name_it = (
             f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
         )
-        return NotFoundError(self.why_unmanaged(tip, service), hint or name_it)
+        mend = [f"mend {why}." for why in deployed.refused]
+        return NotFoundError(self.why_unmanaged(tip, service), hint or next(iter(mend), name_it))
 
     def why_unmanaged(self, tip: Tip, service: Service) -> str:
-        where = self.manifests(tip).standing(service.repository)
-        if where:
-            return f"no manifest deploys {service.repository}, which {where} only names"
-        return f"no manifest names {service.repository}"
+        manifests = self.manifests(tip)
+        where = manifests.standing(service.repository)
+        if where is None:
+            return f"no manifest names {service.repository}"
+        if manifests.is_left_out(where):
+            return f"no kustomization includes {where}, which names {service.repository}"
+        return f"no manifest deploys {service.repository}, which {where} only names"
 
     def commit_of(self, reference: ImageReference, registry: Registry | None = None) -> str | None:
         """Return the commit that a tag names by the scheme: git's answer, else the image's label; None if unknown.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,8 +14,10 @@ from orbit_release.manifests.entries.contents import contents_of
 from orbit_release.manifests.entries.environments import overlays_error, without_shared_bases
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.entries.mentions import Mention, first_place, mentions_in
+from orbit_release.manifests.kustomize.reading import is_below
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, named, service_places
 from orbit_release.manifests.workloads import AppliedWorkload
 
@@ -97,6 +100,12 @@ class Manifests:
         """Return `path:line` where a repository is named, whatever names it; None where it stands nowhere."""
         return first_place(repository, {*self.deployed.files, *self.files.names}, self.files)
 
+    def is_left_out(self, where: str) -> bool:
+        """Whether a `path:line` is in a manifest that a kustomization above it leaves out."""
+        path, _, _ = where.rpartition(":")
+        folders = {posixpath.dirname(name) for name in self.files.names if is_kustomization(name)}
+        return path not in self.deployed.files and any(is_below(path, folder) for folder in folders)
+
     def warnings(self, repositories: Collection[Repository]) -> list[str]:
         """Return what to know of the manifests of some repositories, each as `path:line: why`."""
         broken = [
@@ -108,7 +117,7 @@ class Manifests:
         mentions = [
             f"{mention.where}: {mention.text} stands here, where no release changes it"
             for mention in self.mentions()
-            if mention.repository in repositories
+            if mention.repository in repositories and not self.deployed.faults(mention.repository)
         ]
         return list(dict.fromkeys((*broken, *refused, *doubts, *mentions)))
 
@@ -126,7 +135,7 @@ def read_deployed(files: Files, reading: Reading) -> Deployed:
     services = without_shared_bases(services, every, files)
     broken = {path: fault for content in every for path, fault in content.faults.items()}
     for path, fault in broken.items():
-        for repository in _stopped_by(path, files, names, every):
+        for repository in _stopped_by(path, files, names, every, services):
             own = services.get(repository, ServicePlaces())
             services[repository] = replace(own, faults=(*own.faults, fault))
     return Deployed(
@@ -150,8 +159,14 @@ def _contents(path: str, files: Files, names: Names, reading: Reading) -> Iterat
     return contents_of(entries_at(path, files), files, names, reading.fields, apart=reading.apart)
 
 
-def _stopped_by(path: str, files: Files, names: Names, every: Iterable[Content]) -> set[Repository]:
-    """Return the repositories that a file names, or its entry, if a kustomization of that cannot be read."""
+def _stopped_by(
+    path: str, files: Files, names: Names, every: Iterable[Content], known: Collection[Repository]
+) -> set[Repository]:
+    """Return the repositories that a file names; of a kustomization, also those of its entry, as far as it is known.
+
+    What nothing else deploys may be a part of it.
+    """
     entries = [content for content in every if content.is_stopped and path in content.files]
     stopped = {path}.union(*(entry.files for entry in entries))
-    return {repository for file in stopped for repository in names.named_in(files.read(file) or b"")}
+    unknown = {*(names.repositories or ())} - {*known} if entries else set()
+    return unknown.union(*(names.named_in(files.read(file) or b"") for file in stopped))

@@ -11,7 +11,8 @@ from orbit_release.image import DOCKER_HUB, DOCKER_HUB_HOSTS, Repository
 # All that a reference can be made of; what begins or ends such a run is no part of a name.
 _RUN = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _UNKNOWN = re.compile(r"[$<{(].*", re.DOTALL)  # where a name is not filled in yet
-_SPLIT = (b"registry", b"Registry")  # Helm values may cut a name into a registry and the rest
+# Helm values may cut a name into a registry and the rest; what is given to a chart may be a tag alone.
+_SPLIT = (b"registry", b"Registry", b"helm:", b'"helm"', b"HelmRelease")
 
 
 class Names:

@@ -76,7 +76,7 @@ def _charts(entries: Entries, files: Files, paths: Sequence[str], among: Collect
         values = [path for path in paths if not (is_overrides_file(path) or _is_object(path, files))]
         groups = [(path, partial(values_file_content, path, files)) for path in values]
     else:
-        listed = (group for group in charts_below(values, files.names))
+        listed = (group for group in charts_below(values, files))
         groups = [(group[0], partial(chart_content, group, files)) for group in listed]
     groups += [(path, partial(overrides_content, path, files)) for path in overrides]
     for path, make in groups:
