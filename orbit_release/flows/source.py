@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orbit_release import config as configuration
 from orbit_release.config import Config
-from orbit_release.errors import ConfigurationError, NotFoundError
+from orbit_release.errors import ConfigurationError, NotFoundError, OrbitReleaseError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import ImageReference, Repository
 from orbit_release.service import BuildSettings, Service
@@ -34,6 +34,7 @@ class Source:
     config_data: bytes
     config_name: str = ""
     _manifests: dict[str, Manifests] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _files: dict[str, Files] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def settings(self, commit: str | None) -> Mapping[str, BuildSettings] | None:
         """Return the build settings by service at a commit; None if it has no valid configuration."""
@@ -68,34 +69,46 @@ class Source:
 
     def bases(self, tip: Tip) -> list[str]:
         """Return the files outside of the configuration's paths that entries are made of."""
-        own = self.config.manifests
-        files = self.manifests(tip).deployed.files
-        return sorted(file for file in files if not any(is_within(file, path) for path in own))
+        from orbit_release.manifests.entries.applied_files import entries_at  # noqa: PLC0415
+        from orbit_release.manifests.entries.contents import files_of  # noqa: PLC0415
+
+        own, files = self.config.manifests, self.files(tip.commit)
+        made_of = (file for path in own for file in files_of(entries_at(path, files), files, self.config.fields))
+        return sorted({file for file in made_of if not any(is_within(file, path) for path in own)})
 
     def manifests(self, tip: Tip) -> Manifests:
         """Return the manifests at a commit, and what they deploy; they are read once."""
         if tip.commit not in self._manifests:
             from orbit_release.manifests.deployed import Manifests  # noqa: PLC0415  (comparing two trees reads none)
 
-            self._manifests[tip.commit] = Manifests.read(self._files(tip.commit), self.reading)
+            self._manifests[tip.commit] = Manifests.read(self.files(tip.commit), self.reading)
         return self._manifests[tip.commit]
+
+    def with_workloads(self, tip: Tip) -> Deployed:
+        """Return what is deployed at a commit, and what runs it."""
+        from orbit_release.manifests.deployed import read_deployed  # noqa: PLC0415
+
+        return read_deployed(self.files(tip.commit), replace(self.reading, apart=False))
 
     @property
     def reading(self) -> Reading:
         from orbit_release.manifests.deployed import Reading  # noqa: PLC0415
 
         repositories = [service.repository for service in self.config.services]
-        return Reading(self.config.manifests, repositories, self.config.fields)
+        return Reading(self.config.manifests, repositories, self.config.fields, apart=True)
 
-    def _files(self, commit: str) -> Files:
-        from orbit_release.manifests.entries.files import Files  # noqa: PLC0415
+    def files(self, commit: str) -> Files:
+        """Return the files that manifests are read from at a commit, each read and parsed once."""
+        if commit not in self._files:
+            from orbit_release.manifests.entries.files import Files  # noqa: PLC0415
 
-        blobs = self.blobs(commit, self.config.manifests)
+            blobs = self.blobs(commit, self.config.manifests)
 
-        def read(path: str) -> bytes | None:
-            return self.git.blob(blobs[path]) if path in blobs else self.git.plain_file(commit, path)
+            def read(path: str) -> bytes | None:
+                return self.git.blob(blobs[path]) if path in blobs else self.git.plain_file(commit, path)
 
-        return Files(blobs, read, lambda: self.git.kustomizations(commit))
+            self._files[commit] = Files(blobs, read, lambda: self.git.kustomizations(commit))
+        return self._files[commit]
 
     def blobs(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """Return the blobs of the files at or below some paths, by path; a symbolic link is no file."""
@@ -122,9 +135,13 @@ class Source:
 
     def _how_to_name(self, tip: Tip) -> str:
         manifests = self.manifests(tip)
-        places = (manifests.standing(service.repository) for service in self.config.services)
-        if where := next(filter(None, places), None):
-            return f"{where} names one where no image is known: say so in `fields:`, or deploy it by a workload."
+        if refused := manifests.deployed.refused:
+            return f"mend {refused[0]}."
+        if where := next(iter(manifests.standing().values()), None):
+            if manifests.is_left_out(where):
+                return f"{where} names one, and no kustomization includes that file: add it to `resources:`."
+            field = "name the field of a custom resource in `fields:`, a file of Helm values in `manifests:`"
+            return f"{where} names one where no image is known: {field}, or deploy it by a workload."
         first = self.config.services[0].repository
         return f"write {first}:latest in a workload, a kustomization or Helm values there, or correct `image:`."
 
@@ -148,18 +165,25 @@ class Source:
 
         return lambda path: path in files()
 
-    def not_named(self, tip: Tip, service: Service, hint: str = "") -> NotFoundError:
-        """Return the error of a service that no entry names."""
+    def not_named(self, tip: Tip, service: Service, hint: str = "") -> OrbitReleaseError:
+        """Return the error of a service that no entry names, or of which nobody can tell."""
+        deployed = self.manifests(tip).deployed
+        for fault in deployed.faults(service.repository):
+            return fault
         name_it = (
             f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
         )
-        return NotFoundError(self.why_unmanaged(tip, service), hint or name_it)
+        mend = [f"mend {why}." for why in deployed.refused]
+        return NotFoundError(self.why_unmanaged(tip, service), hint or next(iter(mend), name_it))
 
     def why_unmanaged(self, tip: Tip, service: Service) -> str:
-        where = self.manifests(tip).standing(service.repository)
-        if where:
-            return f"no manifest deploys {service.repository}, which {where} only names"
-        return f"no manifest names {service.repository}"
+        manifests = self.manifests(tip)
+        where = manifests.standing().get(service.repository)
+        if where is None:
+            return f"no manifest names {service.repository}"
+        if manifests.is_left_out(where):
+            return f"no kustomization includes {where}, which names {service.repository}"
+        return f"no manifest deploys {service.repository}, which {where} only names"
 
     def commit_of(self, reference: ImageReference, registry: Registry | None = None) -> str | None:
         """Return the commit that a tag names by the scheme: git's answer, else the image's label; None if unknown.

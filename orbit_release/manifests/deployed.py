@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from orbit_release.errors import ConfigurationError, InvalidError
@@ -12,23 +13,29 @@ from orbit_release.manifests.entries.content import Content
 from orbit_release.manifests.entries.contents import contents_of
 from orbit_release.manifests.entries.environments import overlays_error, without_shared_bases
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.entries.mentions import Mention, first_place, mentions_in
+from orbit_release.manifests.entries.mentions import Mention, first_places, mentions_in
+from orbit_release.manifests.kustomize.reading import is_below
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
+from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, named, service_places
 from orbit_release.manifests.workloads import AppliedWorkload
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What to look for: `repositories` (None: whatever is an image) below `paths`; `fields` name more image fields."""
+    """What to look for: `repositories` (None: whatever is an image) below `paths`; `fields` name more image fields.
+
+    `apart`: the images alone, of simple kustomizations file by file; what runs them is not asked for then.
+    """
 
     paths: tuple[str, ...]
     repositories: Collection[Repository] | None = None
     fields: tuple[FieldSpec, ...] = ()
+    apart: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Deployed:
     """What is deployed.
 
@@ -71,7 +78,7 @@ class Deployed:
             yield from service.places
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Manifests:
     """The files of a commit or a working tree, and what they deploy."""
 
@@ -89,9 +96,20 @@ class Manifests:
         known = [value for service in services for value in service.lines]
         return list(mentions_in(self.deployed.files, self.files, Names(self.reading.repositories), known))
 
-    def standing(self, repository: Repository) -> str | None:
-        """Return `path:line` where a repository is named, whatever names it; None where it stands nowhere."""
-        return first_place(repository, {*self.deployed.files, *self.files.names}, self.files)
+    def standing(self) -> Mapping[Repository, str]:
+        """Return `path:line` where repositories that nothing deploys are named all the same."""
+
+        def look() -> dict[Repository, str]:
+            left = [each for each in self.reading.repositories or () if each not in self.deployed.services]
+            return first_places(Names(left), {*self.deployed.files, *self.files.names}, self.files)
+
+        return self.files.once("\0standing", look, lambda _: self.files.names)
+
+    def is_left_out(self, where: str) -> bool:
+        """Whether a `path:line` is in a manifest that a kustomization above it leaves out."""
+        path, _, _ = where.rpartition(":")
+        folders = {posixpath.dirname(name) for name in self.files.names if is_kustomization(name)}
+        return path not in self.deployed.files and any(is_below(path, folder) for folder in folders)
 
     def warnings(self, repositories: Collection[Repository]) -> list[str]:
         """Return what to know of the manifests of some repositories, each as `path:line: why`."""
@@ -104,7 +122,7 @@ class Manifests:
         mentions = [
             f"{mention.where}: {mention.text} stands here, where no release changes it"
             for mention in self.mentions()
-            if mention.repository in repositories
+            if mention.repository in repositories and not self.deployed.faults(mention.repository)
         ]
         return list(dict.fromkeys((*broken, *refused, *doubts, *mentions)))
 
@@ -116,13 +134,13 @@ class Manifests:
 def read_deployed(files: Files, reading: Reading) -> Deployed:
     """Read what is deployed; what cannot be read is told of, and never raised."""
     names = Names(reading.repositories)
-    by_path = {path: list(contents(path, files, names, reading.fields)) for path in reading.paths}
+    by_path = {path: list(_contents(path, files, names, reading)) for path in reading.paths}
     every = [content for own in by_path.values() for content in own]
     services = service_places([image for content in every for image in content.images], names)
     services = without_shared_bases(services, every, files)
     broken = {path: fault for content in every for path, fault in content.faults.items()}
     for path, fault in broken.items():
-        for repository in _stopped_by(path, files, names, every):
+        for repository in _stopped_by(path, files, names, every, services):
             own = services.get(repository, ServicePlaces())
             services[repository] = replace(own, faults=(*own.faults, fault))
     return Deployed(
@@ -142,13 +160,18 @@ def _names_any(own: Iterable[Content], names: Names) -> bool:
     return any(content.faults for content in own) or any(True for value in values for _ in named(value, names))
 
 
-def contents(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Iterator[Content]:
-    """Yield what the entries at a path hold."""
-    yield from contents_of(entries_at(path, files), files, names, specs)
+def _contents(path: str, files: Files, names: Names, reading: Reading) -> Iterator[Content]:
+    return contents_of(entries_at(path, files), files, names, reading.fields, apart=reading.apart)
 
 
-def _stopped_by(path: str, files: Files, names: Names, every: Iterable[Content]) -> set[Repository]:
-    """Return the repositories that a file names, or its entry, if a kustomization of that cannot be read."""
+def _stopped_by(
+    path: str, files: Files, names: Names, every: Iterable[Content], known: Collection[Repository]
+) -> set[Repository]:
+    """Return the repositories that a file names; of a kustomization, also those of its entry, as far as it is known.
+
+    What nothing else deploys may be a part of it.
+    """
     entries = [content for content in every if content.is_stopped and path in content.files]
     stopped = {path}.union(*(entry.files for entry in entries))
-    return {repository for file in stopped for repository in names.named_in(files.read(file) or b"")}
+    unknown = {*(names.repositories or ())} - {*known} if entries else set()
+    return unknown.union(*(names.named_in(files.read(file) or b"") for file in stopped))

@@ -11,7 +11,8 @@ from orbit_release.image import DOCKER_HUB, DOCKER_HUB_HOSTS, Repository
 # All that a reference can be made of; what begins or ends such a run is no part of a name.
 _RUN = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _UNKNOWN = re.compile(r"[$<{(].*", re.DOTALL)  # where a name is not filled in yet
-_SPLIT = (b"registry", b"Registry")  # Helm values may cut a name into a registry and the rest
+# Helm values may cut a name into a registry and the rest; what is given to a chart may be a tag alone.
+_SPLIT = (b"registry", b"Registry", b"helm:", b'"helm"', b"HelmRelease")
 
 
 class Names:
@@ -40,8 +41,7 @@ class Names:
     def named_in(self, data: bytes) -> set[Repository]:
         """Return the repositories whose names stand in bytes, in whichever encoding."""
         ascii_ = data.replace(b"\0", b"") if b"\0" in data else data
-        runs = {_name(run) for run in _RUN.findall(ascii_)}
-        return {self.in_bytes[run] for run in runs & self.in_bytes.keys()}
+        return {self.in_bytes[word] for word in words_in(ascii_) & self.in_bytes.keys()}
 
     @property
     def spelled(self) -> list[str]:
@@ -53,6 +53,11 @@ class Names:
         if self.repositories is None or b"\\" in data or any(word in data for word in _SPLIT):
             return True
         return bool(self.named_in(data))
+
+
+def words_in(data: bytes) -> set[bytes]:
+    """Return what can be names in bytes, without tags and digests."""
+    return {_name(run) for run in _RUN.findall(data)}
 
 
 def references_in(data: bytes, names: Names) -> Iterator[tuple[Repository, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orbit_release.manifests.entries.files import parsed
-from orbit_release.manifests.helm.files import chart_of, is_chart_part, is_overrides_file, is_values_file, outer_chart
+from orbit_release.manifests.helm.files import chart_of, is_chart_part, is_overrides_file, is_values_file
 from orbit_release.manifests.helm.leaves import Values, name_path
 from orbit_release.manifests.helm.values import images_in, value_images
 from orbit_release.manifests.image_value import Form, ImageValue, Part
@@ -43,7 +43,7 @@ def written_to(written: bytes, part: Part | None, new: str) -> bytes:
     text = part.at.text
     change = Replacement(part.at.scalar, part.keep, new)
     after = splice(text.text, text.path, [change])
-    prove(text.text, after, [change], text.path)
+    prove(text, after, [change])
     return text.encoded(after)
 
 
@@ -359,11 +359,6 @@ def test_a_chart_is_the_folder_of_its_chart_yaml_and_a_part_has_its_own() -> Non
     paths = ["shop/values.yaml", "shop/templates/a.yaml", "shop/charts/api/values.yaml", "k8s/a.yaml", "a.yaml"]
     assert [chart_of(path, names) for path in paths] == ["shop", "shop", "shop/charts/api", None, None]
     assert chart_of("a/b.yaml", {"Chart.yaml"}) == ""
-    assert [outer_chart(chart, names) for chart in ("shop/charts/api", "shop", "x/charts/api")] == [
-        ("shop", "api"),
-        None,
-        None,
-    ]
 
 
 @pytest.mark.parametrize(

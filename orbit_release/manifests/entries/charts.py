@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.content import Content
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.helm.charts import VALUES, file_images, layered_images, override_images
-from orbit_release.manifests.helm.files import chart_of
+from orbit_release.manifests.helm.chart_parts import all_parts
+from orbit_release.manifests.helm.charts import file_images, layered_images, override_images
+from orbit_release.manifests.helm.files import VALUES, chart_of
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.places import RenderedImage
 
 
-def charts_below(paths: Iterable[str], names: Collection[str]) -> list[list[str]]:
-    """Return values files in groups: those of one chart, else those of one folder."""
-    groups: dict[str, list[str]] = {}
+def charts_below(paths: Iterable[str], files: Files) -> list[list[str]]:
+    """Return values files in groups: those of one chart, which is no part of another, else those of one folder."""
+    groups: dict[tuple[str, bool], list[str]] = {}
     for path in paths:
-        chart = chart_of(path, names)
-        groups.setdefault(posixpath.dirname(path) if chart is None else chart, []).append(path)
-    return list(groups.values())
+        chart = chart_of(path, files.names)
+        groups.setdefault((posixpath.dirname(path), False) if chart is None else (chart, True), []).append(path)
+    charts = [folder for folder, is_chart in groups if is_chart]
+    parts = {folder for chart in charts for _, folder in all_parts(chart, files)}
+    return [group for (folder, is_chart), group in groups.items() if not (is_chart and folder in parts)]
 
 
 def chart_content(paths: list[str], files: Files) -> Content:
     """Read a group of values files; what lies over a base decides in its place."""
+    chart = chart_of(paths[0], files.names)
+    parts = [posixpath.join(folder, VALUES) for _, folder in all_parts(chart, files)] if chart is not None else []
     base = next((path for path in paths if posixpath.basename(path) == VALUES), None)
     outer = [path for path in paths if path != base]
     leaves = {}
     for path in outer or paths:
         layers = [base, path] if base and path != base else [path]
-        images = (RenderedImage(value, path) for value in layered_images(layers, [], files))
+        images = (RenderedImage(value, path) for value in layered_images(layers, [], files, chart))
         leaves[path] = tuple(images)
-    return Content(frozenset(paths), leaves, faults=_faults(paths, files))
+    return Content(frozenset((*paths, *parts)), leaves, faults=_faults((*paths, *parts), files))
 
 
 def values_file_content(path: str, files: Files) -> Content:

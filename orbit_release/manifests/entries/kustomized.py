@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
-from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.content import Content, given_images
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.helm.charts import given_images, layered_images
+from orbit_release.manifests.helm.charts import layered_images
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
+from orbit_release.manifests.kustomize.reading import is_below
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import RenderedImage
@@ -22,23 +25,32 @@ from orbit_release.manifests.workloads import RUNNING, AppliedWorkload
 def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     """Render the kustomization file at a path."""
     entry = render(path, files, specs)
+    unreadable = {file: why for file, why in entry.faults.items() if isinstance(why, UnreadableError)}
     leaves: dict[str, list[RenderedImage]] = {path: []}
     for obj in entry.objects:
         images = (RenderedImage(value, *obj.origin) for value in _images(obj, files))
         leaves.setdefault(obj.origin[0], []).extend(images)
     for chart in entry.values:
         layers = [Values.read(node, text) for text, node in chart.inline]
-        leaves[path] += [RenderedImage(value, path) for value in layered_images(chart.files, layers, files)]
+        leaves[path] += [
+            RenderedImage(value, path) for value in layered_images(chart.files, layers, files, chart.chart)
+        ]
     leaves[path] += [*_unused(path, entry, leaves)]
     return Content(
-        entry.files | {path},
+        entry.files | {path} | _below(unreadable, files),
         {origin: tuple(images) for origin, images in leaves.items()},
         tuple(filter(None, map(_workload, entry.objects))),
-        {file: why for file, why in entry.faults.items() if isinstance(why, UnreadableError)},
+        unreadable,
         tuple(why.message for why in entry.faults.values() if not isinstance(why, UnreadableError)),
-        {path: (), **entry.includes},
-        is_stopped=any(map(is_kustomization, entry.faults)) and not entry.objects,
+        {each: entry.includes.get(each, ()) for each in (path, *entry.includes, *chain(*entry.includes.values()))},
+        is_stopped=any(map(is_kustomization, unreadable)),
     )
+
+
+def _below(unreadable: Iterable[str], files: Files) -> set[str]:
+    """Return the files beside and below kustomizations that cannot be read: any of them may be their part."""
+    folders = [posixpath.dirname(path) for path in unreadable if is_kustomization(path)]
+    return {name for folder in folders for name in files.names if is_below(name, folder)}
 
 
 def _images(obj: RenderedObject, files: Files) -> Iterator[ImageValue]:

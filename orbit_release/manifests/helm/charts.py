@@ -8,15 +8,14 @@ from dataclasses import replace
 from functools import reduce
 
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.helm.files import chart_of
+from orbit_release.manifests.helm.chart_parts import all_parts
+from orbit_release.manifests.helm.files import VALUES, chart_of
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of, source_in
 from orbit_release.manifests.helm.values import images_in
 from orbit_release.manifests.image_value import Form, ImageValue, Part
 from orbit_release.manifests.texts.written import Text
 from orbit_release.manifests.texts.yaml_nodes import MappingNode
-
-VALUES = "values.yaml"  # the defaults of a chart
 
 
 def given_images(obj: MappingNode, text: Text, files: Files) -> Iterator[ImageValue]:
@@ -39,7 +38,7 @@ def _rendering_images(rendering: Rendering, files: Files) -> Iterator[ImageValue
         yield replace(override.image, name=override.image.name or override.original)
     own = {id(leaf.at.scalar) for leaf in rendering.values.leaves.values()}
     paths = _value_paths(rendering, files)
-    for value in layered_images(paths, [rendering.values], files):
+    for value in layered_images(paths, [rendering.values], files, rendering.folder or None):
         if any(id(at.scalar) in own for at in value.deciders) or (not value.deciders and not paths):
             yield replace(value, unclear=(*value.unclear, *rendering.unclear))
 
@@ -63,7 +62,7 @@ def file_images(path: str, files: Files) -> Iterator[ImageValue]:
         folder = posixpath.dirname(path)
         base = posixpath.join(folder, VALUES)
     layers = [base, path] if base != path and files.read(base) is not None else [path]
-    for value in layered_images(layers, [], files):
+    for value in layered_images(layers, [], files, chart):
         at = value.decider or next(iter(value.scalars), None)
         if at and at.path == path:
             yield value
@@ -71,13 +70,25 @@ def file_images(path: str, files: Files) -> Iterator[ImageValue]:
             yield value.but_unclear(f"{at.where} decides, and other values are laid over it: set the tag in {path}")
 
 
-def layered_images(paths: Iterable[str], outer: Sequence[Values], files: Files) -> Iterator[ImageValue]:
-    """Yield the images of values files and of values laid over them, each layer over those before it."""
-    layers = [*(values for path in paths for values in _read(path, files)), *outer]
+def layered_images(
+    paths: Iterable[str], outer: Sequence[Values], files: Files, chart: str | None = None
+) -> Iterator[ImageValue]:
+    """Yield the images of values files and of values laid over them, each layer over those before it.
+
+    The innermost are the values of the parts of the chart in a folder, if one is named.
+    """
+    parts = _part_values(chart, files) if chart is not None else ()
+    layers = [*parts, *(values for path in paths for values in _read(path, files)), *outer]
     values = reduce(lambda inner, over: over.over(inner), layers) if layers else Values()
     for _, image in images_in(values):
         if image.name:
             yield replace(image, tag_at=_bare(image.tag_at))
+
+
+def _part_values(chart: str, files: Files) -> Iterator[Values]:
+    for keys, folder in all_parts(chart, files):
+        for values in _read(posixpath.join(folder, VALUES), files):
+            yield reduce(Values.below, reversed(keys), values)
 
 
 def _bare(part: Part | None) -> Part | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 
 CHART = "Chart.yaml"
+VALUES = "values.yaml"  # the defaults of a chart
 
 # `values.yaml`, `values-production.yml`, `values.prod.yaml`, `values_eu.yaml`.
 _VALUES = re.compile(r"values([-_.].*)?\.ya?ml")
@@ -35,20 +36,13 @@ def chart_of(path: str, names: Collection[str]) -> str | None:
     return next((start for start in starts if f"{start}/{CHART}".lstrip("/") in names), None)
 
 
-def outer_chart(chart: str, names: Collection[str]) -> tuple[str, str] | None:
-    """Return the chart that a chart in its `charts/` is a part of, and the key of the part's values there.
-
-    The key is the folder's name; an alias of the dependency in Chart.yaml would be another. None for no part.
-    """
-    parent, _, key = chart.rpartition("/")
-    folder, _, last = parent.rpartition("/")
-    return (folder, key) if last == "charts" and f"{folder}/{CHART}".lstrip("/") in names else None
-
-
 def is_chart_part(path: str, names: Collection[str]) -> bool:
-    """Whether a file is a chart's and no manifest: a template, a definition, a part of a chart, all but its values."""
+    """Whether a file is a chart's and no manifest: a template, a definition, a part of a chart, all but its values.
+
+    What Argo CD reads beside a chart is none of it.
+    """
     chart = chart_of(path, names)
-    return chart is not None and not is_chart_values(path, chart)
+    return chart is not None and not (is_chart_values(path, chart) or is_overrides_file(path))
 
 
 def is_chart_values(path: str, chart: str) -> bool:

@@ -78,6 +78,11 @@ class Values:
         )
         return Values(leaves, lists, mappings)
 
+    def below(self, key: str) -> Values:
+        """Return these values as what lies below a key of others."""
+        lists, mappings = (frozenset((key, *path) for path in paths) for paths in (self.lists, self.mappings))
+        return Values({(key, *path): leaf for path, leaf in self.leaves.items()}, lists, mappings | {()})
+
     def get(self, *keys: str | int) -> Leaf | None:
         """Return the scalar at a key path; None for null, and where there is none."""
         leaf = self.leaves.get(keys)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from contextlib import suppress
 
 from orbit_release.errors import InvalidError
+from orbit_release.manifests.helm.files import CHART, VALUES
 from orbit_release.manifests.kustomize.fields import Fields, place
 from orbit_release.manifests.kustomize.kustomization import Kustomization
 from orbit_release.manifests.kustomize.reading import HelmValues, Reading, joined
@@ -77,5 +79,22 @@ def _note_chart(kustomization: Kustomization, chart: Fields, reading: Reading) -
     named = [chart.written("valuesFile"), chart.written("values"), *chart.strings("additionalValuesFiles")]
     paths = [_note_file(kustomization, written, reading) for written in named if written]
     inline = chart.get("valuesInline")
-    files = tuple(path for path in paths if path)
-    reading.charts[id(chart.node)] = HelmValues(files, ((chart.text, inline),) if inline is not None else ())
+    folder, defaults = _own_values(kustomization, name, reading)
+    files = tuple(dict.fromkeys(path for path in (*defaults, *paths) if path))
+    layers = ((chart.text, inline),) if inline is not None else ()
+    reading.charts[id(chart.node)] = HelmValues(files, layers, folder)
+
+
+def _own_values(kustomization: Kustomization, name: str, reading: Reading) -> tuple[str | None, list[str]]:
+    """Return the folder of a chart that lies in this repository, else None, and the file of its own values.
+
+    https://kubectl.docs.kubernetes.io/references/kustomize/builtins/#_helmchartinflationgenerator_
+    """
+    settings = kustomization.fields.mapping("helmGlobals")
+    home = (settings.string("chartHome") if settings else "") or "charts"
+    folder = posixpath.normpath(posixpath.join(kustomization.folder, home, name))
+    if not name or folder.startswith("..") or not reading.has(f"{folder}/{CHART}"):
+        return None, []
+    own = [path for path in (f"{folder}/{VALUES}",) if reading.has(path)]
+    reading.seen.update(own)
+    return folder, own

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HelmValues:
-    """Values that a chart of `helmCharts` gets: files, by their paths, and a mapping in the kustomization."""
+    """Values that a chart of `helmCharts` gets: files, by their paths, and a mapping in the kustomization.
+
+    `chart` is its folder; None for one that is not in this repository.
+    """
 
     files: tuple[str, ...] = ()
     inline: tuple[tuple[Text, Node], ...] = ()
+    chart: str | None = None
 
 
 @dataclass(slots=True)
