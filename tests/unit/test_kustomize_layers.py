@@ -175,8 +175,7 @@ def test_a_component_works_on_what_is_there_so_far() -> None:
     entry = rendered(files)
     assert places(image(entry)) == ("more/kustomization.yaml:3", "")
     assert image(entry, "acme/sidecar").text == "acme/sidecar:2"
-    inner = ("base/kustomization.yaml", "more/kustomization.yaml")
-    assert entry.includes == {"kustomization.yaml": inner, **dict.fromkeys(inner, ())}
+    assert entry.includes == {"kustomization.yaml": ("base/kustomization.yaml", "more/kustomization.yaml")}
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,6 @@ class Accumulation:
         What is wrong is noted as a fault of its file, and all else goes on.
         """
         self._require_end(path)
-        self.reading.includes.setdefault(path, [])
         pool = Pool() if parent is None else parent
         try:
             kustomization = Kustomization.read(path, self.reading)
