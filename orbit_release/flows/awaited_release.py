@@ -30,7 +30,7 @@ class DeployedImages:
 
     @classmethod
     def read(cls, source: Source, tip: Tip) -> DeployedImages:
-        images, services = source.manifests(tip).deployed, source.config.services
+        images, services = source.with_workloads(tip), source.config.services
         among = images.workloads
         return cls(
             {service.name: frozenset(image.reference for image in images[service.repository]) for service in services},

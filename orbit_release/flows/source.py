@@ -84,12 +84,18 @@ class Source:
             self._manifests[tip.commit] = Manifests.read(self.files(tip.commit), self.reading)
         return self._manifests[tip.commit]
 
+    def with_workloads(self, tip: Tip) -> Deployed:
+        """Return what is deployed at a commit, and what runs it."""
+        from orbit_release.manifests.deployed import read_deployed  # noqa: PLC0415
+
+        return read_deployed(self.files(tip.commit), replace(self.reading, apart=False))
+
     @property
     def reading(self) -> Reading:
         from orbit_release.manifests.deployed import Reading  # noqa: PLC0415
 
         repositories = [service.repository for service in self.config.services]
-        return Reading(self.config.manifests, repositories, self.config.fields)
+        return Reading(self.config.manifests, repositories, self.config.fields, apart=True)
 
     def files(self, commit: str) -> Files:
         """Return the files that manifests are read from at a commit, each read and parsed once."""

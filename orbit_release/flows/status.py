@@ -75,7 +75,7 @@ class Status:
     `behind` counts the service's own commits between what is deployed and `target`, the tag that the next release
     would deploy; it can be 0 where only build settings changed.
     `digest` is what the registry has under the deployed tag; `missing`: it has nothing there. `hold` is the reason
-    of a hold. `is_uncertain`: what is deployed cannot be told, `reason` says why. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
+    of a hold. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
     cluster runs of it.
     """
 
@@ -94,21 +94,22 @@ class Status:
 
     @property
     def is_behind(self) -> bool:
-        """Whether a release is due, the deployed image is gone, or nobody can tell."""
-        return self.missing or bool(self.behind) or self.target is not None or self.is_uncertain
+        """Whether a release is due, the deployed image is gone, or nobody can tell what is deployed."""
+        return self.is_uncertain or self.missing or bool(self.behind) or self.target is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
     """How the services stand, what was deployed before, and what could not be asked, each with the reason.
 
-    `application` is Argo CD's as a whole; None if it was not asked.
+    `application` is Argo CD's as a whole; None if it was not asked. `warnings` are what to know of the manifests.
     """
 
     services: tuple[Status, ...]
     histories: Mapping[str, Sequence[Stretch]]
     unasked: tuple[str, ...]
     application: Observation | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def status(
@@ -125,7 +126,8 @@ def status(
 
     Without a registry, GitHub or Argo CD it is what git knows; `unasked` tells why one of them is not there.
     """
-    plans = plan(source, services, head=tip.commit, tip=tip).services
+    decided = plan(source, services, head=tip.commit, tip=tip)
+    plans = decided.services
     histories, reasons = history(source, services, tip), dict.fromkeys(unasked)
     statuses = _statuses(source, tip, plans, histories)
     if registry:
@@ -137,7 +139,7 @@ def status(
     if seen:
         deployed = DeployedImages.read(source, tip)
         statuses = [replace(status, live=LiveService.read(status.service, deployed, seen)) for status in statuses]
-    return Statuses(tuple(statuses), histories, tuple(reasons), seen)
+    return Statuses(tuple(statuses), histories, tuple(reasons), seen, decided.warnings)
 
 
 def _statuses(
@@ -165,8 +167,9 @@ def _behind(source: Source, tip: Tip, due: Iterable[ServicePlan]) -> dict[str, i
 def _status(plan: ServicePlan, target: Tag | None, behind: int | None, stretches: Sequence[Stretch]) -> Status:
     last = stretches[-1] if stretches and stretches[-1].until is None else None
     hold = plan.reason.removeprefix("held: ") if plan.action is Action.HELD else None
-    is_uncertain = plan.fault is not None
-    return Status(plan.service, plan.action, plan.reason, last, target, behind, hold, is_uncertain=is_uncertain)
+    return Status(
+        plan.service, plan.action, plan.reason, last, target, behind, hold, is_uncertain=plan.fault is not None
+    )
 
 
 def _answer(name: str, question: Callable[[], T], unasked: dict[str, None]) -> T | None:

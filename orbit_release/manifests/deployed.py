@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from orbit_release.errors import ConfigurationError, InvalidError
@@ -22,16 +22,20 @@ from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, nam
 from orbit_release.manifests.workloads import AppliedWorkload
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What to look for: `repositories` (None: whatever is an image) below `paths`; `fields` name more image fields."""
+    """What to look for: `repositories` (None: whatever is an image) below `paths`; `fields` name more image fields.
+
+    `apart`: the images alone, of simple kustomizations file by file; what runs them is not asked for then.
+    """
 
     paths: tuple[str, ...]
     repositories: Collection[Repository] | None = None
     fields: tuple[FieldSpec, ...] = ()
+    apart: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Deployed:
     """What is deployed.
 
@@ -74,7 +78,7 @@ class Deployed:
             yield from service.places
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Manifests:
     """The files of a commit or a working tree, and what they deploy."""
 
@@ -125,7 +129,7 @@ class Manifests:
 def read_deployed(files: Files, reading: Reading) -> Deployed:
     """Read what is deployed; what cannot be read is told of, and never raised."""
     names = Names(reading.repositories)
-    by_path = {path: list(contents(path, files, names, reading.fields)) for path in reading.paths}
+    by_path = {path: list(_contents(path, files, names, reading)) for path in reading.paths}
     every = [content for own in by_path.values() for content in own]
     services = service_places([image for content in every for image in content.images], names)
     services = without_shared_bases(services, every, files)
@@ -151,9 +155,8 @@ def _names_any(own: Iterable[Content], names: Names) -> bool:
     return any(content.faults for content in own) or any(True for value in values for _ in named(value, names))
 
 
-def contents(path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Iterator[Content]:
-    """Yield what the entries at a path hold."""
-    yield from contents_of(entries_at(path, files), files, names, specs)
+def _contents(path: str, files: Files, names: Names, reading: Reading) -> Iterator[Content]:
+    return contents_of(entries_at(path, files), files, names, reading.fields, apart=reading.apart)
 
 
 def _stopped_by(

@@ -10,12 +10,13 @@ from orbit_release.image import Tag
 # As public manifests have them: CONTAINER_IMAGES_TAG, IMAGE_TAG, VERSION, __TAG__, REPLACE_ME__IMAGE_TAG; in any case
 # placeholder-backend, replace-me-with-git-sha, replaced_by_ci, changeme, to-be-replaced. A word in capitals without a
 # digit is no tag that a program makes: versions, dates and commits have digits or lower-case letters.
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = (
     r"[A-Z_][A-Z_.-]*"
     r"|(?i:(?:.*[^a-z])?"
     r"(?:place[_-]?holder|replaced?[_-]?(?:me|by|with|this)|change[_-]?me|to[_-]?be[_-]?(?:replaced|set))"
     r"(?:[^a-z].*)?)"
 )
+_WORDS = ("place", "change", "be")
 
 
 def is_placeholder(tag: str) -> bool:
@@ -24,4 +25,5 @@ def is_placeholder(tag: str) -> bool:
         Tag(tag)
     except InvalidError:
         return True
-    return _PLACEHOLDER.fullmatch(tag) is not None
+    may_be_one = tag.isupper() or any(word in tag.lower() for word in _WORDS)  # most tags need no such pattern
+    return may_be_one and re.fullmatch(_PLACEHOLDER, tag) is not None

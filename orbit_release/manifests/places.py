@@ -31,7 +31,7 @@ class FoundImage:
         return self.mark if is_hold(self.mark) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """A deciding place: the image that is found there, and how it is written.
 
@@ -54,7 +54,7 @@ class Place:
         return f"{self.image.path}:{self.image.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RenderedImage:
     """An image of an entry; `origin` and `warning` as of a place, `number` that of the object in the file."""
 
@@ -64,7 +64,7 @@ class RenderedImage:
     warning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServicePlaces:
     """Where one service is deployed: its places, in order, and why it cannot be released.
 

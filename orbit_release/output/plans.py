@@ -46,7 +46,9 @@ def plan_summary(plan: Plan, *, merging: bool) -> str:
         (code(plan.service.name), plan.action.value, code(str(plan.tag or "")), code(plan.reason))
         for plan in plan.services
     ]
-    return f"### {title}\n\n{markdown_table(('Service', 'Action', 'Target', 'Reason'), rows)}\n"
+    table = markdown_table(("Service", "Action", "Target", "Reason"), rows)
+    warnings = "".join(f"- {code(warning)}\n" for warning in plan.warnings)
+    return f"### {title}\n\n{table}\n" + (f"{warnings}\n" if warnings else "")
 
 
 def _pending(plan: Plan) -> list[str]:

@@ -61,18 +61,20 @@ def where_it_went(published: Published) -> str:
 
 
 def summarize_release(published: Published | None, missing: Sequence[str], file: str | None) -> None:
-    notes, where = None, ""
+    notes, where, warnings = None, "", published.release.warnings if published else ()
     if published and not published.landed.is_newer:
         notes, link = published.notes, published.landed.pull_request
         where = f"proposed: {link}" if link else f"on {code(published.tip.branch)}"
-    summarize(file, release_summary(notes, where, missing))
+    summarize(file, release_summary(notes, where, missing, warnings))
 
 
-def release_summary(notes: Notes | None, where: str, missing: Sequence[str]) -> str:
-    """Return a release (None: there was nothing to release) as Markdown, and the images that are missing."""
+def release_summary(notes: Notes | None, where: str, missing: Sequence[str], warnings: Sequence[str] = ()) -> str:
+    """Return a release (None: there was nothing to release) as Markdown, the images that are missing, and warnings."""
     title = f"### {code(notes.title)} {where}\n\n{summary(notes)}" if notes else "### Nothing was released\n"
     lost = "".join(f"- {code(image)}\n" for image in missing)
-    return f"{title}\n" + (f"**Not in the registry**, so not released:\n\n{lost}\n" if lost else "")
+    told = "".join(f"- {code(warning)}\n" for warning in warnings)
+    lost = f"**Not in the registry**, so not released:\n\n{lost}\n" if lost else ""
+    return f"{title}\n{lost}" + (f"{told}\n" if told else "")
 
 
 def release_table(published: Published) -> str:

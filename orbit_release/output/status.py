@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orbit_release.image import ImageReference
-from orbit_release.output.console import say, table, to_json
+from orbit_release.output.console import say, table, to_json, warn
 from orbit_release.output.history import DIGITS, iso_time, minute, version
 from orbit_release.planning.actions import Action
 from orbit_release.text import age, counted, printable
@@ -23,6 +23,8 @@ _DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{DIGITS}}})[0-9a-f]+")
 
 def show_status(statuses: Statuses, now: float, shape: str, *, live: bool) -> None:
     """Print how the services stand, and what could not be asked; `live` says whether what runs was asked for."""
+    for warning in statuses.warnings:
+        warn(warning)
     for unasked in statuses.unasked:
         say(f"not asked: {unasked}")
     if shape == "json":

@@ -14,7 +14,7 @@ from orbit_release.manifests.texts.yaml_nodes import items, text
 _INCLUDES = ("resources", "bases", "components")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entries:
     """The entries below one path of the configuration, by their files.
 

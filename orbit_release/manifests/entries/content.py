@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.entries.files import Files, ParsedFile
+from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.entries.plain import plain_images
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.places import RenderedImage
+from orbit_release.manifests.texts.written import Text
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, text
 from orbit_release.manifests.workloads import AppliedWorkload, applied_workload
+
+_GIVERS = ("HelmRelease", "Application", "ApplicationSet")
 
 Leaves = Mapping[str, tuple[RenderedImage, ...]]
 
@@ -49,14 +53,15 @@ def plain_content(path: str, files: Files, names: Names, specs: Sequence[FieldSp
     if parsed is None or parsed.fault:
         return Content(frozenset({path}), faults={path: parsed.fault} if parsed and parsed.fault else {})
     images = [RenderedImage(value, path) for value in plain_images(parsed, specs)]
-    images += [RenderedImage(value, path) for value in _charted(parsed, files)]
+    given = (value for obj in parsed.objects for value in given_images(obj, parsed.text, files))
+    images += [RenderedImage(value, path) for value in given]
     workloads = tuple(workload for obj in parsed.objects if (workload := applied_workload(obj)))
     return Content(frozenset({path}), {path: tuple(images)}, workloads)
 
 
-def _charted(parsed: ParsedFile, files: Files) -> Iterator[ImageValue]:
-    """Yield the images that objects of a file give to charts."""
-    from orbit_release.manifests.helm.charts import given_images  # noqa: PLC0415  (few manifests have any)
+def given_images(obj: MappingNode, written: Text, files: Files) -> Iterator[ImageValue]:
+    """Yield the images that an object gives to a chart, or sets on a kustomization; few kinds do."""
+    if text(obj, "kind") in _GIVERS:
+        from orbit_release.manifests.helm.charts import given_images  # noqa: PLC0415
 
-    for obj in parsed.objects:
-        yield from given_images(obj, parsed.text, files)
+        yield from given_images(obj, written, files)

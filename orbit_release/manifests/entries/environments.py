@@ -50,15 +50,16 @@ def without_shared_bases(
 
     Whatever kustomization of the repository includes it counts, but for those that include the whole entry.
     """
-    owners = {content: [*content.includes] for content in contents if len(content.includes) > 1}
+    own = {path for content in contents for path in content.includes}
+    owners = {file: [*content.includes] for content in contents if len(content.includes) > 1 for file in content.files}
     if not owners:
         return dict(services)
-    others = _Includes(files, {path for content in contents for path in content.includes})
+    others = _Includes(files, own)
     return {repository: _without(repository, service, owners, others) for repository, service in services.items()}
 
 
 def _without(
-    repository: Repository, service: ServicePlaces, owners: Mapping[Content, list[str]], others: _Includes
+    repository: Repository, service: ServicePlaces, owners: Mapping[str, list[str]], others: _Includes
 ) -> ServicePlaces:
     faults = [fault for place in service.places for fault in _fault(repository, place, owners, others)]
     unique = {fault.message: fault for fault in faults}
@@ -66,23 +67,21 @@ def _without(
 
 
 def _fault(
-    repository: Repository, place: Place, owners: Mapping[Content, list[str]], others: _Includes
+    repository: Repository, place: Place, owners: Mapping[str, list[str]], others: _Includes
 ) -> Iterator[InvalidError]:
-    for content, kustomizations in owners.items():
-        owner = _owner(place.image.path, kustomizations) if place.image.path in content.files else None
-        outer = others.of(owner, kustomizations[0]) if owner and owner != kustomizations[0] else None
-        if outer:
-            tag = place.image.reference.tag or "latest"
-            message = f"{place.where} decides the image of {repository}, and {outer} includes it as well"
-            entry = f"`images: [{{name: {place.value.name}, newTag: {tag}}}]`"
-            yield InvalidError(
-                message, f"add {entry} to {kustomizations[0]}: it then decides for its environment alone."
-            )
+    kustomizations = owners.get(place.image.path, [""])
+    owner, root = _owner(place.image.path, kustomizations), kustomizations[0]
+    outer = others.of(owner, root) if owner and owner != root else None
+    if outer:
+        tag = place.image.reference.tag or "latest"
+        message = f"{place.where} decides the image of {repository}, and {outer} includes it as well"
+        entry = f"`images: [{{name: {place.value.name}, newTag: {tag}}}]`"
+        yield InvalidError(message, f"add {entry} to {root}: it then decides for its environment alone.")
 
 
 def _owner(path: str, kustomizations: Iterable[str]) -> str | None:
     """Return the kustomization that a file belongs to: the nearest above it."""
-    above = [each for each in kustomizations if _is_below(path, posixpath.dirname(each))]
+    above = [each for each in kustomizations if each and _is_below(path, posixpath.dirname(each))]
     return max(above, key=len, default=None)
 
 

@@ -14,7 +14,7 @@ from orbit_release.manifests.texts.yaml_nodes import Document, MappingNode, Unre
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ParsedFile:
     """A file's text and documents; `fault` says why it cannot be read, as `path:line: why`."""
 
@@ -28,7 +28,7 @@ class ParsedFile:
         return [obj for document in self.documents for obj in objects_in(document.root)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Files:
     """The files of a commit or of a working tree.
 

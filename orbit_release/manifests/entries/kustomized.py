@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from orbit_release.manifests.entries.content import Content
+from orbit_release.manifests.entries.content import Content, given_images
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.helm.charts import given_images, layered_images
+from orbit_release.manifests.helm.charts import layered_images
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
@@ -32,7 +32,9 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
         leaves.setdefault(obj.origin[0], []).extend(images)
     for chart in entry.values:
         layers = [Values.read(node, text) for text, node in chart.inline]
-        leaves[path] += [RenderedImage(value, path) for value in layered_images(chart.files, layers, files, chart.chart)]
+        leaves[path] += [
+            RenderedImage(value, path) for value in layered_images(chart.files, layers, files, chart.chart)
+        ]
     leaves[path] += [*_unused(path, entry, leaves)]
     return Content(
         entry.files | {path} | _below(unreadable, files),

@@ -24,7 +24,7 @@ def plain_images(file: ParsedFile, specs: Sequence[FieldSpec] = ()) -> Iterator[
 
 def object_images(obj: MappingNode, text: Text, specs: Sequence[FieldSpec] = ()) -> Iterator[ImageValue]:
     for image in image_fields(obj, specs):
-        yield _certain(ImageValue.of_reference(Written(text, image.scalar)), text, image.repeated)
+        yield repeated_key(ImageValue.of_reference(Written(text, image.scalar)), text, image.repeated)
 
 
 def kustomize_images(root: Node, text: Text) -> Iterator[ImageValue]:
@@ -53,7 +53,7 @@ def _entry(node: Node, text: Text, repeated: Scalar | None) -> Iterator[ImageVal
     for name in renamed or fields.get("name", []):
         image = entry_value(name, last)
         if name.value and image.decider:
-            yield _certain(image, text, repeated)
+            yield repeated_key(image, text, repeated)
 
 
 def entry_value(name: Written, fields: dict[str, Written]) -> ImageValue:
@@ -73,7 +73,8 @@ def _text(node: Node) -> str:
     return str(node.value) if isinstance(node, Scalar) else "a collection"
 
 
-def _certain(value: ImageValue, text: Text, repeated: Scalar | None) -> ImageValue:
+def repeated_key(value: ImageValue, text: Text, repeated: Scalar | None) -> ImageValue:
+    """Return an image, uncertain where a key stands twice on the way to it."""
     if repeated is None:
         return value
     line = text.first_line + place(repeated)[0] - 1

@@ -1,41 +1,49 @@
-"""Kustomizations that nothing but `images:` changes: their files can be read one by one, as history does."""
+"""Kustomizations that nothing but `images:` changes: their files can be read one by one, as plain ones are.
+
+Most kustomizations are such. Whatever is out of the ordinary is left to the whole renderer.
+"""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
-from orbit_release.errors import InvalidError
-from orbit_release.manifests.entries.content import Content
-from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.helm.charts import given_images
+from orbit_release.manifests.entries.content import Content, given_images
+from orbit_release.manifests.entries.files import Files, ParsedFile
+from orbit_release.manifests.entries.plain import repeated_key
 from orbit_release.manifests.image_value import ImageValue
-from orbit_release.manifests.kustomize.image_entries import ImageEntries, ImageEntry, is_container, is_volume
-from orbit_release.manifests.kustomize.kustomization import IMAGE, Kustomization, kustomization_in
-from orbit_release.manifests.kustomize.reading import Reading, joined
 from orbit_release.manifests.names import Names, words_in
 from orbit_release.manifests.object_images import FieldSpec, image_fields
+from orbit_release.manifests.objects import KUSTOMIZATIONS
 from orbit_release.manifests.places import RenderedImage
-from orbit_release.manifests.texts.written import Text, Written
-from orbit_release.manifests.texts.yaml_nodes import MappingNode
+from orbit_release.manifests.texts.written import Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Scalar, SequenceNode, items, keys, text, value_of
+
+if TYPE_CHECKING:
+    from orbit_release.manifests.kustomize.image_entries import ImageEntries
 
 # What leaves the images of objects alone, whatever it does to their names and labels.
-_HARMLESS = {"apiversion", "kind", "metadata", "resources", "bases", "namespace", "nameprefix", "namesuffix", "labels"}
-_HARMLESS |= {"commonlabels", "commonannotations", "configmapgenerator", "secretgenerator", "generatoroptions"}
-_HARMLESS |= {"sortoptions", "buildmetadata", "replicas", "images"}
+_HARMLESS = {"apiVersion", "kind", "metadata", "resources", "bases", "namespace", "namePrefix", "nameSuffix", "labels"}
+_HARMLESS |= {"commonLabels", "commonAnnotations", "configMapGenerator", "secretGenerator", "generatorOptions"}
+_HARMLESS |= {"sortOptions", "buildMetadata", "replicas", "images"}
+_VERSION = "kustomize.config.k8s.io/v1beta1"
 
-_Chain = tuple[ImageEntries, ...]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SimpleEntry:
-    """The `images:` that reach each file of objects, the innermost first, and the kustomizations they stand in."""
+    """The `images:` that reach each file of objects, the innermost first, and the kustomizations they stand in.
+
+    `words` are the names in the `images:`, `used` the identities of those that matched an image.
+    """
 
     path: str
-    chains: dict[str, _Chain] = field(default_factory=dict)
-    kustomizations: set[str] = field(default_factory=set)
-    words: set[bytes] = field(default_factory=set)  # the names in the `images:`
+    chains: dict[str, tuple[ImageEntries, ...]] = field(default_factory=dict)
+    kustomizations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    words: set[bytes] = field(default_factory=set)
+    used: set[int] = field(default_factory=set)
 
     @property
     def files(self) -> frozenset[str]:
@@ -45,64 +53,94 @@ class SimpleEntry:
         self, files: Files, names: Names, specs: Sequence[FieldSpec], among: Collection[str] | None
     ) -> Iterator[Content]:
         """Yield what the files hold that others, of which it is made, may have changed (None: all)."""
-        is_changed = among is None or not self.kustomizations.isdisjoint(among)
+        is_changed = among is None or not self.kustomizations.keys().isdisjoint(among)
+        contents = []
         for path in self.chains if is_changed else self.chains.keys() & set(among or ()):
             make = partial(self._content, path, files, names, specs)
-            yield files.once(f"{self.path}\0{path}", make, lambda content: content.files)
+            contents.append(files.once(f"{self.path}\0{path}", make, lambda content: content.files))
+        yield from contents
+        if among is None and self.words:
+            yield Content(frozenset(self.kustomizations), {self.path: tuple(self._unused(contents))})
 
     def _content(self, path: str, files: Files, names: Names, specs: Sequence[FieldSpec]) -> Content:
         own = frozenset((path, *self.kustomizations))
         data = files.read(path) or b""
         if not (specs or names.may_be_in(data) or self.words & words_in(data)):
-            return Content(own)
+            return Content(own, includes=self.kustomizations)
         parsed = files.parsed(path)
         if parsed is None or parsed.fault:
             return Content(own, faults={path: parsed.fault} if parsed and parsed.fault else {})
-        images = (value for obj in parsed.objects for value in self._images(obj, parsed.text, path, files, specs))
-        return Content(own, {path: tuple(RenderedImage(value, path) for value in images)})
+        images = tuple(self._images(parsed, path, files, specs))
+        return Content(own, {path: images}, includes=self.kustomizations)
 
     def _images(
-        self, obj: MappingNode, text: Text, path: str, files: Files, specs: Sequence[FieldSpec]
-    ) -> Iterator[ImageValue]:
-        for image in image_fields(obj, specs):
-            value = ImageValue.of_reference(Written(text, image.scalar))
-            for entries in self.chains[path]:
-                if is_container(image.path):
-                    value = entries.applied(value)
-                elif is_volume(image.path):
-                    value = entries.beyond(value)
-            yield value.but_unclear(f"{path}: a repeated key") if image.repeated else value
-        yield from given_images(obj, text, files)
+        self, parsed: ParsedFile, path: str, files: Files, specs: Sequence[FieldSpec]
+    ) -> Iterator[RenderedImage]:
+        for number, obj in enumerate(parsed.objects):
+            for image in image_fields(obj, specs):
+                value = ImageValue.of_reference(Written(parsed.text, image.scalar))
+                if not image.scalar.value.endswith("\n"):  # kustomize's expressions match no line break
+                    for entries in self.chains[path]:
+                        value = entries.reaching(image.path, value)
+                yield RenderedImage(repeated_key(value, parsed.text, image.repeated), path, number)
+            yield from (RenderedImage(value, path, number) for value in given_images(obj, parsed.text, files))
+
+    def _unused(self, contents: Sequence[Content]) -> Iterator[RenderedImage]:
+        running = {image.value.name for content in contents for image in content.images}
+        layers = {id(entries): entries for chain in self.chains.values() for entries in chain}
+        for entry in (entry for entries in layers.values() for entry in entries.entries):
+            value = entry.unmatched
+            if id(entry) not in self.used and value.decider and value.name not in running:
+                why = f"{value.decider.where}: this entry of images: matches no image of {self.path}"
+                yield RenderedImage(value.but_unclear(why), self.path)
 
 
 def simple_entry(path: str, files: Files) -> SimpleEntry | None:
     """Return a kustomization as it can be read file by file; None where it cannot, or is not as it should be."""
     entry = SimpleEntry(path)
-    try:
-        return entry if _added(path, (), entry, Reading(files)) else None
-    except InvalidError:
-        return None
+    return entry if _added(path, (), entry, files) and entry.chains else None
 
 
-def _added(path: str, outer: _Chain, entry: SimpleEntry, reading: Reading) -> bool:
+def _added(path: str, outer: tuple[ImageEntries, ...], entry: SimpleEntry, files: Files) -> bool:
     """Add a kustomization, with the `images:` around it; False where something in it is not simple."""
-    kustomization = Kustomization.read(path, reading)
-    fields = kustomization.fields
-    if not fields.values.keys() <= _HARMLESS or kustomization.is_component or path in entry.kustomizations:
+    parsed = files.parsed(path)
+    if parsed is None or parsed.fault or len(parsed.documents) != 1 or path in entry.kustomizations:
         return False
-    entry.kustomizations.add(path)
-    listed = [ImageEntry.read(each) for each in fields.mappings("images", IMAGE)]
-    entry.words.update(each.name.value.encode() for each in listed)
-    chain = (ImageEntries(listed, set()), *outer) if listed else outer
-    resources = [*fields.strings("resources"), *fields.strings("bases")]
-    return all(_resource(written, kustomization.folder, chain, entry, reading) for written in resources)
+    root = parsed.documents[0].root
+    if not isinstance(root, MappingNode) or not _is_plain(root):
+        return False
+    entry.kustomizations[path] = ()
+    chain = (*_entries(parsed, root, entry), *outer)
+    folder = posixpath.dirname(path)
+    listed = [item for key in ("resources", "bases") for item in items(root, key)]
+    return all(isinstance(item, Scalar) and _resource(value_of(item), folder, chain, entry, files) for item in listed)
 
 
-def _resource(written: Written, folder: str, chain: _Chain, entry: SimpleEntry, reading: Reading) -> bool:
-    path = joined(folder, written.value, written)
-    if path and reading.files.read(path) is not None:
-        is_new = path not in entry.chains
+def _is_plain(root: MappingNode) -> bool:
+    names = keys(root)
+    is_known = text(root, "kind") in ("", "Kustomization") and text(root, "apiVersion") in ("", _VERSION)
+    lists = (root.get(key) for key in ("resources", "bases", "images"))
+    are_lists = all(each is None or isinstance(each, SequenceNode) for each in lists)
+    return is_known and are_lists and _HARMLESS.issuperset(names) and len(root) == 2 * len(names)
+
+
+def _entries(parsed: ParsedFile, root: MappingNode, entry: SimpleEntry) -> tuple[ImageEntries, ...]:
+    if not root.get("images"):
+        return ()
+    from orbit_release.manifests.kustomize.image_entries import read_entries  # noqa: PLC0415
+
+    entries = read_entries(parsed.text, root, entry.used)
+    entry.words.update(each.name.value.encode() for each in entries.entries)
+    return (entries,)
+
+
+def _resource(name: str, folder: str, chain: tuple[ImageEntries, ...], entry: SimpleEntry, files: Files) -> bool:
+    path = posixpath.normpath(posixpath.join(folder, name))
+    if "://" in name or path.startswith(("..", "/")) or path in entry.chains:
+        return False
+    if path != "." and files.read(path) is not None:
         entry.chains[path] = chain
-        return is_new
-    inner = kustomization_in(path, reading)
-    return inner is not None and _added(inner, chain, entry, reading)
+        return path.startswith(f"{folder}/") or not folder
+    below = [posixpath.normpath(posixpath.join(path, file)) for file in KUSTOMIZATIONS]
+    there = [file for file in below if files.read(file) is not None]
+    return len(there) == 1 and _added(there[0], chain, entry, files)

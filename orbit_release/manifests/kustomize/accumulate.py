@@ -10,9 +10,8 @@ from functools import partial
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.generators import note_generators
-from orbit_release.manifests.kustomize.image_entries import ImageEntry
+from orbit_release.manifests.kustomize.image_entries import IMAGE, ImageEntry
 from orbit_release.manifests.kustomize.kustomization import (
-    IMAGE,
     LABEL,
     PATCH,
     REPLICA,

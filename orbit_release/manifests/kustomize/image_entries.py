@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from orbit_release.manifests.image_value import Form, ImageValue, Part, cut
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
 from orbit_release.manifests.kustomize.fields import Fields, fault, is_string
-from orbit_release.manifests.texts.written import Written
-from orbit_release.manifests.texts.yaml_nodes import Path
+from orbit_release.manifests.texts.written import Text, Written
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Path
 
 _TAG = re.compile(r":[a-zA-Z0-9_.{}-]*\Z")
 _DIGEST = re.compile(r"@sha256:[a-zA-Z0-9_.{}-]*\Z")
 _PATTERN = re.compile(r"[\\^$*+?()|\[\]{}]")
+IMAGE = frozenset({"name", "newname", "newtag", "digest", "tagsuffix"})  # the keys of an entry
 _OPTIONAL = "*?{"  # what may leave out the character before it
 _PARTS = ("newName", "newTag", "digest", "tagSuffix")
 _COUNT = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
@@ -133,6 +134,12 @@ class ImageEntry:
         return new.but_unclear(f"{self.where}: two digests") if digest and inner else new
 
 
+def read_entries(text: Text, root: MappingNode, used: set[int]) -> ImageEntries:
+    """Read the `images` of a kustomization; InvalidError where kustomize would refuse one."""
+    listed = Fields.read(text, root, "a kustomization").mappings("images", IMAGE)
+    return ImageEntries([ImageEntry.read(entry) for entry in listed if entry.written("name")], used)
+
+
 class ImageEntries:
     """Entries that are applied one after another: a later one may match what an earlier one renamed.
 
@@ -165,6 +172,12 @@ class ImageEntries:
 
     def _first(self, name: str) -> ImageEntry:
         return self.entries[self._by_name[name][0]]
+
+    def reaching(self, path: Path, value: ImageValue) -> ImageValue:
+        """Return what becomes of the image at a path of an object."""
+        if is_container(path):
+            return self.applied(value)
+        return self.beyond(value) if is_volume(path) else value
 
     def beyond(self, value: ImageValue) -> ImageValue:
         """Return an image that only some versions of kustomize reach."""

@@ -50,7 +50,6 @@ FIELDS = _HEAD | {
     "validators",
     "vars",
 }
-IMAGE = frozenset({"name", "newname", "newtag", "digest", "tagsuffix"})
 PATCH = frozenset({"path", "patch", "target", "options"})
 REPLICA = frozenset({"name", "count"})
 LABEL = frozenset({"pairs", "includeselectors", "includetemplates", "includevolumeclaimtemplates", "fields"})
