@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from orbit_release.image import Repository
 from orbit_release.manifests import marking, rewrite as rewriting
-from orbit_release.manifests.deployed import Deployed, Manifests, Reading, read_deployed
+from orbit_release.manifests.deployed import Manifests, Reading
+from orbit_release.manifests.entries.content import plain_content
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.marking import MarkEdit, Unplaced
-from orbit_release.manifests.places import FoundImage
+from orbit_release.manifests.names import Names
+from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, service_places
 from orbit_release.manifests.rewrite import Edit, NewImage
 
 
@@ -34,31 +36,38 @@ def manifests_of(files: Mapping[str, bytes], repositories: Collection[Repository
     return Manifests.read(Files([*files], dict(files).get), Reading((".",), repositories))
 
 
-def read(data: bytes, path: str, repositories: Collection[Repository] | None) -> Deployed:
-    """Read a manifest; what stands in the way of a release is raised."""
-    deployed = read_deployed(Files([path], {path: data}.get), Reading((path,), repositories))
-    for service in deployed.services.values():
-        for fault in service.faults:
-            raise fault
-    return deployed
+def read(files: Files, path: str, repositories: Collection[Repository] | None) -> dict[Repository, ServicePlaces]:
+    """Read a file that is applied as it stands; what stands in the way of a release is raised."""
+    names = Names(repositories)
+    content = plain_content(path, files, names, ())
+    services = service_places([*content.images], names)
+    faults = [fault for fault in content.faults.values() if names.named_in(files.read(path) or b"")]
+    for fault in (*faults, *(fault for service in services.values() for fault in service.faults)):
+        raise fault
+    return services
+
+
+def file_of(data: bytes, path: str) -> Files:
+    return Files([path], {path: data}.get)
+
+
+def places_of(data: bytes, path: str, repositories: Collection[Repository]) -> list[Place]:
+    services = read(file_of(data, path), path, repositories).values()
+    return sorted((place for service in services for place in service.places), key=lambda place: place.image.line)
 
 
 def find_images(data: bytes, path: str, repositories: Collection[Repository]) -> tuple[FoundImage, ...]:
-    deployed = read(data, path, repositories)
-    return tuple(sorted((place.image for place in deployed.places), key=lambda image: image.line))
+    return tuple(place.image for place in places_of(data, path, repositories))
 
 
 def rewrite(data: bytes, path: str, images: Sequence[NewImage]) -> Rewrite:
-    deployed = read(data, path, {image.repository for image in images})
-    places = sorted(deployed.places, key=lambda place: place.image.line)
+    places = places_of(data, path, {image.repository for image in images})
     done = rewriting.rewrite(places, images)
     return Rewrite(done.files.get(path, data), done.edits, done.warnings)
 
 
 def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Marked:
-    read(data, path, marks.keys())
-    everything = Reading((path,))
-    files = Files([path], {path: data}.get)
-    before = read_deployed(files, everything)
-    done = marking.mark(before.services, marks, lambda new: read_deployed(files.but(new), everything).services)
+    files = file_of(data, path)
+    read(files, path, marks.keys())
+    done = marking.mark(read(files, path, None), marks, lambda new: read(files.but(new), path, None))
     return Marked(done.files.get(path, data), done.edits, done.unplaced, done.warnings)

@@ -75,8 +75,8 @@ class Status:
     `behind` counts the service's own commits between what is deployed and `target`, the tag that the next release
     would deploy; it can be 0 where only build settings changed.
     `digest` is what the registry has under the deployed tag; `missing`: it has nothing there. `hold` is the reason
-    of a hold. `pull_request` is the address of an open one that would change the service's tag. `live` is what the
-    cluster runs of it.
+    of a hold. `is_uncertain`: what is deployed cannot be told, `reason` says why. `pull_request` is the address of an
+    open one that would change the service's tag. `live` is what the cluster runs of it.
     """
 
     service: Service

@@ -10,7 +10,6 @@ from orbit_release.git.graph import ChangedFile, Commit, History
 from orbit_release.globs import Globs
 from orbit_release.image import ImageReference, Repository, Tag
 from orbit_release.planning.actions import (
-    PENDING,
     Action,
     Deployment,
     Plan,
@@ -177,7 +176,7 @@ def test_a_reference_that_is_newer_than_the_target_has_a_veto() -> None:
 
 def test_a_plan_gives_the_services_that_need_an_action_in_its_order() -> None:
     plans = tuple(ServicePlan(API, action, "") for action in Action)
-    assert [one.action for one in Plan(NEW, plans).with_action(*PENDING)] == [Action.RELEASE, Action.BUILD]
+    assert [one.action for one in Plan(NEW, plans).pending] == [Action.RELEASE, Action.BUILD]
 
 
 @st.composite

@@ -79,7 +79,7 @@ def written_to(written: str, part: Part | None, new: str) -> str:
     assert part
     change = Replacement(part.at.scalar, part.keep, new)
     after = splice(written, "app.yaml", [change])
-    prove(written, after, [change], "app.yaml")
+    prove(part.at.text, after, [change])
     return after
 
 

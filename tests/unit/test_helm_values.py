@@ -43,7 +43,7 @@ def written_to(written: bytes, part: Part | None, new: str) -> bytes:
     text = part.at.text
     change = Replacement(part.at.scalar, part.keep, new)
     after = splice(text.text, text.path, [change])
-    prove(text.text, after, [change], text.path)
+    prove(text, after, [change])
     return text.encoded(after)
 
 

@@ -367,6 +367,8 @@ def test_an_image_of_a_volume_is_unclear_where_an_entry_names_it() -> None:
         ("spec.template.spec.containers.0.image", True),
         ("spec.template.spec.containers.*.image", True),
         ("spec.template.spec", True),
+        ("spec.template.spec.containers.[name=w].image", True),
+        ("spec.template.spec.containers.[name=(we)?b].image", True),
         ("spec.template.spec.containers.[name=sidecar].image", False),
         ("metadata.annotations.x", False),
     ],
@@ -375,6 +377,48 @@ def test_an_image_that_a_replacement_writes_is_unclear(path: str, is_written: bo
     replacement = f"{{source: {{kind: X}}, targets: [{{select: {{kind: Deployment}}, fieldPaths: ['{path}']}}]}}"
     value = image(overlaid(f"replacements: [{replacement}]\n"))
     assert bool(value.unclear) == is_written
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "options", "is_seen"),
+    [
+        ("{kind: Pod, fieldPath: spec}", "spec.template.spec", "{}", False),
+        ("{kind: Po., fieldPath: spec}", "spec.template.spec", "{create: true}", False),
+        ("{kind: Pod, fieldPath: 'spec.containers.[name=app]'}", "spec.template.spec.containers.0", "{}", False),
+        ("{kind: Pod, fieldPath: spec.containers.0.image}", "spec.template.spec.containers.0.image", "{}", True),
+        ("{kind: Pod}", "spec.template.spec.containers.[name=new].image", "{create: true}", False),
+        ("{kind: Pod}", "spec.template.spec.containers.[name=web].image", "{create: true}", True),
+        ("{kind: Pod}", "spec.replicas", "{create: true}", True),
+        ("{kind: Pod, fieldPath: metadata}", "metadata.annotations", "{create: true}", True),
+    ],
+)
+def test_images_that_a_replacement_brings_are_not_seen(
+    source: str,
+    path: str,
+    options: str,
+    is_seen: bool,  # noqa: FBT001
+) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {config.kubernetes.io/local-config: 'true'}}\n"
+    pod += "spec: {containers: [{name: app, image: 'acme/web:1'}]}\n"
+    target = f"{{select: {{kind: Deployment}}, fieldPaths: ['{path}'], options: {options}}}"
+    replacement = f"replacements: [{{source: {source}, targets: [{target}]}}]\n"
+    files = {**BASE, "pod.yaml": pod, "kustomization.yaml": f"resources: [base, pod.yaml]\n{replacement}"}
+    entry = rendered(files)
+    assert entry.faults == {}
+    assert bool(entry.unseen) != is_seen
+
+
+def test_an_image_that_another_layer_gives_a_name_with_a_tag_must_stay_without_one() -> None:
+    files = {
+        "base/kustomization.yaml": "resources: [web.yaml]\n",
+        "base/web.yaml": WEB.replace("acme/web:base", "web"),
+        "a/kustomization.yaml": "resources: [../base]\nnamePrefix: a-\nimages: [{name: web, newName: acme/web}]\n",
+        "b/kustomization.yaml": "resources: [../base]\nnamePrefix: b-\nimages: [{name: web, newName: 'acme/web:1'}]\n",
+        "kustomization.yaml": "resources: [a, b]\n",
+    }
+    why = "b/kustomization.yaml:3: newName holds a tag, and a release would add another one to acme/web"
+    assert [obj.images[0][1].unclear for obj in rendered(files).objects] == [(why,), ()]
+    assert [obj.images[0][1].unclear for obj in rendered(files, "b/kustomization.yaml").objects] == [()]
 
 
 def test_an_image_with_a_var_is_unclear() -> None:

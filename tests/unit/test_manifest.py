@@ -149,7 +149,6 @@ def test_workloads_of_every_kind_are_edited(kind: str, field: str) -> None:
         "kind: ConfigMap\ndata:\n  pod: |\n    kind: Pod\n    image: ghcr.io/acme/api:v1\n",
         "kind: Kustomization\napiVersion: kustomize.toolkit.fluxcd.io/v1\n" + KUSTOMIZATION + "  newTag: v1\n",
         "kind: Values\n" + KUSTOMIZATION + "  newTag: v1\n",
-        KUSTOMIZATION + "  newName: ghcr.io/acme/other\n  newTag: v1\n",
         KUSTOMIZATION,
         "# ghcr.io/acme/api\n",
         "- ghcr.io/acme/api:v1\n",
@@ -302,6 +301,11 @@ def test_a_hold_is_a_comment_beside_the_value(text: str, hold: str | None) -> No
     ("text", "digest", "message"),
     [
         (KUSTOMIZATION + f"  newTag: v1\n  digest: {OLD}\n", None, "k8s/api.yaml:3: ghcr.io/acme/api is pinned"),
+        (
+            KUSTOMIZATION + "  newName: ghcr.io/acme/other\n  newTag: v1\n",
+            None,
+            "k8s/api.yaml:4: ghcr.io/acme/other takes the place of ghcr.io/acme/api, and is not built here",
+        ),
         (KUSTOMIZATION + "  newTag:\n", None, "k8s/api.yaml:3: this value cannot be edited in place"),
         (KUSTOMIZATION + "  newTag: v1\n  newTag: v1\n", None, "k8s/api.yaml:4: repeated key 'newTag'"),
         (KUSTOMIZATION + "  name: x\n  newTag: v1\n", None, "k8s/api.yaml:3: repeated key 'name'"),

@@ -6,11 +6,11 @@ Nothing is run and nothing is dumped. `kubectl kustomize` (5.5) is the oracle of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.image_value import ImageValue
+from orbit_release.manifests.image_value import Form, ImageValue
 from orbit_release.manifests.kustomize.accumulate import Accumulation
 from orbit_release.manifests.kustomize.image_entries import ImageEntry
 from orbit_release.manifests.kustomize.reading import HelmValues, Reading
@@ -77,7 +77,7 @@ def render(path: str, files: Files, specs: Sequence[FieldSpec] = ()) -> Rendered
     except InvalidError as error:
         reading.fault(path, error)
     return RenderedEntry(
-        objects=tuple(_rendered(pool, reading)),
+        objects=tuple(_but_bare([*_rendered(pool, reading)])),
         unused=tuple(entry.unmatched for entry in reading.entries.values() if id(entry) not in reading.used),
         entries=tuple(reading.entries.values()),
         files=frozenset(reading.seen),
@@ -94,6 +94,26 @@ def _rendered(pool: Pool, reading: Reading) -> Iterator[RenderedObject]:
         local = resource.all_labels("annotations").get(_LOCAL)
         if not resource.is_generated and (local is None or local == "false"):
             yield _object(resource, pool, reading)
+
+
+def _but_bare(objects: Sequence[RenderedObject]) -> Iterator[RenderedObject]:
+    """Yield objects; an image that must stay without a tag is uncertain.
+
+    Where an object is there twice, a `newName: NAME:TAG` for one of the two would put its tag behind the other's.
+    """
+    values = [value for obj in objects for _, value in obj.images]
+    named = [value for value in values if value.tag_at and value.tag_at.form is Form.REFERENCE and value.overridden]
+    bare = {at: value.tag_at.at.where for value in named if value.tag_at for at in value.overridden}
+    for obj in objects:
+        images = tuple((path, _but_bare_value(value, bare)) for path, value in obj.images)
+        yield replace(obj, images=images) if bare else obj
+
+
+def _but_bare_value(value: ImageValue, bare: Mapping[Written, str]) -> ImageValue:
+    where = None if value.tag or value.decider is None else bare.get(value.decider)
+    if where is None:
+        return value
+    return value.but_unclear(f"{where}: newName holds a tag, and a release would add another one to {value.text}")
 
 
 def _object(resource: Resource, pool: Pool, reading: Reading) -> RenderedObject:
