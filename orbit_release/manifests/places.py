@@ -13,7 +13,6 @@ from orbit_release.manifests.names import Names
 from orbit_release.manifests.placeholder import is_placeholder
 from orbit_release.manifests.texts.written import Written
 
-
 # What to do about an image that is unclear, by the words that say why.
 _HINTS = (
     ("takes the place of", "Take that name out, or give it to the service by `image:` in the configuration."),
