@@ -171,9 +171,8 @@ class Source:
         deployed = self.manifests(tip).deployed
         for fault in deployed.faults(service.repository):
             return fault
-        name_it = (
-            f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
-        )
+        name_it = f"name it in a workload, a kustomization or Helm values under {self.config.where}"
+        name_it += ", or `deploy: false`." if service.is_deployed else ", and take `deploy: false` out."
         mend = [f"mend {why}." for why in deployed.refused]
         return NotFoundError(self.why_unmanaged(tip, service), hint or next(iter(mend), name_it))
 
