@@ -88,7 +88,8 @@ class Source:
         """Return what is deployed at a commit, and what runs it."""
         from orbit_release.manifests.deployed import read_deployed  # noqa: PLC0415
 
-        return read_deployed(self.files(tip.commit), replace(self.reading, apart=False))
+        # All images: a workload of somebody else's may have the name of one of ours, in another namespace.
+        return read_deployed(self.files(tip.commit), replace(self.reading, repositories=None, apart=False))
 
     @property
     def reading(self) -> Reading:
