@@ -37,10 +37,15 @@ def manifests_of(files: Mapping[str, bytes], repositories: Collection[Repository
 
 
 def read(files: Files, path: str, repositories: Collection[Repository] | None) -> dict[Repository, ServicePlaces]:
-    """Read a file that is applied as it stands; what stands in the way of a release is raised."""
+    """Read a file that is applied as it stands."""
+    return service_places([*plain_content(path, files, Names(repositories), ()).images], Names(repositories))
+
+
+def services_in(files: Files, path: str, repositories: Collection[Repository]) -> dict[Repository, ServicePlaces]:
+    """Read a file; what stands in the way of a release is raised."""
     names = Names(repositories)
     content = plain_content(path, files, names, ())
-    services = service_places([*content.images], names)
+    services = read(files, path, repositories)
     faults = [fault for fault in content.faults.values() if names.named_in(files.read(path) or b"")]
     for fault in (*faults, *(fault for service in services.values() for fault in service.faults)):
         raise fault
@@ -52,7 +57,7 @@ def file_of(data: bytes, path: str) -> Files:
 
 
 def places_of(data: bytes, path: str, repositories: Collection[Repository]) -> list[Place]:
-    services = read(file_of(data, path), path, repositories).values()
+    services = services_in(file_of(data, path), path, repositories).values()
     return sorted((place for service in services for place in service.places), key=lambda place: place.image.line)
 
 
@@ -68,6 +73,6 @@ def rewrite(data: bytes, path: str, images: Sequence[NewImage]) -> Rewrite:
 
 def mark(data: bytes, path: str, marks: Mapping[Repository, str | None]) -> Marked:
     files = file_of(data, path)
-    read(files, path, marks.keys())
+    services_in(files, path, marks.keys())
     done = marking.mark(read(files, path, None), marks, lambda new: read(files.but(new), path, None))
     return Marked(done.files.get(path, data), done.edits, done.unplaced, done.warnings)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set as Abst
 from functools import cache, partial
 from itertools import chain
 
-from orbit_release.flows.source import Source, path_text
+from orbit_release.flows.source import Source, is_within, path_text
 from orbit_release.git.clone import Tip
 from orbit_release.git.plumbing_output import Blobs
 from orbit_release.image import Repository
@@ -29,7 +29,8 @@ class ManifestsBackwards:
         self._paths = source.manifest_folders(tip)
         self._blobs = source.blobs(tip.commit, (*self._paths, *source.bases(tip)))
         self._files = Files(self._blobs.keys(), self._read)
-        self._git = source.git
+        self._git, self._tip = source.git, tip.commit
+        self._gone: set[str] = set()
         self._names = Names(repositories)
         self._images = cache(partial(_images, self._names))
         self._entries: list[Entries] = []
@@ -48,13 +49,19 @@ class ManifestsBackwards:
         return {path: before.get(path, ()) for path in paths}, {path: after.get(path, ()) for path in paths}
 
     def _read(self, path: str) -> bytes | None:
-        return self._git.blob(self._blobs[path]) if path in self._blobs else None
+        if path in self._blobs:
+            return self._git.blob(self._blobs[path])
+        # What lies elsewhere, and was no part of an entry at the tip, is taken as it is there.
+        is_gone = path in self._gone or any(is_within(path, above) for above in self._paths)
+        return None if is_gone else self._git.plain_file(self._tip, path)
 
     def _put_back(self, blobs: Mapping[str, Blobs]) -> None:
         for path, file in blobs.items():
             if file.before is None:
                 self._blobs.pop(path, None)
+                self._gone.add(path)
             else:
+                self._gone.discard(path)
                 self._blobs[path] = file.before
         self._files.forget(blobs)
 

@@ -135,10 +135,9 @@ class Source:
 
     def _how_to_name(self, tip: Tip) -> str:
         manifests = self.manifests(tip)
-        places = (manifests.standing(service.repository) for service in self.config.services)
         if refused := manifests.deployed.refused:
             return f"mend {refused[0]}."
-        if where := next(filter(None, places), None):
+        if where := next(iter(manifests.standing().values()), None):
             if manifests.is_left_out(where):
                 return f"{where} names one, and no kustomization includes that file: add it to `resources:`."
             field = "name the field of a custom resource in `fields:`, a file of Helm values in `manifests:`"
@@ -178,7 +177,7 @@ class Source:
 
     def why_unmanaged(self, tip: Tip, service: Service) -> str:
         manifests = self.manifests(tip)
-        where = manifests.standing(service.repository)
+        where = manifests.standing().get(service.repository)
         if where is None:
             return f"no manifest names {service.repository}"
         if manifests.is_left_out(where):

@@ -13,7 +13,7 @@ from orbit_release.manifests.entries.content import Content
 from orbit_release.manifests.entries.contents import contents_of
 from orbit_release.manifests.entries.environments import overlays_error, without_shared_bases
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.entries.mentions import Mention, first_place, mentions_in
+from orbit_release.manifests.entries.mentions import Mention, first_places, mentions_in
 from orbit_release.manifests.kustomize.reading import is_below
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
@@ -96,9 +96,14 @@ class Manifests:
         known = [value for service in services for value in service.lines]
         return list(mentions_in(self.deployed.files, self.files, Names(self.reading.repositories), known))
 
-    def standing(self, repository: Repository) -> str | None:
-        """Return `path:line` where a repository is named, whatever names it; None where it stands nowhere."""
-        return first_place(repository, {*self.deployed.files, *self.files.names}, self.files)
+    def standing(self) -> Mapping[Repository, str]:
+        """Return `path:line` where repositories that nothing deploys are named all the same."""
+
+        def look() -> dict[Repository, str]:
+            left = [each for each in self.reading.repositories or () if each not in self.deployed.services]
+            return first_places(Names(left), {*self.deployed.files, *self.files.names}, self.files)
+
+        return self.files.once("\0standing", look, lambda _: self.files.names)
 
     def is_left_out(self, where: str) -> bool:
         """Whether a `path:line` is in a manifest that a kustomization above it leaves out."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations, product
 
 import pytest
@@ -49,7 +50,7 @@ RUNNING = deployed("sha-0aa11bb", commit=OLD)
 @pytest.mark.parametrize(
     ("deployment", "files", "settings_changed", "action", "reason"),
     [
-        (None, (), False, "build", "no manifest names ghcr.io/acme/api"),
+        (None, (), False, "unmanaged", "no manifest names it"),
         (deployed("latest"), (), False, "build", "never released: deployed is latest"),
         (deployed(None), (), False, "build", "never released: deployed is no tag"),
         (deployed("v1.2.3"), FILES, True, "held", "pinned to v1.2.3 by hand"),
@@ -119,7 +120,7 @@ def test_histories_that_diverged_go_forward_with_a_warning() -> None:
     assert found.warning == "sha-0aa11bb is not an ancestor of sha-1a2b3c4: was history rewritten?"
 
 
-@pytest.mark.parametrize("deployment", [None, deployed("latest"), deployed(None), deployed("sha-0aa11bb")])
+@pytest.mark.parametrize("deployment", [deployed("latest"), deployed(None), deployed("sha-0aa11bb")])
 def test_a_service_whose_commit_is_unknown_gets_the_target(deployment: Deployment | None) -> None:
     found = aim(to_build(deployment), NEW, History())
     assert (found.action, found.target, found.warning) == (Action.BUILD, NEW, None)
@@ -141,13 +142,23 @@ def test_an_image_that_is_not_there_is_to_be_built() -> None:
     assert with_image(aimed, there=False) == aimed
 
 
-def test_an_image_that_no_manifest_names_is_done_once_it_is_built() -> None:
-    found = with_image(aim(to_build(None), NEW, FORWARD), there=True)
+def test_a_service_that_no_manifest_names_is_built_and_stays_unmanaged() -> None:
+    aimed = aim(to_build(None), NEW, FORWARD)
+    assert (aimed.action, aimed.target, aimed.is_to_build) == (Action.UNMANAGED, NEW, True)
+    found = with_image(aimed, there=True)
+    assert (found.action, found.target, found.is_to_build) == (Action.UNMANAGED, NEW, False)
+
+
+def test_a_service_that_is_only_built_is_done_once_it_is_built() -> None:
+    only_built = assess(replace(API, is_deployed=False), None, FILES, settings_changed=False)
+    aimed = aim(only_built, NEW, FORWARD)
+    assert (aimed.action, aimed.target) == (Action.BUILD, NEW)
+    found = with_image(aimed, there=True)
     assert (found.action, found.target) == (Action.CURRENT, None)
-    assert found.reason == "sha-1a2b3c4 is in the registry, and no manifest names ghcr.io/acme/api"
+    assert found.reason == "sha-1a2b3c4 is in the registry, and it is only built"
 
 
-@pytest.mark.parametrize("action", [action for action in Action if action is not Action.BUILD])
+@pytest.mark.parametrize("action", sorted({*Action} - {Action.BUILD, Action.UNMANAGED}))
 def test_the_registry_changes_nothing_about_what_is_not_to_be_built(action: Action) -> None:
     one = ServicePlan(API, action, "a reason", RUNNING)
     assert with_image(one, there=True) == one
@@ -159,8 +170,8 @@ def test_an_absent_service_names_the_dockerfile_that_is_missing() -> None:
 
 
 def test_the_most_urgent_of_several_references_stands_for_the_service() -> None:
-    order = [Action.HELD, Action.BUILD, Action.RELEASE, Action.CURRENT]
-    for some in (pick for size in (1, 2, 3, 4) for pick in permutations(order, size)):
+    order = [Action.HELD, Action.BUILD, Action.RELEASE, Action.UNMANAGED, Action.CURRENT]
+    for some in (pick for size in (1, 2, 3, 4, 5) for pick in permutations(order, size)):
         assert most_urgent([ServicePlan(API, action, "") for action in some]).action is min(some, key=order.index)
 
 
@@ -176,7 +187,7 @@ def test_a_reference_that_is_newer_than_the_target_has_a_veto() -> None:
 
 def test_a_plan_gives_the_services_that_need_an_action_in_its_order() -> None:
     plans = tuple(ServicePlan(API, action, "") for action in Action)
-    assert [one.action for one in Plan(NEW, plans).pending] == [Action.RELEASE, Action.BUILD]
+    assert [one.action for one in Plan(NEW, plans).pending] == [Action.RELEASE, Action.BUILD, Action.UNMANAGED]
 
 
 @st.composite

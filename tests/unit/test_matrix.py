@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,13 +15,14 @@ from orbit_release.service import BuildSettings, Service
 COMMIT = "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d"
 SOURCE = "https://github.com/acme/shop"
 IMAGE = "ghcr.io/acme/shop"
+TARGETED = (Action.BUILD, Action.RELEASE, Action.UNMANAGED)
 
 
 def one(name: str, action: Action = Action.BUILD, settings: BuildSettings | None = None) -> ServicePlan:
     service = Service(
         name, Repository(f"{IMAGE}/{name}"), Globs((f"{name}/**",)), settings or BuildSettings(".", "Dockerfile")
     )
-    return ServicePlan(service, action, "a reason", target=COMMIT if action in (Action.BUILD, Action.RELEASE) else None)
+    return ServicePlan(service, action, "a reason", target=COMMIT if action in TARGETED else None)
 
 
 def plan(*services: ServicePlan) -> Plan:
@@ -59,10 +61,15 @@ def test_what_a_service_does_not_set_is_empty_text() -> None:
 
 
 def test_only_what_is_to_be_built_has_a_job_in_the_order_of_the_plan() -> None:
-    found = matrix(
-        plan(one("z"), *(one(f"no-{action}", action) for action in Action if action != "build"), one("a")), ""
-    )
+    others = sorted({*Action} - {Action.BUILD, Action.UNMANAGED})
+    found = matrix(plan(one("z"), *(one(f"no-{action}", action) for action in others), one("a")), "")
     assert [job["service"] for job in found["include"]] == ["z", "a"]
+
+
+def test_a_service_that_no_manifest_names_has_a_job_until_it_is_built() -> None:
+    unmanaged = one("api", Action.UNMANAGED)
+    assert [job["service"] for job in matrix(plan(unmanaged), "")["include"]] == ["api"]
+    assert matrix(plan(replace(unmanaged, is_built=True)), "") == {"include": []}
 
 
 def test_nothing_to_build_is_an_empty_matrix() -> None:

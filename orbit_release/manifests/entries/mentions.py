@@ -59,13 +59,13 @@ def _outermost(value: Written) -> Written:
     return value if value.text.inside is None else _outermost(value.text.inside)
 
 
-def first_place(repository: Repository, paths: Collection[str], files: Files) -> str | None:
-    """Return `path:line` of the first place in files that names a repository; None where none does."""
-    names = Names([repository])
+def first_places(names: Names, paths: Collection[str], files: Files) -> dict[Repository, str]:
+    """Return `path:line` of the first place in files that names a repository, whatever names it."""
+    places: dict[Repository, str] = {}
     for path in sorted(paths):
         data = files.read(path) or b""
-        if repository in names.named_in(data):
-            at = max(0, *(data.find(spelling.encode()) for spelling in names.spelled))
-            number = data.count(b"\n", 0, at) + 1
-            return f"{path}:{number}"
-    return None
+        for repository in names.named_in(data) - places.keys():
+            lines = enumerate(data.replace(b"\0", b"").split(b"\n"), 1)
+            number = next((number for number, line in lines if repository in names.named_in(line)), 1)
+            places[repository] = f"{path}:{number}"
+    return places
