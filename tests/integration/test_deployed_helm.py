@@ -101,6 +101,12 @@ RELEASED: dict[str, dict[str, str | bytes]] = {
         "deploy/kustomization.yaml": "resources: [api.yaml]\n",
         "deploy/api.yaml": workload(f"{API}:NOW"),
     },
+    "images of a Kustomization of Flux beside what they override": {
+        "deploy/f.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\n"
+        f"spec:\n  path: ./deploy/app\n  images: [{{name: {API}, newTag: NOW}}]\n",
+        "deploy/app/kustomization.yaml": "resources: [api.yaml]\n",
+        "deploy/app/api.yaml": workload(f"{API}:NOW"),
+    },
     "a file of overrides in a chart": {
         **CHART,
         "deploy/c/.argocd-source-shop.yaml": "helm:\n  parameters:\n    - {name: image.tag, value: NOW}\n",
