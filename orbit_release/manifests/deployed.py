@@ -176,5 +176,5 @@ def _stopped_by(
     """
     entries = [content for content in every if content.is_stopped and path in content.files]
     stopped = {path}.union(*(entry.files for entry in entries))
-    unknown = {*(names.repositories or ())} - {*known} if entries else set()
+    unknown = {*(names.repositories or ())} - {*known} if entries and is_kustomization(path) else set()
     return unknown.union(*(names.named_in(files.read(file) or b"") for file in stopped))

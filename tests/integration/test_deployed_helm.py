@@ -200,6 +200,11 @@ NAMED = {
         code=4,
         err=("deploy/a.yaml:9: these values are a block of text", "below `valuesObject:`"),
     ),
+    "a broken file over the chart's own values": Case(
+        {**CHART, "deploy/c/values.yaml": IMAGE_OLD, "deploy/c/values-a.yaml": "<<<<<<< HEAD\nimage: {tag: OLD}\n"},
+        code=4,
+        err=("deploy/c/values-a.yaml:2: not valid YAML",),
+    ),
     "a hold on the chart's own values": Case(
         {
             **CHART,

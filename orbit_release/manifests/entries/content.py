@@ -27,8 +27,8 @@ class Content:
 
     `leaves` are its images by the file of the object that runs them. `includes` are the kustomizations that each of
     its kustomizations includes, the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to
-    render it. `is_stopped`: nothing of it can be rendered, because a kustomization cannot be read.
-    `unseen` says, as `path:line: what`, where more comes from that cannot be seen here.
+    render it. `is_stopped`: nothing of it can be rendered, because a kustomization, or a file of values, cannot be
+    read. `unseen` says, as `path:line: what`, where more comes from that cannot be seen here.
     """
 
     files: frozenset[str]
