@@ -144,6 +144,8 @@ class Source:
             field = "name the field of a custom resource in `fields:`, a file of Helm values in `manifests:`"
             return f"{where} names one where no image is known: {field}, or deploy it by a workload."
         first = self.config.services[0].repository
+        for why in manifests.deployed.unseen:
+            return f"{why}: set the tag in front of it, `images: [{{name: {first}, newTag: latest}}]`."
         return f"write {first}:latest in a workload, a kustomization or Helm values there, or correct `image:`."
 
     def references_at(self, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
@@ -180,7 +182,8 @@ class Source:
         manifests = self.manifests(tip)
         where = manifests.standing().get(service.repository)
         if where is None:
-            return f"no manifest names {service.repository}"
+            unseen = next((f": {why}" for why in manifests.deployed.unseen), "")
+            return f"no manifest names {service.repository}{unseen}"
         if manifests.is_left_out(where):
             return f"no kustomization includes {where}, which names {service.repository}"
         return f"no manifest deploys {service.repository}, which {where} only names"

@@ -242,6 +242,16 @@ REFUSED = {
         code=3,
         err=("deploy names no service", f"mend deploy/{K}:1: there is no file"),
     ),
+    "what a plugin generates": Case(
+        {
+            f"deploy/{K}": "generators: [g.yaml]\n",
+            "deploy/g.yaml": "apiVersion: x/v1\nkind: Generator\nmetadata: {name: g}\n",
+            "deploy/web.yaml": workload(f"{WEB}:OLD"),
+        },
+        manifests="[deploy, deploy/web.yaml]",
+        code=3,
+        err=("deploy names no service", f"deploy/{K}:1: what a generator makes cannot be seen here: set the tag"),
+    ),
     "a file that no kustomization includes": Case(
         {
             f"deploy/{K}": "resources: [web.yaml]\n",
