@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import ENDINGS
 from orbit_release.manifests.texts import yaml_nodes as nodes
@@ -44,7 +43,6 @@ class Reading:
     unseen: list[str] = field(default_factory=list)
     entries: dict[tuple[int, ...], ImageEntry] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)  # the identities of entries that an image matched
-    dropped: list[ImageValue] = field(default_factory=list)
     charts: dict[int, HelmValues] = field(default_factory=dict)
     layers: int = 0
     inner: dict[int, tuple[Written, Text, list[Node]]] = field(default_factory=dict)

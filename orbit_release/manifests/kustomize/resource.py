@@ -54,11 +54,6 @@ class Resource:
         self.namespace = nodes.text(self.root, "metadata", "namespace")
 
     @property
-    def group(self) -> str:
-        group, slash, _ = self.api_version.partition("/")
-        return group if slash else ""
-
-    @property
     def id(self) -> Id:
         return Id.of(self.api_version, self.kind, self.name, self.namespace)
 
