@@ -216,7 +216,7 @@ spec:
 """
     first, second, third = renderings_in(written)
     assert texts_of(first) == {"image": "acme/a:v1"}
-    assert (second.images, second.folder) == ([], "")
+    assert ([*images_in(second.values)], second.folder) == ([], "")
     assert [override.image.text for override in third.overrides] == ["acme/c:v3"]
 
 
