@@ -23,7 +23,7 @@ from orbit_release.manifests.workloads import AppliedWorkload
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class Search:
     """What to look for: `repositories` (None: whatever is an image) below `paths`; `fields` name more image fields.
 
     `apart`: the images alone, of simple kustomizations file by file; what runs them is not asked for then.
@@ -83,24 +83,24 @@ class Manifests:
     """The files of a commit or a working tree, and what they deploy."""
 
     files: Files
-    reading: Reading
+    search: Search
     deployed: Deployed
 
     @classmethod
-    def read(cls, files: Files, reading: Reading) -> Manifests:
-        return cls(files, reading, read_deployed(files, reading))
+    def read(cls, files: Files, search: Search) -> Manifests:
+        return cls(files, search, read_deployed(files, search))
 
     def mentions(self) -> list[Mention]:
         """Return where services are named as text, with a tag that no release changes."""
         services = self.deployed.services.values()
         known = [value for service in services for value in service.lines]
-        return list(mentions_in(self.deployed.files, self.files, Names(self.reading.repositories), known))
+        return list(mentions_in(self.deployed.files, self.files, Names(self.search.repositories), known))
 
     def standing(self) -> Mapping[Repository, str]:
         """Return `path:line` where repositories that nothing deploys are named all the same."""
 
         def look() -> dict[Repository, str]:
-            left = [each for each in self.reading.repositories or () if each not in self.deployed.services]
+            left = [each for each in self.search.repositories or () if each not in self.deployed.services]
             return first_places(Names(left), {*self.deployed.files, *self.files.names}, self.files)
 
         return self.files.once("\0standing", look, lambda _: self.files.names)
@@ -128,13 +128,13 @@ class Manifests:
 
     def but(self, changes: Mapping[str, bytes]) -> Manifests:
         """Return them with other bytes in some files; what these do not concern is not read again."""
-        return Manifests.read(self.files.but(changes), self.reading) if changes else self
+        return Manifests.read(self.files.but(changes), self.search) if changes else self
 
 
-def read_deployed(files: Files, reading: Reading) -> Deployed:
+def read_deployed(files: Files, search: Search) -> Deployed:
     """Read what is deployed; what cannot be read is told of, and never raised."""
-    names = Names(reading.repositories)
-    by_path = {path: list(_contents(path, files, names, reading)) for path in reading.paths}
+    names = Names(search.repositories)
+    by_path = {path: list(_contents(path, files, names, search)) for path in search.paths}
     every = [content for own in by_path.values() for content in own]
     services = service_places([image for content in every for image in content.images], names)
     services = without_shared_bases(services, every, files)
@@ -160,8 +160,8 @@ def _names_any(own: Iterable[Content], names: Names) -> bool:
     return any(content.faults for content in own) or any(True for value in values for _ in named(value, names))
 
 
-def _contents(path: str, files: Files, names: Names, reading: Reading) -> Iterator[Content]:
-    return contents_of(entries_at(path, files), files, names, reading.fields, apart=reading.apart)
+def _contents(path: str, files: Files, names: Names, search: Search) -> Iterator[Content]:
+    return contents_of(entries_at(path, files), files, names, search.fields, apart=search.apart)
 
 
 def _stopped_by(
