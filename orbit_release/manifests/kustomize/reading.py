@@ -13,7 +13,7 @@ from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import ENDINGS
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text, Written
-from orbit_release.manifests.texts.yaml_nodes import Node, UnreadableError
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, UnreadableError
 
 if TYPE_CHECKING:
     from orbit_release.manifests.kustomize.image_entries import ImageEntry
@@ -78,6 +78,14 @@ class Reading:
             raise InvalidError(f"{value.path}:{line}: not valid YAML: {error.problem}", error.hint) from error
         self.inner[id(value.scalar)] = (value, text, roots)
         return text, roots
+
+    def objects_inside(self, value: Written) -> tuple[Text, list[Node]] | None:
+        """Return the text inside a value and its objects; None where it holds no objects: it is a path then."""
+        try:
+            text, roots = self.inside(value)
+        except InvalidError:
+            return None
+        return (text, roots) if roots and all(isinstance(root, MappingNode) for root in roots) else None
 
     def has(self, path: str) -> bool:
         """Whether there is a file; what may be a manifest is read but once."""
