@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from orbit_release.errors import ConfigurationError, InvalidError
 from orbit_release.image import Repository
@@ -100,7 +101,7 @@ class Manifests:
         """Return `path:line` where repositories that nothing deploys are named all the same."""
 
         def look() -> dict[Repository, str]:
-            left = [each for each in self.search.repositories or () if each not in self.deployed.services]
+            left = {*(self.search.repositories or ())} - self.deployed.services.keys()
             return first_places(Names(left), {*self.deployed.files, *self.files.names}, self.files)
 
         return self.files.once("\0standing", look, lambda _: self.files.names)
@@ -135,29 +136,30 @@ def read_deployed(files: Files, search: Search) -> Deployed:
     """Read what is deployed; what cannot be read is told of, and never raised."""
     names = Names(search.repositories)
     by_path = {path: list(_contents(path, files, names, search)) for path in search.paths}
-    every = [content for own in by_path.values() for content in own]
-    services = service_places([image for content in every for image in content.images], names)
-    services = without_shared_bases(services, every, files)
-    broken = {path: fault for content in every for path, fault in content.faults.items()}
+    contents = [*chain.from_iterable(by_path.values())]
+    services = service_places([image for content in contents for image in content.images], names)
+    services = without_shared_bases(services, contents, files)
+    broken = {path: fault for content in contents for path, fault in content.faults.items()}
     for path, fault in broken.items():
-        for repository in _stopped_by(path, files, names, every, services):
-            own = services.get(repository, ServicePlaces())
-            services[repository] = replace(own, faults=(*own.faults, fault))
+        for repository in _stopped_by(path, files, names, contents, services):
+            service = services.get(repository, ServicePlaces())
+            services[repository] = replace(service, faults=(*service.faults, fault))
     return Deployed(
         services,
-        tuple(workload for content in every for workload in content.workloads),
+        tuple(workload for content in contents for workload in content.workloads),
         broken,
-        tuple(dict.fromkeys(why for content in every for why in content.refused)),
-        tuple(content.files for content in every),
-        absent=tuple(path for path, own in by_path.items() if not own),
-        unnamed=tuple(path for path, own in by_path.items() if own and not _names_any(own, names)),
-        overlays=next(filter(None, (overlays_error(path, own, names) for path, own in by_path.items())), None),
+        tuple(dict.fromkeys(why for content in contents for why in content.refused)),
+        tuple(content.files for content in contents),
+        absent=tuple(path for path, there in by_path.items() if not there),
+        unnamed=tuple(path for path, there in by_path.items() if there and not _names_any(there, names)),
+        overlays=next(filter(None, (overlays_error(path, there, names) for path, there in by_path.items())), None),
     )
 
 
-def _names_any(own: Iterable[Content], names: Names) -> bool:
-    values = (image.value for content in own for image in content.images)
-    return any(content.faults for content in own) or any(True for value in values for _ in named(value, names))
+def _names_any(contents: Sequence[Content], names: Names) -> bool:
+    """Whether entries name a service; what cannot be read may."""
+    values = (image.value for content in contents for image in content.images)
+    return any(content.faults for content in contents) or any(True for value in values for _ in named(value, names))
 
 
 def _contents(path: str, files: Files, names: Names, search: Search) -> Iterator[Content]:
@@ -165,13 +167,13 @@ def _contents(path: str, files: Files, names: Names, search: Search) -> Iterator
 
 
 def _stopped_by(
-    path: str, files: Files, names: Names, every: Iterable[Content], known: Collection[Repository]
+    path: str, files: Files, names: Names, contents: Iterable[Content], known: Collection[Repository]
 ) -> set[Repository]:
     """Return the repositories that a file names; of a kustomization, also those of its entry, as far as it is known.
 
     What nothing else deploys may be a part of it.
     """
-    entries = [content for content in every if content.is_stopped and path in content.files]
+    entries = [content for content in contents if content.is_stopped and path in content.files]
     stopped = {path}.union(*(entry.files for entry in entries))
     unknown = {*(names.repositories or ())} - {*known} if entries else set()
     return unknown.union(*(names.named_in(files.read(file) or b"") for file in stopped))

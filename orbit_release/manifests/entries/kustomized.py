@@ -13,7 +13,7 @@ from orbit_release.manifests.helm.charts import layered_images
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
-from orbit_release.manifests.kustomize.reading import is_below
+from orbit_release.manifests.kustomize.reading import HelmValues, is_below
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import RenderedImage
@@ -30,11 +30,7 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     for obj in entry.objects:
         images = (RenderedImage(value, *obj.origin) for value in _images(obj, files))
         by_file.setdefault(obj.origin[0], []).extend(images)
-    for chart in entry.values:
-        layers = [Values.read(node, text) for text, node in chart.inline]
-        by_file[path] += [
-            RenderedImage(value, path) for value in layered_images(chart.files, layers, files, chart.chart)
-        ]
+    by_file[path] += (RenderedImage(value, path) for chart in entry.values for value in _chart_images(chart, files))
     by_file[path] += [*_unused(path, entry, by_file)]
     return Content(
         entry.files | {path} | _below(unreadable, files),
@@ -45,6 +41,11 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
         {name: entry.includes.get(name, ()) for name in (path, *entry.includes, *chain(*entry.includes.values()))},
         is_stopped=any(map(is_kustomization, unreadable)),
     )
+
+
+def _chart_images(chart: HelmValues, files: Files) -> Iterator[ImageValue]:
+    inline = [Values.read(node, text) for text, node in chart.inline]
+    return layered_images(chart.files, inline, files, chart.chart)
 
 
 def _below(unreadable: Iterable[str], files: Files) -> set[str]:

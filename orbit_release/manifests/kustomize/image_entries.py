@@ -104,9 +104,9 @@ class ImageEntry:
             why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
             return replace(value, name=self.new_name.value).but_unclear(why)
         part = Part(self.new_name, Form.REFERENCE, len(name))
-        over = tuple(item for item in value.scalars if not value.digest_at or item != value.digest_at.at)
         digest_at = part if digest else value.digest_at
-        over = (*value.overridden, *over)
+        lost = (at for at in value.scalars if not value.digest_at or at != value.digest_at.at)
+        over = (*value.overridden, *lost)
         return ImageValue(name, tag, digest or value.digest, part, digest_at, self.names, over, value.unclear)
 
     def _tagged(self, value: ImageValue) -> ImageValue:
@@ -115,12 +115,10 @@ class ImageEntry:
             return value
         if value.tag_at and cut(self.name.value)[1]:
             # It matches one tag only: the image's own value decides as soon as it says another one.
-            return replace(
-                value, tag=tag.value if tag else "", overridden=(*value.overridden, *filter(None, (tag, digest)))
-            )
+            over = (*value.overridden, *filter(None, (tag, digest)))
+            return replace(value, tag=tag.value if tag else "", overridden=over)
         _, own_tag, own_digest = cut(self.new_name.value if self.new_name else "")
-        over = tuple(item for item in value.scalars if item not in (tag, digest, *self.names))
-        over = (*value.overridden, *over)
+        over = (*value.overridden, *(at for at in value.scalars if at not in (tag, digest, *self.names)))
         if own_digest or (own_tag and tag):
             why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
             return replace(value, unclear=(*value.unclear, why), overridden=over)
