@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orbit_release.image import Repository
 from orbit_release.manifests import marking, rewrite as rewriting
-from orbit_release.manifests.deployed import Manifests, Reading
+from orbit_release.manifests.deployed import Manifests, Search
 from orbit_release.manifests.entries.content import plain_content
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.marking import MarkEdit, Unplaced
@@ -33,7 +33,7 @@ class Marked:
 
 def manifests_of(files: Mapping[str, bytes], repositories: Collection[Repository]) -> Manifests:
     """Read the manifests of a repository that has no other files."""
-    return Manifests.read(Files([*files], dict(files).get), Reading((".",), repositories))
+    return Manifests.read(Files([*files], dict(files).get), Search((".",), repositories))
 
 
 def read(files: Files, path: str, repositories: Collection[Repository] | None) -> dict[Repository, ServicePlaces]:

@@ -16,7 +16,7 @@ from orbit_release.check.wiring.rendered_groups import REFUSED_FIX, REFUSED_KUST
 from orbit_release.config import Config
 from orbit_release.errors import InvalidError, OrbitReleaseError
 from orbit_release.image import LATEST, ImageReference, Repository
-from orbit_release.manifests.deployed import Deployed, Manifests, Reading
+from orbit_release.manifests.deployed import Deployed, Manifests, Search
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.files import CHART
 from orbit_release.manifests.objects import is_kustomization
@@ -52,7 +52,7 @@ _MISPLACED = "correct `manifests:`, or write what is missing there."
 
 def read_manifests(tree: Tree, config: Config) -> Manifests:
     """Read what the files of a working tree deploy."""
-    return Manifests.read(_files(tree, config), _reading(config, (service.repository for service in config.services)))
+    return Manifests.read(_files(tree, config), _search(config, (service.repository for service in config.services)))
 
 
 def _files(tree: Tree, config: Config) -> Files:
@@ -62,8 +62,8 @@ def _files(tree: Tree, config: Config) -> Files:
     )
 
 
-def _reading(config: Config, repositories: Iterable[Repository]) -> Reading:
-    return Reading(config.manifests, tuple(repositories), config.fields)
+def _search(config: Config, repositories: Iterable[Repository]) -> Search:
+    return Search(config.manifests, tuple(repositories), config.fields)
 
 
 def check_manifests(
@@ -175,7 +175,7 @@ def _unknown_images(
     references = (ImageReference.read(f"{before}{name}{after}") for name in sorted(names))
     own = {service.repository for service in config.services}
     unknown = [reference.repository for reference in references if reference and reference.repository not in own]
-    deployed = Manifests.read(_files(tree, config), _reading(config, unknown)).deployed if unknown else Deployed()
+    deployed = Manifests.read(_files(tree, config), _search(config, unknown)).deployed if unknown else Deployed()
     for repository, places in deployed.services.items():
         for place in places.places:
             message = f"{repository} is the image of no service"

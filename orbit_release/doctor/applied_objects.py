@@ -24,7 +24,7 @@ class AppliedObject:
 
 def applied_objects(manifests: Manifests) -> Iterator[AppliedObject | str]:
     """Yield the objects below the configuration's paths, and the paths of the files that cannot be read."""
-    for path in manifests.reading.paths:
+    for path in manifests.search.paths:
         entries = entries_at(path, manifests.files)
         reached: set[str] = set()
         for kustomization in entries.kustomizations:
@@ -37,7 +37,7 @@ def applied_objects(manifests: Manifests) -> Iterator[AppliedObject | str]:
 def _rendered(kustomization: str, manifests: Manifests, reached: set[str]) -> Iterator[AppliedObject | str]:
     from orbit_release.manifests.kustomize.layers import render  # noqa: PLC0415  (plain manifests need none of it)
 
-    entry = render(kustomization, manifests.files, manifests.reading.fields)
+    entry = render(kustomization, manifests.files, manifests.search.fields)
     reached |= entry.files
     yield from entry.faults or ()
     for obj in entry.objects:
@@ -51,7 +51,7 @@ def _plain(path: str, manifests: Manifests) -> Iterator[AppliedObject | str]:
     if file.fault:
         yield path
     for obj in file.objects:
-        values = object_images(obj, file.text, manifests.reading.fields)
+        values = object_images(obj, file.text, manifests.search.fields)
         # Kubernetes refuses `image: 2`.
         texts = (value for value in values if all(is_text(at.scalar) for at in value.scalars))
         yield AppliedObject(obj, _references(texts))

@@ -11,9 +11,9 @@ from orbit_release.flows.restore_images import restored_image, why_left
 from orbit_release.flows.source import Source, is_within, path_text
 from orbit_release.git.clone import Tip
 from orbit_release.image import Digest, ImageReference, Tag, not_among
+from orbit_release.manifests.entries.files import same_values
 from orbit_release.manifests.objects import is_manifest
 from orbit_release.manifests.rewrite import Edit, NewImage, rewrite
-from orbit_release.manifests.texts.proof import same_values
 from orbit_release.releases.release import Release
 from orbit_release.releases.timeline import is_fixed
 from orbit_release.service import Service

@@ -73,7 +73,7 @@ class ManifestsBackwards:
         side: dict[str, Images | None] = {}
         among = None if everything else paths
         for content in chain.from_iterable(self._contents(among)):
-            side |= {path: self._images(images) for path, images in content.leaves.items()}
+            side |= {path: self._images(images) for path, images in content.by_file.items()}
             side |= dict.fromkeys(content.faults)
         return side
 

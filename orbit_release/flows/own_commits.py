@@ -19,6 +19,7 @@ from orbit_release.releases.timeline import Stretch
 from orbit_release.service import Service
 
 Histories = Mapping[str, Sequence[Stretch]]
+_TRAILER = "Orbit-Release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,3 @@ def _own_commits(source: Source, tip: Tip, services: Sequence[Service], commits:
             for name in () if is_release else names:
                 own[name].add(commit)
     return own
-
-
-_TRAILER = "Orbit-Release"

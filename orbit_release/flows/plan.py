@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -189,38 +189,36 @@ def _assessed(
     free: Collection[str],
 ) -> list[ServicePlan]:
     """Decide what trees can tell, for each reference that the manifests carry of a service."""
+    now, let_go = source.deployed(tip), {*free, *free_pins(source, tip, head.present)}
+    uncertain: list[ServicePlan] = []
     pairs: list[tuple[Service, Deployment | None]] = []
-    let_go = {*free, *free_pins(source, tip, head.present)}
-    now = source.deployed(tip)
-    uncertain = [actions.uncertain(s, now.faults(s.repository)[0]) for s in head.present if now.faults(s.repository)]
-    names = {plan.service.name for plan in uncertain}
-    for service in (service for service in head.present if service.name not in names):
-        carried = dict.fromkeys((image.reference, image.hold) for image in now[service.repository])
+    for service in head.present:
+        if faults := now.faults(service.repository):
+            uncertain.append(actions.uncertain(service, faults[0]))
+            continue
+        is_free = service.name in let_go
+        images = now[service.repository]
+        carried = dict.fromkeys((image.reference, image.hold if holds else None) for image in images)
         pairs += [
-            (
-                service,
-                Deployment(
-                    reference,
-                    hold if holds else None,
-                    source.commit_of(reference, registry),
-                    is_free=service.name in let_go,
-                ),
-            )
+            (service, Deployment(reference, hold, source.commit_of(reference, registry), is_free=is_free))
             for reference, hold in carried
         ] or [(service, None)]
-    changes = source.git.changes(
-        {deployed.commit for _, deployed in pairs if deployed and deployed.commit}, head.commit
-    )
-    all_inputs = {commit: head.inputs(files) for commit, files in changes.items()}
+    return [*uncertain, *_assessed_by_inputs(source, head, tip, pairs)]
+
+
+def _assessed_by_inputs(
+    source: Source, head: ServicesAtHead, tip: Tip, pairs: Sequence[tuple[Service, Deployment | None]]
+) -> Iterator[ServicePlan]:
+    """Compare the inputs and the settings at what is deployed with those at head."""
+    commits = {deployed.commit for _, deployed in pairs if deployed and deployed.commit}
+    inputs = {commit: head.inputs(files) for commit, files in source.git.changes(commits, head.commit).items()}
     new, scheme = source.settings(head.commit), source.config.tag_scheme
-    plans = uncertain
     for service, deployed in pairs:
         commit = deployed.commit if deployed else None
-        inputs = all_inputs[commit].get(service.name, ()) if commit else ()
+        files = inputs[commit].get(service.name, ()) if commit else ()
         differ = commit is not None and settings_differ(source.settings(commit), new, service)
         why = source.why_unmanaged(tip, service) if deployed is None else ""
-        plans.append(actions.assess(service, deployed, inputs, settings_changed=differ, scheme=scheme, unmanaged=why))
-    return plans
+        yield actions.assess(service, deployed, files, settings_changed=differ, scheme=scheme, unmanaged=why)
 
 
 def _targets(source: Source, head: ServicesAtHead, services: Sequence[Service]) -> dict[str, str]:

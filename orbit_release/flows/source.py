@@ -16,7 +16,7 @@ from orbit_release.image import ImageReference, Repository
 from orbit_release.service import BuildSettings, Service
 
 if TYPE_CHECKING:
-    from orbit_release.manifests.deployed import Deployed, Manifests, Reading
+    from orbit_release.manifests.deployed import Deployed, Manifests, Search
     from orbit_release.manifests.entries.files import Files
     from orbit_release.registry.client import Registry
 
@@ -81,7 +81,7 @@ class Source:
         if tip.commit not in self._manifests:
             from orbit_release.manifests.deployed import Manifests  # noqa: PLC0415  (comparing two trees reads none)
 
-            self._manifests[tip.commit] = Manifests.read(self.files(tip.commit), self.reading)
+            self._manifests[tip.commit] = Manifests.read(self.files(tip.commit), self.search)
         return self._manifests[tip.commit]
 
     def with_workloads(self, tip: Tip) -> Deployed:
@@ -89,14 +89,14 @@ class Source:
         from orbit_release.manifests.deployed import read_deployed  # noqa: PLC0415
 
         # All images: a workload of somebody else's may have the name of one of ours, in another namespace.
-        return read_deployed(self.files(tip.commit), replace(self.reading, repositories=None, apart=False))
+        return read_deployed(self.files(tip.commit), replace(self.search, repositories=None, apart=False))
 
     @property
-    def reading(self) -> Reading:
-        from orbit_release.manifests.deployed import Reading  # noqa: PLC0415
+    def search(self) -> Search:
+        from orbit_release.manifests.deployed import Search  # noqa: PLC0415
 
         repositories = [service.repository for service in self.config.services]
-        return Reading(self.config.manifests, repositories, self.config.fields, apart=True)
+        return Search(self.config.manifests, repositories, self.config.fields, apart=True)
 
     def files(self, commit: str) -> Files:
         """Return the files that manifests are read from at a commit, each read and parsed once."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from orbit_release.check.tree import Tree
 from orbit_release.image import Repository
 from orbit_release.init.dockerfiles import is_aside
-from orbit_release.manifests.deployed import Reading, read_deployed
+from orbit_release.manifests.deployed import Search, read_deployed
 from orbit_release.manifests.entries.applied_files import Entries
 from orbit_release.manifests.entries.contents import contents_of
 from orbit_release.manifests.entries.files import Files
@@ -71,7 +71,7 @@ def _written_images(tree: Tree, names: Names) -> Iterator[ImageValue]:
 
 def edited_files(tree: Tree, folder: str, repositories: Collection[Repository]) -> list[str]:
     """Return the files that releases of some images change, examples and hidden ones among them."""
-    deployed = read_deployed(_files_below(tree, folder), Reading((folder,), repositories))
+    deployed = read_deployed(_files_below(tree, folder), Search((folder,), repositories))
     return sorted({value.path for place in deployed.places for value in place.value.deciders})
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from orbit_release.errors import ConfigurationError, InvalidError
 from orbit_release.image import Repository
@@ -23,7 +24,7 @@ from orbit_release.manifests.workloads import AppliedWorkload
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class Search:
     """What to look for: `repositories` (None: whatever is an image) below `paths`; `fields` name more image fields.
 
     `apart`: the images alone, of simple kustomizations file by file; what runs them is not asked for then.
@@ -85,24 +86,24 @@ class Manifests:
     """The files of a commit or a working tree, and what they deploy."""
 
     files: Files
-    reading: Reading
+    search: Search
     deployed: Deployed
 
     @classmethod
-    def read(cls, files: Files, reading: Reading) -> Manifests:
-        return cls(files, reading, read_deployed(files, reading))
+    def read(cls, files: Files, search: Search) -> Manifests:
+        return cls(files, search, read_deployed(files, search))
 
     def mentions(self) -> list[Mention]:
         """Return where services are named as text, with a tag that no release changes."""
         services = self.deployed.services.values()
         known = [value for service in services for value in service.lines]
-        return list(mentions_in(self.deployed.files, self.files, Names(self.reading.repositories), known))
+        return list(mentions_in(self.deployed.files, self.files, Names(self.search.repositories), known))
 
     def standing(self) -> Mapping[Repository, str]:
         """Return `path:line` where repositories that nothing deploys are named all the same."""
 
         def look() -> dict[Repository, str]:
-            left = [each for each in self.reading.repositories or () if each not in self.deployed.services]
+            left = {*(self.search.repositories or ())} - self.deployed.services.keys()
             return first_places(Names(left), {*self.deployed.files, *self.files.names}, self.files)
 
         return self.files.once("\0standing", look, lambda _: self.files.names)
@@ -130,51 +131,52 @@ class Manifests:
 
     def but(self, changes: Mapping[str, bytes]) -> Manifests:
         """Return them with other bytes in some files; what these do not concern is not read again."""
-        return Manifests.read(self.files.but(changes), self.reading) if changes else self
+        return Manifests.read(self.files.but(changes), self.search) if changes else self
 
 
-def read_deployed(files: Files, reading: Reading) -> Deployed:
+def read_deployed(files: Files, search: Search) -> Deployed:
     """Read what is deployed; what cannot be read is told of, and never raised."""
-    names = Names(reading.repositories)
-    by_path = {path: list(_contents(path, files, names, reading)) for path in reading.paths}
-    every = [content for own in by_path.values() for content in own]
-    services = service_places([image for content in every for image in content.images], names)
-    services = without_shared_bases(services, every, files)
-    broken = {path: fault for content in every for path, fault in content.faults.items()}
+    names = Names(search.repositories)
+    by_path = {path: list(_contents(path, files, names, search)) for path in search.paths}
+    contents = [*chain.from_iterable(by_path.values())]
+    services = service_places([image for content in contents for image in content.images], names)
+    services = without_shared_bases(services, contents, files)
+    broken = {path: fault for content in contents for path, fault in content.faults.items()}
     for path, fault in broken.items():
-        for repository in _stopped_by(path, files, names, every, services):
-            own = services.get(repository, ServicePlaces())
-            services[repository] = replace(own, faults=(*own.faults, fault))
+        for repository in _stopped_by(path, files, names, contents, services):
+            service = services.get(repository, ServicePlaces())
+            services[repository] = replace(service, faults=(*service.faults, fault))
     return Deployed(
         services,
-        tuple(workload for content in every for workload in content.workloads),
+        tuple(workload for content in contents for workload in content.workloads),
         broken,
-        tuple(dict.fromkeys(why for content in every for why in content.refused)),
-        tuple(content.files for content in every),
-        absent=tuple(path for path, own in by_path.items() if not own),
-        unnamed=tuple(path for path, own in by_path.items() if own and not _names_any(own, names)),
-        overlays=next(filter(None, (overlays_error(path, own, names) for path, own in by_path.items())), None),
-        unseen=tuple(dict.fromkeys(why for content in every for why in content.unseen)),
+        tuple(dict.fromkeys(why for content in contents for why in content.refused)),
+        tuple(content.files for content in contents),
+        absent=tuple(path for path, there in by_path.items() if not there),
+        unnamed=tuple(path for path, there in by_path.items() if there and not _names_any(there, names)),
+        overlays=next(filter(None, (overlays_error(path, there, names) for path, there in by_path.items())), None),
+        unseen=tuple(dict.fromkeys(why for content in contents for why in content.unseen)),
     )
 
 
-def _names_any(own: Iterable[Content], names: Names) -> bool:
-    values = (image.value for content in own for image in content.images)
-    return any(content.faults for content in own) or any(True for value in values for _ in named(value, names))
+def _names_any(contents: Sequence[Content], names: Names) -> bool:
+    """Whether entries name a service; what cannot be read may."""
+    values = (image.value for content in contents for image in content.images)
+    return any(content.faults for content in contents) or any(True for value in values for _ in named(value, names))
 
 
-def _contents(path: str, files: Files, names: Names, reading: Reading) -> Iterator[Content]:
-    return contents_of(entries_at(path, files), files, names, reading.fields, apart=reading.apart)
+def _contents(path: str, files: Files, names: Names, search: Search) -> Iterator[Content]:
+    return contents_of(entries_at(path, files), files, names, search.fields, apart=search.apart)
 
 
 def _stopped_by(
-    path: str, files: Files, names: Names, every: Iterable[Content], known: Collection[Repository]
+    path: str, files: Files, names: Names, contents: Iterable[Content], known: Collection[Repository]
 ) -> set[Repository]:
     """Return the repositories that a file names; of a kustomization, also those of its entry, as far as it is known.
 
     What nothing else deploys may be a part of it.
     """
-    entries = [content for content in every if content.is_stopped and path in content.files]
+    entries = [content for content in contents if content.is_stopped and path in content.files]
     stopped = {path}.union(*(entry.files for entry in entries))
     unknown = {*(names.repositories or ())} - {*known} if entries and is_kustomization(path) else set()
     return unknown.union(*(names.named_in(files.read(file) or b"") for file in stopped))

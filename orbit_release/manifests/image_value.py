@@ -75,6 +75,12 @@ class ImageValue:
     def but_unclear(self, why: str) -> ImageValue:
         return replace(self, unclear=(*self.unclear, why))
 
+    def but_repeated(self, key: Written | None) -> ImageValue:
+        """Return it, unclear where a key on the way to it stands twice."""
+        if key is None:
+            return self
+        return self.but_unclear(f"{key.where}: repeated key {key.value!r}: readers disagree which one counts")
+
 
 def cut(reference: str) -> tuple[str, str, str]:
     """Cut a reference into name, tag and digest, whatever they hold; "" for what it lacks.

@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 from orbit_release.errors import InvalidError
 from orbit_release.image import Repository
-from orbit_release.manifests import mark as marks_
-from orbit_release.manifests.mark import is_hold, marks_beside, require_line
+from orbit_release.manifests.mark import end_of_line, is_hold, marks_beside, obstacle, require_line
 from orbit_release.manifests.places import Place, ServicePlaces
 from orbit_release.manifests.texts.text_edits import TextEdits
 from orbit_release.manifests.texts.written import Text
@@ -94,8 +93,8 @@ def _comments(place: Place, wanted: str | None) -> Iterator[tuple[Text, tuple[in
         blanks = first.text.text[first.blanks : first.start]
         if first.reason != wanted:
             yield first.text, (first.blanks, first.end, f"{blanks}# held: {wanted}")
-    elif not marks_.obstacle(value := place.value.scalars[0]):
-        end = marks_.end_of_line(value)
+    elif not obstacle(value := place.value.scalars[0]):
+        end = end_of_line(value)
         yield value.text, (end, end, f" # held: {wanted}")
 
 
@@ -111,7 +110,7 @@ def _effects(before: Places, after: Places, wanted: Marks) -> Iterator[MarkEdit 
         elif was != is_:
             yield MarkEdit(old.image.path, old.image.line, old.repository, was, is_)
         if is_ != wanted.get(old.repository, is_):
-            why = marks_.obstacle(old.value.scalars[0])
+            why = obstacle(old.value.scalars[0])
             if wanted[old.repository] is None or not why:
                 raise _contradiction(old)
             reference = old.image.reference

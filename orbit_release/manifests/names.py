@@ -43,11 +43,6 @@ class Names:
         ascii_ = data.replace(b"\0", b"") if b"\0" in data else data
         return {self.in_bytes[word] for word in words_in(ascii_) & self.in_bytes.keys()}
 
-    @property
-    def spelled(self) -> list[str]:
-        """All spellings of the names, the longest first."""
-        return sorted((name.decode() for name in self.in_bytes), key=len, reverse=True)
-
     def may_be_in(self, data: bytes) -> bool:
         """Whether a file must be parsed to know: escapes hide names, and so do values that cut them."""
         if self.repositories is None or b"\\" in data or any(word in data for word in _SPLIT):

@@ -72,34 +72,35 @@ def image_fields(root: Node, specs: Sequence[FieldSpec] = ()) -> Iterator[ImageF
 
 def _known_fields(root: Node, *, is_workflow: bool) -> Iterator[Reached]:
     lists = {*CONTAINERS, *((_SIDECARS,) if is_workflow else ())}
-    for node, path, repeated in _below(root):
-        name = path[-1] if path else None
-        if isinstance(node, SequenceNode) and name in lists:
+    for node, path, repeated in nodes_below([(root, (), None)]):
+        name = path[-1] if path and isinstance(node, SequenceNode) else None
+        if name in lists:
             yield from reached_at(node, ["[]", "image"], path, repeated)
-        elif isinstance(node, SequenceNode) and name == _VOLUMES:
+        elif name == _VOLUMES:
             yield from reached_at(node, ["[]", "image", "reference"], path, repeated)
-        elif isinstance(node, SequenceNode) and name == _TEMPLATES and is_workflow:
+        elif name == _TEMPLATES and is_workflow:
             for part in _TEMPLATE_PARTS:
                 yield from reached_at(node, ["[]", part, "image"], path, repeated)
 
 
-def _below(root: Node) -> Iterator[Reached]:
-    """Yield every node below one, each collection once: aliases may lead to it a million times."""
+def nodes_below(roots: Sequence[Reached]) -> Iterator[Reached]:
+    """Yield every node below some, in order, each collection once: aliases may lead to it a million times."""
     seen: set[int] = set()
-    open_: list[Reached] = [(root, (), None)]
+    open_ = [*reversed(roots)]
     while open_:
         node, path, repeated = open_.pop()
-        if isinstance(node, Scalar) or id(node) in seen:
-            continue
-        seen.add(id(node))
-        yield node, path, repeated
-        if isinstance(node, SequenceNode):
-            open_ += [(item, (*path, number), repeated) for number, item in enumerate(node)][::-1]
-        else:
-            open_ += [*entries_of(node, path, repeated)][::-1]
+        if isinstance(node, Scalar):
+            yield node, path, repeated
+        elif id(node) not in seen:
+            seen.add(id(node))
+            yield node, path, repeated
+            if isinstance(node, SequenceNode):
+                open_ += [(item, (*path, number), repeated) for number, item in enumerate(node)][::-1]
+            else:
+                open_ += [*_entries_of(node, path, repeated)][::-1]
 
 
-def entries_of(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator[Reached]:
+def _entries_of(node: MappingNode, path: Path, repeated: Scalar | None) -> Iterator[Reached]:
     """Yield the values of a mapping: several where a key is repeated, merged ones where its own keys lack it."""
     known: set[str] = set()
     merged_twice = None
@@ -126,6 +127,6 @@ def reached_at(node: Node, steps: Sequence[str], path: Path = (), repeated: Scal
             for number, item in enumerate(node):
                 yield from reached_at(item, steps[1:], (*path, number), repeated)
     elif isinstance(node, MappingNode):
-        for value, below, again in entries_of(node, path, repeated):
+        for value, below, again in _entries_of(node, path, repeated):
             if below[-1] == steps[0]:
                 yield from reached_at(value, steps[1:], below, again)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orbit_release.errors import InvalidError
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node
 
@@ -20,17 +19,6 @@ def is_manifest(path: bytes) -> bool:
 
 def is_kustomization(path: str) -> bool:
     return path.rpartition("/")[2] in KUSTOMIZATIONS
-
-
-def objects_of(data: bytes, path: str) -> list[MappingNode]:
-    """Return the objects of a file, whatever they are; InvalidError where it is not YAML, or not for Kubernetes.
-
-    There keys are text. `{{ if .Values }}`, a line of a template, is a mapping whose key is a mapping.
-    """
-    roots = nodes.read(data, path)
-    if any(None in keys for root in roots for keys, _ in nodes.scalars(root)):
-        raise InvalidError(f"{path}: a key is not text", "Templates cannot be read before they are filled in.")
-    return [node for root in roots for node in objects_in(root)]
 
 
 def objects_in(root: Node) -> Iterator[MappingNode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orbit_release.errors import InvalidError
@@ -171,8 +171,3 @@ def fault_of(value: ImageValue, repository: Repository) -> InvalidError | None:
 
 def _hint(why: str) -> str:
     return next((hint for words, hint in _HINTS if words in why), "Write the image plainly, as `image: NAME:TAG`.")
-
-
-def with_marks_of(lines: Collection[Written], image: FoundImage) -> FoundImage:
-    """Return an image with the mark that counts in all of its entry: a hold anywhere holds."""
-    return image if image.mark is not None else replace(image, mark=mark_of(lines))

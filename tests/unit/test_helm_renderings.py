@@ -6,7 +6,9 @@ import pytest
 
 from orbit_release.manifests.entries.files import parsed
 from orbit_release.manifests.helm.kustomize_images import ImageOverride
-from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of, source_in, sources_of
+from orbit_release.manifests.helm.leaves import Values
+from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of, sources_of
+from orbit_release.manifests.helm.values import images_in
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.texts.proof import prove
 from orbit_release.manifests.texts.splice import Replacement, splice
@@ -68,7 +70,7 @@ def rendering_in(written: str) -> Rendering:
 
 
 def images_of(rendering: Rendering) -> dict[str, ImageValue]:
-    return {".".join(map(str, path)): image for path, image in rendering.images}
+    return {".".join(map(str, path)): image for path, image in images_in(rendering.values)}
 
 
 def texts_of(rendering: Rendering) -> dict[str, str]:
@@ -85,7 +87,7 @@ def written_to(written: str, part: Part | None, new: str) -> str:
 
 def overrides_of(images: str) -> list[ImageOverride]:
     file = parsed(f"kustomize:\n  images:\n{images}".encode(), "a/.argocd-source.yaml")
-    return list(rendering_of(source_in(file.documents[0].root, file.text)).overrides)
+    return list(rendering_of(Values.read(file.documents[0].root, file.text)).overrides)
 
 
 def test_a_helm_release_has_values_files_and_images_set_afterwards() -> None:
@@ -131,7 +133,7 @@ def test_parameters_go_before_the_values_and_reach_into_lists() -> None:
         "other.image": ":v5",
     }
     assert [at.value for at in rendering.value_files] == ["values.yaml", "../values-eu.yaml"]
-    assert (rendering.repository, rendering.folder) == ("https://github.com/acme/gitops.git", "charts/shop")
+    assert rendering.folder == "charts/shop"
 
 
 def test_a_parameter_remembers_the_value_that_it_replaces() -> None:
@@ -214,7 +216,7 @@ spec:
 """
     first, second, third = renderings_in(written)
     assert texts_of(first) == {"image": "acme/a:v1"}
-    assert (second.images, second.folder) == ([], "")
+    assert ([*images_in(second.values)], second.folder) == ([], "")
     assert [override.image.text for override in third.overrides] == ["acme/c:v3"]
 
 
@@ -303,7 +305,7 @@ helm:
   valuesObject: {web: {image: acme/web:v1}}
 """
     file = parsed(written.encode(), ".argocd-source-shop.yaml")
-    assert texts_of(rendering_of(source_in(file.documents[0].root, file.text))) == {
+    assert texts_of(rendering_of(Values.read(file.documents[0].root, file.text))) == {
         "web.image": "acme/web:v1",
         "api.image": ":v1",
     }
@@ -313,7 +315,7 @@ def test_a_file_of_overrides_replaces_the_lists_of_the_application() -> None:
     application = parsed(APPLICATION.encode(), "app.yaml")
     file = parsed(b"helm: {parameters: [{name: api.image.tag, value: v9}]}\n", ".argocd-source.yaml")
     (source,) = sources_of(application.objects[0], application.text)
-    rendering = rendering_of(source_in(file.documents[0].root, file.text).over(source))
+    rendering = rendering_of(Values.read(file.documents[0].root, file.text).over(source))
     assert texts_of(rendering) == {"api.image": "acme/api:v9", "jobs.0.image": "acme/jobs:v1"}
     (old,) = images_of(rendering)["api.image"].overridden
     assert (old.where, rendering.folder) == ("app.yaml:11", "charts/shop")

@@ -7,7 +7,7 @@ import pytest
 from orbit_release.manifests.entries.files import parsed
 from orbit_release.manifests.helm.files import chart_of, is_chart_part, is_overrides_file, is_values_file
 from orbit_release.manifests.helm.leaves import Values, name_path
-from orbit_release.manifests.helm.values import images_in, value_images
+from orbit_release.manifests.helm.values import images_in
 from orbit_release.manifests.image_value import Form, ImageValue, Part
 from orbit_release.manifests.texts.proof import prove
 from orbit_release.manifests.texts.splice import Replacement, splice
@@ -20,7 +20,7 @@ OTHER = "sha256:" + "fedcba9876543210" * 4
 def images_of(written: str | bytes) -> dict[Path, ImageValue]:
     file = parsed(written if isinstance(written, bytes) else written.encode(), "values.yaml")
     assert file.fault is None
-    return dict(value_images(file.documents[0].root, file.text))
+    return dict(images_in(Values.read(file.documents[0].root, file.text)))
 
 
 def texts_of(written: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orbit_release.doctor.manifest_needs import Needs, needs
-from orbit_release.manifests.deployed import Manifests, Reading
+from orbit_release.manifests.deployed import Manifests, Search
 from orbit_release.manifests.entries.files import Files
 
 SHIPPED = Path(__file__).parents[2] / "infrastructure" / "k8s"
@@ -44,7 +44,7 @@ def read(*texts: str, **named: str) -> Needs:
 
 def read_files(texts: Mapping[str, str], path: str = ".") -> Needs:
     files = {name: text.encode() for name, text in texts.items()}
-    return needs(Manifests.read(Files([*files], files.get), Reading((path,))))
+    return needs(Manifests.read(Files([*files], files.get), Search((path,))))
 
 
 def images(*texts: str, **named: str) -> dict[str, tuple[str, ...]]:

@@ -7,9 +7,8 @@ import pytest
 from orbit_release.argocd.observation import Resource, owners_of
 from orbit_release.globs import Globs
 from orbit_release.image import Repository
-from orbit_release.manifests.deployed import Manifests, Reading
-from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.texts.proof import same_values
+from orbit_release.manifests.deployed import Manifests, Search
+from orbit_release.manifests.entries.files import Files, same_values
 from orbit_release.manifests.workloads import AppliedWorkload, owners
 from orbit_release.service import BuildSettings, Service
 
@@ -24,7 +23,7 @@ def manifest(name: str, image: str, more: str = "") -> bytes:
 def read(**files: bytes) -> tuple[AppliedWorkload, ...]:
     """Return the workloads of the files of a repository; `_` stands for a slash."""
     named = {f"{name.replace('_', '/')}.yaml": data for name, data in files.items()}
-    return Manifests.read(Files([*named], named.get), Reading((".",))).deployed.workloads
+    return Manifests.read(Files([*named], named.get), Search((".",))).deployed.workloads
 
 
 def test_a_patch_that_names_a_workload_again_takes_nothing_away() -> None:

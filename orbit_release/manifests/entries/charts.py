@@ -32,14 +32,14 @@ def chart_content(paths: list[str], files: Files) -> Content:
     parts = [posixpath.join(folder, VALUES) for _, folder in all_parts(chart, files)] if chart is not None else []
     base = next((path for path in paths if posixpath.basename(path) == VALUES), None)
     outer = [path for path in paths if path != base]
-    leaves = {}
+    by_file = {}
     for path in outer or paths:
         layers = [base, path] if base and path != base else [path]
         images = (RenderedImage(value, path) for value in layered_images(layers, [], files, chart))
-        leaves[path] = tuple(images)
+        by_file[path] = tuple(images)
     faults = _faults((*paths, *parts), files)
     # What cannot be read may set the tag of an image that another file names.
-    return Content(frozenset((*paths, *parts)), leaves, faults=faults, is_stopped=bool(faults))
+    return Content(frozenset((*paths, *parts)), by_file, faults=faults, is_stopped=bool(faults))
 
 
 def values_file_content(path: str, files: Files) -> Content:
@@ -53,8 +53,8 @@ def overrides_content(path: str, files: Files) -> Content:
 
 
 def _content(path: str, images: Iterator[ImageValue], files: Files) -> Content:
-    leaves = {path: tuple(RenderedImage(value, path) for value in images)}
-    return Content(frozenset({path}), leaves, faults=_faults([path], files))
+    by_file = {path: tuple(RenderedImage(value, path) for value in images)}
+    return Content(frozenset({path}), by_file, faults=_faults([path], files))
 
 
 def _faults(paths: Iterable[str], files: Files) -> dict[str, InvalidError]:

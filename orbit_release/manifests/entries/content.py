@@ -18,21 +18,19 @@ from orbit_release.manifests.workloads import AppliedWorkload, applied_workload
 
 _GIVERS = ("HelmRelease", "Application", "ApplicationSet", "Kustomization")
 
-Leaves = Mapping[str, tuple[RenderedImage, ...]]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
     """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be read.
 
-    `leaves` are its images by the file of the object that runs them. `includes` are the kustomizations that each of
+    `by_file` are its images, by the file of the object that runs them. `includes` are the kustomizations that each of
     its kustomizations includes, the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to
     render it. `is_stopped`: nothing of it can be rendered, because a kustomization, or a file of values, cannot be
     read. `unseen` says, as `path:line: what`, where more comes from that cannot be seen here.
     """
 
     files: frozenset[str]
-    leaves: Leaves = field(default_factory=dict)
+    by_file: Mapping[str, tuple[RenderedImage, ...]] = field(default_factory=dict)
     workloads: tuple[AppliedWorkload, ...] = ()
     faults: Mapping[str, InvalidError] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
@@ -42,7 +40,7 @@ class Content:
 
     @property
     def images(self) -> Iterator[RenderedImage]:
-        for images in self.leaves.values():
+        for images in self.by_file.values():
             yield from images
 
 

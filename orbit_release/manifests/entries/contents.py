@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,35 +32,34 @@ def contents_of(
     """
     reached: set[str] = set()
     for path in entries.kustomizations:
-        simple = files.once(f"{path}\0", partial(_simple, path, files), _made_of(path)) if apart else None
+        simple = _simple(path, files) if apart else None
         if simple:
             reached |= simple.files
             yield from simple.contents(files, names, specs, among)
-            continue
-        content = files.once(path, partial(_kustomized, path, files, specs), _files)
-        reached |= content.files
-        if among is None or not content.files.isdisjoint(among):
-            yield content
+        else:
+            content = _kustomized(path, files, specs)
+            reached |= content.files
+            yield from _only([content], among)
     others = entries.others if among is None else [path for path in among if path in entries.others]
     left = [path for path in others if path not in reached]
-    if any(map(_is_helms, left)) or entries.is_file:
-        yield from _charts(entries, files, [path for path in entries.others if path not in reached], among)
+    if entries.is_file or any(map(_is_helms, left)):
+        yield from _only(_charts(entries, files, [path for path in entries.others if path not in reached]), among)
     for path in left:
         if not (entries.is_rooted or _is_helms(path)) or (entries.is_file and _is_object(path, files)):
             yield files.once(path, partial(plain_content, path, files, names, specs), _files)
 
 
+def _only(contents: Iterable[Content], among: Collection[str] | None) -> Iterator[Content]:
+    return (content for content in contents if among is None or not content.files.isdisjoint(among))
+
+
 def files_of(entries: Entries, files: Files, specs: Sequence[FieldSpec]) -> set[str]:
     """Return the files that kustomizations are made of, wherever these lie."""
-    made_of: set[str] = set()
-    for path in entries.kustomizations:
-        simple = files.once(f"{path}\0", partial(_simple, path, files), _made_of(path))
-        whole = None if simple else files.once(path, partial(_kustomized, path, files, specs), _files)
-        made_of |= simple.files if simple else whole.files if whole else set()
-    return made_of
+    made_of = (_simple(path, files) or _kustomized(path, files, specs) for path in entries.kustomizations)
+    return {file for entry in made_of for file in entry.files}
 
 
-def _charts(entries: Entries, files: Files, paths: Sequence[str], among: Collection[str] | None) -> Iterator[Content]:
+def _charts(entries: Entries, files: Files, paths: Sequence[str]) -> Iterator[Content]:
     from orbit_release.manifests.entries.charts import (  # noqa: PLC0415  (plain manifests need none of it)
         chart_content,
         charts_below,
@@ -68,21 +67,15 @@ def _charts(entries: Entries, files: Files, paths: Sequence[str], among: Collect
         values_file_content,
     )
 
-    overrides, values = (
-        [path for path in paths if is_overrides_file(path)],
-        [path for path in paths if is_values_file(path)],
-    )
     if entries.is_file:
-        values = [path for path in paths if not (is_overrides_file(path) or _is_object(path, files))]
-        groups = [(path, partial(values_file_content, path, files)) for path in values]
+        for path in paths:
+            if not (is_overrides_file(path) or _is_object(path, files)):
+                yield files.once(path, partial(values_file_content, path, files), _files)
     else:
-        listed = (group for group in charts_below(values, files))
-        groups = [(group[0], partial(chart_content, group, files)) for group in listed]
-    groups += [(path, partial(overrides_content, path, files)) for path in overrides]
-    for path, make in groups:
-        content = files.once(path, make, _files)
-        if among is None or not content.files.isdisjoint(among):
-            yield content
+        for group in charts_below(filter(is_values_file, paths), files):
+            yield files.once(group[0], partial(chart_content, group, files), _files)
+    for path in filter(is_overrides_file, paths):
+        yield files.once(path, partial(overrides_content, path, files), _files)
 
 
 def _is_helms(path: str) -> bool:
@@ -98,18 +91,15 @@ def _is_object(path: str, files: Files) -> bool:
 def _kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     from orbit_release.manifests.entries.kustomized import kustomized  # noqa: PLC0415  (nor of that)
 
-    return kustomized(path, files, specs)
+    return files.once(path, partial(kustomized, path, files, specs), _files)
 
 
 def _simple(path: str, files: Files) -> SimpleEntry | None:
+    """Return a kustomization that can be read file by file; None where it has to be rendered, which is always right."""
     from orbit_release.manifests.entries.simple import simple_entry  # noqa: PLC0415
 
-    return simple_entry(path, files)
-
-
-def _made_of(path: str) -> Callable[[SimpleEntry | None], Collection[str]]:
-    """Return how to tell which files make an entry simple; one that is not is looked at again each time."""
-    return lambda entry: entry.kustomizations if entry else (path,)
+    make = partial(simple_entry, path, files)
+    return files.once(f"{path}\0", make, lambda entry: entry.kustomizations if entry else (path,))
 
 
 def _files(content: Content) -> Collection[str]:

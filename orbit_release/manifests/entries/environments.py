@@ -11,6 +11,7 @@ from orbit_release.image import Repository
 from orbit_release.manifests.entries.applied_files import included
 from orbit_release.manifests.entries.content import Content
 from orbit_release.manifests.entries.files import Files
+from orbit_release.manifests.kustomize.reading import is_below
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.places import Place, ServicePlaces, named
 
@@ -24,11 +25,10 @@ def overlays_error(path: str, contents: Sequence[Content], names: Names) -> Conf
     shared = next(((key[0], [*own]) for key, own in entries.items() if len(own) > 1), None)
     if shared is None:
         return None
-    repository, found = shared
-    message = f"manifests: {path} holds {len(found)} environments of {repository}: {', '.join(found)}"
-    hint = (
-        f"name one, `manifests: {found[0]}`; give each other one a configuration of its own, and name it by --config."
-    )
+    repository, folders = shared
+    message = f"manifests: {path} holds {len(folders)} environments of {repository}: {', '.join(folders)}"
+    only = f"name one, `manifests: {folders[0]}`"
+    hint = f"{only}; give each other one a configuration of its own, and name it by --config."
     return ConfigurationError(message, hint)
 
 
@@ -81,12 +81,8 @@ def _fault(
 
 def _owner(path: str, kustomizations: Iterable[str]) -> str | None:
     """Return the kustomization that a file belongs to: the nearest above it."""
-    above = [each for each in kustomizations if each and _is_below(path, posixpath.dirname(each))]
+    above = [name for name in kustomizations if name and is_below(path, posixpath.dirname(name))]
     return max(above, key=len, default=None)
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return not folder or path.startswith(f"{folder}/")
 
 
 class _Includes:

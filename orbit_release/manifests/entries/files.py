@@ -8,8 +8,18 @@ from typing import Any, TypeVar
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.objects import objects_in
+from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text
-from orbit_release.manifests.texts.yaml_nodes import Document, MappingNode, UnreadableError, parse, scalars
+from orbit_release.manifests.texts.yaml_nodes import (
+    Document,
+    MappingNode,
+    Node,
+    Scalar,
+    SequenceNode,
+    UnreadableError,
+    parse,
+    scalars,
+)
 
 T = TypeVar("T")
 
@@ -93,3 +103,25 @@ def parsed(data: bytes, path: str) -> ParsedFile:
         hint = "Templates cannot be read before they are filled in."
         return ParsedFile(text, fault=InvalidError(f"{path}: a key is not text", hint))
     return ParsedFile(text, documents)
+
+
+def same_values(before: bytes | None, after: bytes | None) -> bool:
+    """Whether two states of a manifest (None: there is none) differ in comments and styles only."""
+    if before is None or after is None or before == after:
+        return before == after
+    old, new = parsed(before, ""), parsed(after, "")
+    if old.fault or new.fault:
+        return False
+    try:
+        return [*map(_said, old.objects)] == [*map(_said, new.objects)]
+    except RecursionError:  # an anchor that holds itself
+        return False
+
+
+def _said(node: Node) -> Any:
+    """Return what a node says, as values that can be compared."""
+    if isinstance(node, Scalar):
+        return None if nodes.is_null(node) else (node.value, node.tag, nodes.is_text(node))
+    if isinstance(node, SequenceNode):
+        return [_said(item) for item in node]
+    return {key.value: _said(value) for key, value in nodes.pairs(node)}

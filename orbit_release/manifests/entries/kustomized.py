@@ -13,7 +13,7 @@ from orbit_release.manifests.helm.charts import layered_images
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
-from orbit_release.manifests.kustomize.reading import is_below
+from orbit_release.manifests.kustomize.reading import HelmValues, is_below
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import RenderedImage
@@ -26,26 +26,27 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     """Render the kustomization file at a path."""
     entry = render(path, files, specs)
     unreadable = {file: why for file, why in entry.faults.items() if isinstance(why, UnreadableError)}
-    leaves: dict[str, list[RenderedImage]] = {path: []}
+    by_file: dict[str, list[RenderedImage]] = {path: []}
     for obj in entry.objects:
         images = (RenderedImage(value, *obj.origin) for value in _images(obj, files))
-        leaves.setdefault(obj.origin[0], []).extend(images)
-    for chart in entry.values:
-        layers = [Values.read(node, text) for text, node in chart.inline]
-        leaves[path] += [
-            RenderedImage(value, path) for value in layered_images(chart.files, layers, files, chart.chart)
-        ]
-    leaves[path] += [*_unused(path, entry, leaves)]
+        by_file.setdefault(obj.origin[0], []).extend(images)
+    by_file[path] += (RenderedImage(value, path) for chart in entry.values for value in _chart_images(chart, files))
+    by_file[path] += [*_unused(path, entry, by_file)]
     return Content(
         entry.files | {path} | _below(unreadable, files),
-        {origin: tuple(images) for origin, images in leaves.items()},
+        {origin: tuple(images) for origin, images in by_file.items()},
         tuple(filter(None, map(_workload, entry.objects))),
         unreadable,
         tuple(why.message for why in entry.faults.values() if not isinstance(why, UnreadableError)),
-        {each: entry.includes.get(each, ()) for each in (path, *entry.includes, *chain(*entry.includes.values()))},
+        {name: entry.includes.get(name, ()) for name in (path, *entry.includes, *chain(*entry.includes.values()))},
         is_stopped=any(map(is_kustomization, unreadable)),
         unseen=entry.unseen,
     )
+
+
+def _chart_images(chart: HelmValues, files: Files) -> Iterator[ImageValue]:
+    inline = [Values.read(node, text) for text, node in chart.inline]
+    return layered_images(chart.files, inline, files, chart.chart)
 
 
 def _below(unreadable: Iterable[str], files: Files) -> set[str]:
@@ -82,12 +83,12 @@ def _tied(value: ImageValue, obj: RenderedObject) -> ImageValue:
     )
 
 
-def _unused(path: str, entry: RenderedEntry, leaves: Mapping[str, Sequence[RenderedImage]]) -> Iterator[RenderedImage]:
+def _unused(path: str, entry: RenderedEntry, by_file: Mapping[str, Sequence[RenderedImage]]) -> Iterator[RenderedImage]:
     """Yield the images of entries of `images:` that match nothing here, and that nothing here runs otherwise.
 
     A kustomization without any object is there for what others include; what is not seen here may have the image.
     """
-    running = {image.value.name for images in leaves.values() for image in images}
+    running = {image.value.name for images in by_file.values() for image in images}
     hidden = [*entry.unseen, *(why.message for why in entry.faults.values())]
     for value in entry.unused:
         if value.name not in running and value.decider:

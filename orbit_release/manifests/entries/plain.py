@@ -8,7 +8,7 @@ from orbit_release.manifests.entries.files import ParsedFile
 from orbit_release.manifests.image_value import Form, ImageValue, Part
 from orbit_release.manifests.object_images import FieldSpec, image_fields, reached_at
 from orbit_release.manifests.texts.written import Text, Written
-from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode, place
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar, SequenceNode
 
 _KUSTOMIZATIONS = {"", "Kustomization", "Component"}
 _KUSTOMIZE_GROUP = "kustomize.config.k8s.io/"
@@ -24,7 +24,8 @@ def plain_images(file: ParsedFile, specs: Sequence[FieldSpec] = ()) -> Iterator[
 
 def object_images(obj: MappingNode, text: Text, specs: Sequence[FieldSpec] = ()) -> Iterator[ImageValue]:
     for image in image_fields(obj, specs):
-        yield repeated_key(ImageValue.of_reference(Written(text, image.scalar)), text, image.repeated)
+        repeated = Written(text, image.repeated) if image.repeated else None
+        yield ImageValue.of_reference(Written(text, image.scalar)).but_repeated(repeated)
 
 
 def kustomize_images(root: Node, text: Text) -> Iterator[ImageValue]:
@@ -53,7 +54,7 @@ def _entry(node: Node, text: Text, repeated: Scalar | None) -> Iterator[ImageVal
     for name in renamed or fields.get("name", []):
         image = entry_value(name, last)
         if name.value and image.decider:
-            yield repeated_key(image, text, repeated)
+            yield image.but_repeated(Written(text, repeated) if repeated else None)
 
 
 def entry_value(name: Written, fields: dict[str, Written]) -> ImageValue:
@@ -71,11 +72,3 @@ def entry_value(name: Written, fields: dict[str, Written]) -> ImageValue:
 
 def _text(node: Node) -> str:
     return str(node.value) if isinstance(node, Scalar) else "a collection"
-
-
-def repeated_key(value: ImageValue, text: Text, repeated: Scalar | None) -> ImageValue:
-    """Return an image, uncertain where a key stands twice on the way to it."""
-    if repeated is None:
-        return value
-    line = text.first_line + place(repeated)[0] - 1
-    return value.but_unclear(f"{text.path}:{line}: repeated key {repeated.value!r}: readers disagree which one counts")

@@ -9,11 +9,11 @@ import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from orbit_release.manifests.entries.content import Content, given_images
 from orbit_release.manifests.entries.files import Files, ParsedFile
-from orbit_release.manifests.entries.plain import repeated_key
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.names import Names, words_in
 from orbit_release.manifests.object_images import FieldSpec, image_fields
@@ -51,7 +51,7 @@ class SimpleEntry:
     """
 
     path: str
-    chains: dict[str, tuple[ImageEntries, ...]] = field(default_factory=dict)
+    layers: dict[str, tuple[ImageEntries, ...]] = field(default_factory=dict)
     kustomizations: dict[str, tuple[str, ...]] = field(default_factory=dict)
     words: set[bytes] = field(default_factory=set)
     used: set[int] = field(default_factory=set)
@@ -59,7 +59,7 @@ class SimpleEntry:
 
     @property
     def files(self) -> frozenset[str]:
-        return frozenset((*self.chains, *self.kustomizations, *self.generated))
+        return frozenset((*self.layers, *self.kustomizations, *self.generated))
 
     def contents(
         self, files: Files, names: Names, specs: Sequence[FieldSpec], among: Collection[str] | None
@@ -67,7 +67,7 @@ class SimpleEntry:
         """Yield what the files hold that others, of which it is made, may have changed (None: all)."""
         is_changed = among is None or not self.kustomizations.keys().isdisjoint(among)
         contents = []
-        for path in self.chains if is_changed else self.chains.keys() & set(among or ()):
+        for path in self.layers if is_changed else self.layers.keys() & set(among or ()):
             make = partial(self._content, path, files, names, specs)
             contents.append(files.once(f"{self.path}\0{path}", make, lambda content: content.files))
         yield from contents
@@ -94,15 +94,16 @@ class SimpleEntry:
             for image in image_fields(obj, specs):
                 value = ImageValue.of_reference(Written(parsed.text, image.scalar))
                 if not image.scalar.value.endswith("\n"):  # kustomize's expressions match no line break
-                    for entries in self.chains[path]:
+                    for entries in self.layers[path]:
                         value = entries.reaching(image.path, value)
-                yield RenderedImage(repeated_key(value, parsed.text, image.repeated), path, number)
+                repeated = Written(parsed.text, image.repeated) if image.repeated else None
+                yield RenderedImage(value.but_repeated(repeated), path, number)
             yield from (RenderedImage(value, path, number) for value in given_images(obj, parsed.text, files))
 
     def _unused(self, contents: Sequence[Content]) -> Iterator[RenderedImage]:
         running = {image.value.name for content in contents for image in content.images}
-        layers = {id(entries): entries for chain in self.chains.values() for entries in chain}
-        for entry in (entry for entries in layers.values() for entry in entries.entries):
+        layers = {id(entries): entries for entries in chain.from_iterable(self.layers.values())}
+        for entry in chain.from_iterable(entries.entries for entries in layers.values()):
             value = entry.unmatched
             if id(entry) not in self.used and value.decider and value.name not in running:
                 why = f"{value.decider.where}: this entry of images: matches no image of {self.path}"
@@ -112,7 +113,7 @@ class SimpleEntry:
 def simple_entry(path: str, files: Files) -> SimpleEntry | None:
     """Return a kustomization as it can be read file by file; None where it cannot, or is not as it should be."""
     entry = SimpleEntry(path)
-    return entry if _added(path, (), entry, files) and entry.chains else None
+    return entry if _added(path, (), entry, files) and entry.layers else None
 
 
 def _added(path: str, outer: tuple[ImageEntries, ...], entry: SimpleEntry, files: Files) -> bool:
@@ -124,11 +125,11 @@ def _added(path: str, outer: tuple[ImageEntries, ...], entry: SimpleEntry, files
     if not isinstance(root, MappingNode) or not _is_plain(root):
         return False
     entry.kustomizations[path] = ()
-    chain = (*_entries(parsed, root, entry), *outer)
+    layers = (*_entries(parsed, root, entry), *outer)
     folder = posixpath.dirname(path)
     entry.generated.update(path for path in _generated(root, folder) if files.read(path) is not None)
     listed = [item for key in ("resources", "bases") for item in items(root, key)]
-    return all(isinstance(item, Scalar) and _resource(value_of(item), folder, chain, entry, files) for item in listed)
+    return all(isinstance(item, Scalar) and _resource(value_of(item), folder, layers, entry, files) for item in listed)
 
 
 def _generated(root: MappingNode, folder: str) -> Iterator[str]:
@@ -143,7 +144,7 @@ def _is_plain(root: MappingNode) -> bool:
     names = keys(root)
     is_known = text(root, "kind") in ("", "Kustomization") and text(root, "apiVersion") in ("", _VERSION)
     lists = (root.get(key) for key in ("resources", "bases", "images"))
-    are_lists = all(each is None or isinstance(each, SequenceNode) for each in lists)
+    are_lists = all(node is None or isinstance(node, SequenceNode) for node in lists)
     return is_known and are_lists and _HARMLESS.issuperset(names) and len(root) == 2 * len(names)
 
 
@@ -153,17 +154,17 @@ def _entries(parsed: ParsedFile, root: MappingNode, entry: SimpleEntry) -> tuple
     from orbit_release.manifests.kustomize.image_entries import read_entries  # noqa: PLC0415
 
     entries = read_entries(parsed.text, root, entry.used)
-    entry.words.update(each.name.value.encode() for each in entries.entries)
+    entry.words.update(image.name.value.encode() for image in entries.entries)
     return (entries,)
 
 
-def _resource(name: str, folder: str, chain: tuple[ImageEntries, ...], entry: SimpleEntry, files: Files) -> bool:
+def _resource(name: str, folder: str, layers: tuple[ImageEntries, ...], entry: SimpleEntry, files: Files) -> bool:
     path = posixpath.normpath(posixpath.join(folder, name))
-    if "://" in name or path.startswith(("..", "/")) or path in entry.chains:
+    if "://" in name or path.startswith(("..", "/")) or path in entry.layers:
         return False
     if path != "." and files.read(path) is not None:
-        entry.chains[path] = chain
+        entry.layers[path] = layers
         return path.startswith(f"{folder}/") or not folder
     below = [posixpath.normpath(posixpath.join(path, file)) for file in KUSTOMIZATIONS]
     there = [file for file in below if files.read(file) is not None]
-    return len(there) == 1 and _added(there[0], chain, entry, files)
+    return len(there) == 1 and _added(there[0], layers, entry, files)

@@ -11,7 +11,7 @@ from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.chart_parts import all_parts
 from orbit_release.manifests.helm.files import VALUES, chart_of
 from orbit_release.manifests.helm.leaves import Values
-from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of, source_in
+from orbit_release.manifests.helm.renderings import Rendering, rendering_of, renderings_of
 from orbit_release.manifests.helm.values import images_in
 from orbit_release.manifests.image_value import Form, ImageValue, Part
 from orbit_release.manifests.texts.written import Text
@@ -25,12 +25,12 @@ def given_images(obj: MappingNode, text: Text, files: Files) -> Iterator[ImageVa
 
 
 def override_images(path: str, files: Files) -> Iterator[ImageValue]:
-    """Yield what a file `.argocd-source….yaml` sets, beside the files that it overrides."""
-    parsed = files.parsed(path)
-    for document in parsed.documents if parsed else ():
-        rendering = rendering_of(source_in(document.root, parsed.text)) if parsed else None
-        if rendering:
-            yield from _rendering_images(replace(rendering, folder=posixpath.dirname(path)), files)
+    """Yield what a file `.argocd-source….yaml` sets, beside the files that it overrides.
+
+    It is written as the source of an Application: https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/
+    """
+    for source in _read(path, files):
+        yield from _rendering_images(replace(rendering_of(source), folder=posixpath.dirname(path)), files)
 
 
 def _rendering_images(rendering: Rendering, files: Files) -> Iterator[ImageValue]:

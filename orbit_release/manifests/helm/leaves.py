@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from orbit_release.manifests.object_images import Reached, entries_of, reached_at
+from orbit_release.manifests.object_images import nodes_below, reached_at
 from orbit_release.manifests.texts.written import Text, Written
 from orbit_release.manifests.texts.yaml_nodes import (
     MappingNode,
@@ -60,12 +60,13 @@ class Values:
     @classmethod
     def read(cls, root: Node, text: Text, *under: str) -> Values:
         """Read what lies below a path of keys; an alias's values are found once, where they are reached first."""
-        nodes = [*_below([*reached_at(root, under, (), None)], len(under))]
+        roots, size = [*reached_at(root, under)], len(under)
+        nodes = [(node, path[size:], key) for node, path, key in nodes_below(roots)]
         leaves = {
-            path: Leaf(Written(text, node), _fault(text, key)) for node, path, key in nodes if type(node) is Scalar
+            path: Leaf(Written(text, node), _fault(text, key)) for node, path, key in nodes if isinstance(node, Scalar)
         }
         lists, mappings = (
-            frozenset(path for node, path, _ in nodes if type(node) is kind) for kind in (SequenceNode, MappingNode)
+            frozenset(path for node, path, _ in nodes if isinstance(node, kind)) for kind in (SequenceNode, MappingNode)
         )
         return cls(leaves, lists, mappings)
 
@@ -113,12 +114,12 @@ class Values:
         lists, mappings = (
             {path for path in paths if replaced.isdisjoint(_starts(path))} for paths in (inner.lists, inner.mappings)
         )
-        return Values(kept | self._above(inner), self.lists | lists, self.mappings | mappings)
+        return Values(kept | self._leaves_over(inner), self.lists | lists, self.mappings | mappings)
 
-    def _above(self, inner: Values) -> dict[Path, Leaf]:
+    def _leaves_over(self, inner: Values) -> dict[Path, Leaf]:
         """Return these leaves with what they replace; an item of another list is not the same item."""
         replaced = {path: inner.leaves.get(path) for path in self.leaves if self.lists.isdisjoint(_starts(path))}
-        return {path: _above(leaf, replaced.get(path)) for path, leaf in self.leaves.items()}
+        return {path: _over(leaf, replaced.get(path)) for path, leaf in self.leaves.items()}
 
 
 def parameters(values: Values, *under: str | int) -> Values:
@@ -129,7 +130,7 @@ def parameters(values: Values, *under: str | int) -> Values:
         if name and value:
             fault = name.fault or value.fault
             path = name_path(name.value)
-            leaves[path] = _above(Leaf(value.at, fault), leaves.get(path))
+            leaves[path] = _over(Leaf(value.at, fault), leaves.get(path))
     return Values(leaves, mappings=frozenset(start for path in leaves for start in _starts(path)[:-1]))
 
 
@@ -144,7 +145,7 @@ def _starts(path: Path) -> list[Path]:
     return [path[:size] for size in range(len(path) + 1)]
 
 
-def _above(outer: Leaf, inner: Leaf | None) -> Leaf:
+def _over(outer: Leaf, inner: Leaf | None) -> Leaf:
     return replace(outer, overridden=(*inner.overridden, inner.at)) if inner else outer
 
 
@@ -152,19 +153,3 @@ def _fault(text: Text, repeated: Scalar | None) -> str:
     if repeated is None:
         return ""
     return f"{text.path}:{text.line(start_of(repeated))}: repeated key {repeated.value!r}"
-
-
-def _below(roots: list[Reached], size: int) -> Iterator[Reached]:
-    """Yield every node below some nodes, in the text's order, each collection once, without `size` keys of the path."""
-    seen: set[int] = set()
-    open_ = roots[::-1]
-    while open_:
-        node, path, repeated = open_.pop()
-        if id(node) in seen and not isinstance(node, Scalar):
-            continue
-        seen.add(id(node))
-        yield node, path[size:], repeated
-        if isinstance(node, SequenceNode):
-            open_ += [(item, (*path, number), repeated) for number, item in enumerate(node)][::-1]
-        elif isinstance(node, MappingNode):
-            open_ += [*entries_of(node, path, repeated)][::-1]

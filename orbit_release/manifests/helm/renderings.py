@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from orbit_release.manifests.helm.kustomize_images import ImageOverride, override_entries, override_strings
 from orbit_release.manifests.helm.leaves import Leaf, Values, parameters
-from orbit_release.manifests.helm.values import Placed, images_in
 from orbit_release.manifests.texts.written import Text, Written
-from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, UnreadableError, parse, text
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, UnreadableError, parse, text
 
 _FLUX = "helm.toolkit.fluxcd.io/"
 _FLUX_KUSTOMIZE = "kustomize.toolkit.fluxcd.io/"
@@ -22,7 +21,7 @@ _SOURCES = {"Application": ("spec",), "ApplicationSet": ("spec", "template", "sp
 class Rendering:
     """A chart, or a folder, that an object or a file of overrides has rendered with values of its own.
 
-    `folder` is the path in `repository`, both "" where they are not said; `value_files` are paths from that folder.
+    `folder` is the chart's, "" where it is not said; `value_files` are paths from there.
     `values` are the layers of the object itself, the outer over the inner ones: a caller lays them over those of the
     files. `overrides` change the rendered images. `unclear` says why the values cannot be known, as `path:line: why`.
     """
@@ -30,14 +29,8 @@ class Rendering:
     values: Values
     overrides: tuple[ImageOverride, ...] = ()
     value_files: tuple[Written, ...] = ()
-    repository: str = ""
     folder: str = ""
     unclear: tuple[str, ...] = ()
-
-    @property
-    def images(self) -> list[Placed]:
-        """The images in its own values, each with its key path; those without a name are of other layers."""
-        return list(images_in(self.values))
 
 
 def renderings_of(obj: MappingNode, written: Text) -> Iterator[Rendering]:
@@ -63,15 +56,6 @@ def sources_of(obj: MappingNode, written: Text) -> list[Values]:
     return spec.items("sources") or [spec.under("source")]
 
 
-def source_in(root: Node, written: Text) -> Values:
-    """Read a file `.argocd-source.yaml` or `.argocd-source-<application>.yaml`: a source without a place.
-
-    Argo CD lays it over the source of the Application, as `Values.over` does: its lists, of parameters and of images,
-    replace those of the Application (https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/).
-    """
-    return Values.read(root, written)
-
-
 def _helm_release(spec: Values) -> Rendering:
     """Read https://fluxcd.io/flux/components/helm/helmreleases/#values."""
     chart = spec.under("chart", "spec")
@@ -95,7 +79,6 @@ def rendering_of(source: Values) -> Rendering:
         parameters(helm, "parameters").set_on(tree),
         tuple(override_strings(source, "kustomize", "images")),
         _scalars(helm, "valueFiles"),
-        source.text("repoURL"),
         source.text("path"),
         unclear,
     )

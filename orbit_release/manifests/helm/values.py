@@ -13,8 +13,7 @@ from typing import TypeAlias
 from orbit_release.manifests.helm.compose import ImageLeaves, of_reference
 from orbit_release.manifests.helm.leaves import Leaf, Values
 from orbit_release.manifests.image_value import ImageValue
-from orbit_release.manifests.texts.written import Text
-from orbit_release.manifests.texts.yaml_nodes import Node, Path
+from orbit_release.manifests.texts.yaml_nodes import Path
 
 # An image, and the key path that other layers reach it by: `a.image.repository` and `a.image.tag` are at `a.image`.
 Placed: TypeAlias = tuple[Path, ImageValue]
@@ -25,16 +24,11 @@ _PAIRS = (("repository", "tag"), ("image", "tag"), ("imageRepository", "imageTag
 _GLOBAL_REGISTRIES = (("global", "imageRegistry"), ("global", "image", "registry"))
 
 
-def value_images(root: Node, text: Text, *under: str) -> Iterator[Placed]:
-    """Yield every image in a tree of values, at any depth and key, or in what lies below a path of keys.
+def images_in(values: Values) -> Iterator[Placed]:
+    """Yield every image in a tree of values, at any depth and key.
 
     One whose name is "" sets the tag or the digest of an image that other values name, at the same key path.
     """
-    yield from images_in(Values.read(root, text, *under))
-
-
-def images_in(values: Values) -> Iterator[Placed]:
-    """Yield every image in values that may be made of several layers; names are "" as for `value_images`."""
     registries = (values.get(*path) for path in _GLOBAL_REGISTRIES)
     registry = next((leaf for leaf in registries if leaf and leaf.value), None)
     for path, fields in _mappings(values).items():

@@ -11,13 +11,7 @@ from orbit_release.errors import InvalidError
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.generators import note_generators
 from orbit_release.manifests.kustomize.image_entries import IMAGE, ImageEntry
-from orbit_release.manifests.kustomize.kustomization import (
-    LABEL,
-    PATCH,
-    REPLICA,
-    Kustomization,
-    kustomization_in,
-)
+from orbit_release.manifests.kustomize.kustomization import LABEL, PATCH, REPLICA, Kustomization, kustomization_in
 from orbit_release.manifests.kustomize.names import (
     add_affixes,
     add_annotations,
@@ -30,7 +24,7 @@ from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_p
 from orbit_release.manifests.kustomize.reading import Reading, file_at, is_below, joined
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
-from orbit_release.manifests.kustomize.transformers import Layer, configured, replace, transform
+from orbit_release.manifests.kustomize.transformers import Layer, apply_replacements, read_configurations, transform
 from orbit_release.manifests.objects import objects_in
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text, Written
@@ -97,7 +91,7 @@ class _Target:
     def run(self) -> None:
         for written in (*self.fields.strings("resources"), *self.fields.strings("bases")):
             self._try(partial(self._resource, written, self.pool))
-        self._try(partial(configured, self.fields, self.kustomization.folder, self.pool, self.reading))
+        self._try(partial(read_configurations, self.fields, self.kustomization.folder, self.pool, self.reading))
         self._try(partial(note_generators, self.kustomization, self.pool, self.reading))
         for written in self.fields.strings("components"):
             self._try(partial(self._component, written))
@@ -128,7 +122,7 @@ class _Target:
             specs = [*default_replica_specs(), *pool.replica_specs]
             yield partial(set_replicas, pool, replica, specs, reading)
         yield self._images
-        yield partial(replace, pool, fields, folder, reading)
+        yield partial(apply_replacements, pool, fields, folder, reading)
         layer = Layer(pool, folder, reading, has_schema)
         for config in self._transformers():
             yield partial(transform, layer, config)
@@ -154,28 +148,26 @@ class _Target:
 
     def _resource(self, written: Written, pool: Pool) -> None:
         """Add what a path names: the objects of a file, or those of the kustomization of a folder."""
-        name = written.value
-        if name.startswith(("http://", "https://")):
-            self.reading.not_seen(f"{written.where}: {name} is not in this repository")
-            return
-        path = joined(self.kustomization.folder, name, written)
+        is_address = written.value.startswith(("http://", "https://"))
+        path = "" if is_address else joined(self.kustomization.folder, written.value, written)
         if path and self.reading.has(path):
             self._file(path, written, pool)
-        elif _is_remote(name):
-            self.reading.not_seen(f"{written.where}: {name} is not in this repository")
-        else:
-            inner = self.inner.layer(self._below(path, written))
-            self._absorb(inner, pool, written)
+        elif inner := self._kustomization_at(written):
+            self._absorb(self.inner.layer(inner), pool, written)
 
     def _component(self, written: Written) -> None:
+        if inner := self._kustomization_at(written):
+            self.inner.layer(inner, self.pool)
+
+    def _kustomization_at(self, written: Written) -> str | None:
+        """Return the kustomization in a folder, None for one elsewhere.
+
+        InvalidError where there is none, or where it includes itself.
+        """
         if _is_remote(written.value):
             self.reading.not_seen(f"{written.where}: {written.value} is not in this repository")
-            return
-        path = joined(self.kustomization.folder, written.value, written)
-        self.inner.layer(self._below(path, written), self.pool)
-
-    def _below(self, folder: str, written: Written) -> str:
-        """Return the kustomization in a folder; InvalidError where there is none, or where it includes itself."""
+            return None
+        folder = joined(self.kustomization.folder, written.value, written)
         for visited in self.inner.stack:
             if is_below(visited, folder):
                 raise InvalidError(f"{written.where}: {written.value} includes itself", "Break the circle.")
@@ -215,21 +207,13 @@ class _Target:
 
     def _transformers(self) -> list[Resource]:
         """Return the configurations that `transformers:` name: first those that are written there."""
-        inline, configs = Pool(), Pool()
+        inline, configs = list[Resource](), Pool()
         for written in self.fields.strings("transformers"):
-            text, roots = self._inline(written)
-            for resource in _resources(text, roots) if text else ():
-                inline.resources.append(resource)
-            if text is None:
+            if inside := self.reading.objects_inside(written):
+                inline += _resources(*inside)
+            else:
                 self._try(partial(self._resource, written, configs))
-        return [*inline.resources, *configs.resources]
-
-    def _inline(self, written: Written) -> tuple[Text | None, list[Node]]:
-        try:
-            text, roots = self.reading.inside(written)
-        except InvalidError:
-            return None, []
-        return (text, roots) if roots and all(isinstance(root, MappingNode) for root in roots) else (None, [])
+        return [*inline, *configs.resources]
 
 
 def _is_remote(name: str) -> bool:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from orbit_release.manifests.kustomize.fields import Fields
 from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Path, Scalar, SequenceNode, child, is_null
 
-
-class _Object(Protocol):
-    api_version: str
-    kind: str
+if TYPE_CHECKING:
+    from orbit_release.manifests.kustomize.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class KustomizeSpec:
     def read(cls, fields: Fields) -> KustomizeSpec:
         return cls(*(fields.string(name) for name in ("path", "group", "version", "kind")))
 
-    def is_of(self, resource: _Object) -> bool:
+    def is_of(self, resource: Resource) -> bool:
         group, slash, version = resource.api_version.rpartition("/")
         return (
             self.kind in ("", resource.kind)

@@ -104,9 +104,9 @@ class ImageEntry:
             why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
             return replace(value, name=self.new_name.value).but_unclear(why)
         part = Part(self.new_name, Form.REFERENCE, len(name))
-        over = tuple(item for item in value.scalars if not value.digest_at or item != value.digest_at.at)
         digest_at = part if digest else value.digest_at
-        over = (*value.overridden, *over)
+        lost = (at for at in value.scalars if not value.digest_at or at != value.digest_at.at)
+        over = (*value.overridden, *lost)
         return ImageValue(name, tag, digest or value.digest, part, digest_at, self.names, over, value.unclear)
 
     def _tagged(self, value: ImageValue) -> ImageValue:
@@ -118,8 +118,7 @@ class ImageEntry:
             text, sha = tag.value if tag else "", digest.value if digest else ""
             return replace(value, tag=text, digest=sha, overridden=(*value.overridden, *filter(None, (tag, digest))))
         _, own_tag, own_digest = cut(self.new_name.value if self.new_name else "")
-        over = tuple(item for item in value.scalars if item not in (tag, digest, *self.names))
-        over = (*value.overridden, *over)
+        over = (*value.overridden, *(at for at in value.scalars if at not in (tag, digest, *self.names)))
         if own_digest or (own_tag and tag):
             why = f"{self.where}: newName holds a tag or a digest, and another stands beside it"
             return replace(value, unclear=(*value.unclear, why), overridden=over)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from orbit_release.errors import InvalidError
@@ -68,7 +69,7 @@ class Kustomization:
     def read(cls, path: str, reading: Reading) -> Kustomization:
         """Read a kustomization; InvalidError where kustomize would refuse the file."""
         folder, _, name = path.rpartition("/")
-        others = [other for key in KUSTOMIZATIONS if key != name and reading.has(other := below(folder, key))]
+        others = [other for key in KUSTOMIZATIONS if key != name and reading.has(other := posixpath.join(folder, key))]
         if others:
             raise InvalidError(f"{path}: the folder has two kustomizations, also {others[0]}", "Keep one of them.")
         text, roots = reading.documents(path)
@@ -88,8 +89,4 @@ class Kustomization:
 
 def kustomization_in(folder: str, reading: Reading) -> str | None:
     """Return the path of the kustomization of a folder; None for none."""
-    return next((path for key in KUSTOMIZATIONS if reading.has(path := below(folder, key))), None)
-
-
-def below(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
+    return next((path for key in KUSTOMIZATIONS if reading.has(path := posixpath.join(folder, key))), None)

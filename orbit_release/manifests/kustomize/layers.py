@@ -12,7 +12,6 @@ from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.image_value import Form, ImageValue
 from orbit_release.manifests.kustomize.accumulate import Accumulation
-from orbit_release.manifests.kustomize.image_entries import ImageEntry
 from orbit_release.manifests.kustomize.reading import HelmValues, Reading
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.object_images import FieldSpec
@@ -48,23 +47,19 @@ class RenderedEntry:
     """What a kustomization gives.
 
     - `unused`: the images of entries of `images:` that nothing matched
-    - `entries`: all entries of all layers, each once
     - `files`: the files that were read; `includes`: the kustomizations that each kustomization includes
     - `unseen`: `path:line: what`, where objects come from that cannot be seen here
     - `faults`: why a file cannot be used, by its path; one of a kustomization (its patches are part of it) makes all
       images below it uncertain, one of another file concerns its objects alone
-    - `dropped`: the images of objects that a patch deletes
     - `values`: the values of Helm charts
     """
 
     objects: tuple[RenderedObject, ...]
     unused: tuple[ImageValue, ...]
-    entries: tuple[ImageEntry, ...]
     files: frozenset[str]
     includes: Mapping[str, tuple[str, ...]]
     unseen: tuple[str, ...]
     faults: Mapping[str, InvalidError]
-    dropped: tuple[ImageValue, ...]
     values: tuple[HelmValues, ...]
 
 
@@ -79,12 +74,10 @@ def render(path: str, files: Files, specs: Sequence[FieldSpec] = ()) -> Rendered
     return RenderedEntry(
         objects=tuple(_but_bare([*_rendered(pool, reading)])),
         unused=tuple(entry.unmatched for entry in reading.entries.values() if id(entry) not in reading.used),
-        entries=tuple(reading.entries.values()),
         files=frozenset(reading.seen),
         includes={key: tuple(dict.fromkeys(paths)) for key, paths in reading.includes.items()},
         unseen=tuple(reading.unseen),
         faults=reading.faults,
-        dropped=tuple(reading.dropped),
         values=tuple(reading.charts.values()),
     )
 

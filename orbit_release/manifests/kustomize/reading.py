@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.object_images import FieldSpec
 from orbit_release.manifests.objects import ENDINGS
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text, Written
-from orbit_release.manifests.texts.yaml_nodes import Node, UnreadableError
+from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, UnreadableError
 
 if TYPE_CHECKING:
     from orbit_release.manifests.kustomize.image_entries import ImageEntry
@@ -44,7 +43,6 @@ class Reading:
     unseen: list[str] = field(default_factory=list)
     entries: dict[tuple[int, ...], ImageEntry] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)  # the identities of entries that an image matched
-    dropped: list[ImageValue] = field(default_factory=list)
     charts: dict[int, HelmValues] = field(default_factory=dict)
     layers: int = 0
     inner: dict[int, tuple[Written, Text, list[Node]]] = field(default_factory=dict)
@@ -80,6 +78,14 @@ class Reading:
             raise InvalidError(f"{value.path}:{line}: not valid YAML: {error.problem}", error.hint) from error
         self.inner[id(value.scalar)] = (value, text, roots)
         return text, roots
+
+    def objects_inside(self, value: Written) -> tuple[Text, list[Node]] | None:
+        """Return the text inside a value and its objects; None where it holds no objects: it is a path then."""
+        try:
+            text, roots = self.inside(value)
+        except InvalidError:
+            return None
+        return (text, roots) if roots and all(isinstance(root, MappingNode) for root in roots) else None
 
     def has(self, path: str) -> bool:
         """Whether there is a file; what may be a manifest is read but once."""

@@ -54,11 +54,6 @@ class Resource:
         self.namespace = nodes.text(self.root, "metadata", "namespace")
 
     @property
-    def group(self) -> str:
-        group, slash, _ = self.api_version.partition("/")
-        return group if slash else ""
-
-    @property
     def id(self) -> Id:
         return Id.of(self.api_version, self.kind, self.name, self.namespace)
 
@@ -114,10 +109,8 @@ class Resource:
         """Return an image as far as the layers have come."""
         value = self.values.get(id(image.scalar))
         if value is None:
-            value = ImageValue.of_reference(self.written(image.scalar))
-            if image.repeated:
-                where = self.written(image.repeated).where
-                value = value.but_unclear(f"{where}: repeated key {image.repeated.value!r}")
+            repeated = self.written(image.repeated) if image.repeated else None
+            value = ImageValue.of_reference(self.written(image.scalar)).but_repeated(repeated)
             self.values[id(image.scalar)] = value
         return value
 
@@ -183,9 +176,9 @@ class Resource:
 
 @dataclass(slots=True)
 class Pool:
-    """The objects of a layer, in kustomize's order; `images` are the fields that configurations name, `vars` the vars.
+    """The objects of a layer, in kustomize's order.
 
-    `by_id` finds an object by any id that it has or had.
+    `image_specs` and `replica_specs` are the fields that `configurations:` name, `variables` are where `vars:` stand.
     """
 
     resources: list[Resource] = field(default_factory=list)
@@ -215,6 +208,7 @@ class Pool:
         self.renamed()
 
     def by_id(self, wanted: Id) -> list[Resource]:
+        """Return the objects that have an id, or had it."""
         if self._index is None:
             index: dict[Id, list[Resource]] = {}
             for resource in self.resources:

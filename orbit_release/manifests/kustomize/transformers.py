@@ -101,24 +101,23 @@ def _annotations(layer: Layer, fields: Fields) -> None:
 
 
 def _replacements(layer: Layer, fields: Fields) -> None:
-    replace(layer.pool, fields, layer.folder, layer.reading)
+    apply_replacements(layer.pool, fields, layer.folder, layer.reading)
 
 
-def replace(pool: Pool, fields: Fields, folder: str, reading: Reading) -> None:
+def apply_replacements(pool: Pool, fields: Fields, folder: str, reading: Reading) -> None:
     """Look through `replacements:`, written here or in files."""
-    for item in fields.mappings("replacements"):
-        path = item.written("path")
+    for replacement in fields.mappings("replacements"):
+        path = replacement.written("path")
         if path is None:
-            mark_replaced(pool, item, reading)
+            mark_replaced(pool, replacement, reading)
             continue
         text, roots = reading.documents(file_at(folder, path))
         for root in roots:
-            each = list(root) if isinstance(root, nodes.SequenceNode) else [root]
-            for replacement in each:
-                mark_replaced(pool, Fields.read(text, replacement, "a replacement"), reading)
+            for node in root if isinstance(root, nodes.SequenceNode) else [root]:
+                mark_replaced(pool, Fields.read(text, node, "a replacement"), reading)
 
 
-def configured(fields: Fields, folder: str, pool: Pool, reading: Reading) -> None:
+def read_configurations(fields: Fields, folder: str, pool: Pool, reading: Reading) -> None:
     """Take what `configurations:` say of images, and of replicas."""
     for written in fields.strings("configurations"):
         text, roots = reading.documents(file_at(folder, written))

@@ -9,14 +9,12 @@ from typing import Any, TypeAlias
 import yaml
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.objects import objects_of
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.splice import Replacement, span
 from orbit_release.manifests.texts.written import Text
-from orbit_release.manifests.texts.yaml_nodes import Node, Scalar, SequenceNode
 
 # Kind, anchor, tag and value of every event: all that a reader can learn from a text, style and place apart.
-_Reading: TypeAlias = list[tuple[str | None, ...]]
+_Events: TypeAlias = list[tuple[str | None, ...]]
 _FIELDS = ("anchor", "tag", "value")
 
 
@@ -50,11 +48,11 @@ def _is_proven(before: str, after: str, values: list[tuple[str, str]], path: str
         return False
 
 
-def _reading(stream: Iterable[Any]) -> _Reading:
+def _reading(stream: Iterable[Any]) -> _Events:
     return [(type(event).__name__, *(getattr(event, name, None) for name in _FIELDS)) for event in stream]
 
 
-def _changes(before: _Reading, after: _Reading) -> list[tuple[str, str]]:
+def _changes(before: _Events, after: _Events) -> list[tuple[str, str]]:
     """Return the values that differ, old and new; ValueError when anything but values does."""
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     if any(old[:-1] != new[:-1] for old, new in pairs):
@@ -70,25 +68,25 @@ def _confirmed(before: str, after: str, path: str) -> bool:
     return all(_agrees(_second_reader(old), new) for old, new in changed)
 
 
-def _second_reader(text: str) -> Callable[[str], _Reading]:
+def _second_reader(text: str) -> Callable[[str], _Events]:
     """ruamel.yaml; where it refuses what Kubernetes' own parser accepts, the one written in Python."""
     return _ruamel if _agrees(_ruamel, text) else _pure
 
 
-def _agrees(reader: Callable[[str], _Reading], text: str) -> bool:
+def _agrees(reader: Callable[[str], _Events], text: str) -> bool:
     try:
         return reader(text) == _reading(nodes.events(text))
     except Exception:  # noqa: BLE001 - whatever a reader stumbles over, it confirms nothing
         return False
 
 
-def _ruamel(text: str) -> _Reading:
+def _ruamel(text: str) -> _Events:
     from ruamel.yaml import YAML  # noqa: PLC0415 - only an edit pays for the import
 
     return _reading(YAML(typ="safe", pure=True).parse(text))
 
 
-def _pure(text: str) -> _Reading:
+def _pure(text: str) -> _Events:
     return _reading(yaml.parse(text, Loader=yaml.SafeLoader))
 
 
@@ -101,23 +99,3 @@ def _without_tabs(text: str) -> str:
     pieces = [text[start:end] for start, end in pairwise(edges)]
     pieces[::2] = [piece.replace("\t", " ") for piece in pieces[::2]]
     return "".join(pieces)
-
-
-def same_values(before: bytes | None, after: bytes | None) -> bool:
-    """Whether two states of a manifest (None: there is none) differ in comments and styles only."""
-    if before is None or after is None or before == after:
-        return before == after
-    try:
-        old, new = ([_said(root) for root in objects_of(data, "")] for data in (before, after))
-    except (InvalidError, RecursionError):  # RecursionError: an anchor that holds itself
-        return False
-    return old == new
-
-
-def _said(node: Node) -> Any:
-    """Return what a node says, as values that can be compared."""
-    if isinstance(node, Scalar):
-        return None if nodes.is_null(node) else (node.value, node.tag, nodes.is_text(node))
-    if isinstance(node, SequenceNode):
-        return [_said(item) for item in node]
-    return {key.value: _said(value) for key, value in nodes.pairs(node)}

@@ -9,7 +9,7 @@ from orbit_release.manifests.kustomize.patches.selectors import Selector
 from orbit_release.manifests.kustomize.reading import Reading, file_at
 from orbit_release.manifests.kustomize.resource import Pool
 from orbit_release.manifests.texts.written import Text, Written
-from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node
+from orbit_release.manifests.texts.yaml_nodes import Node
 
 
 def apply_patch(
@@ -30,13 +30,7 @@ def apply_patch(
 
 def apply_patches_in(pool: Pool, written: Written, folder: str, reading: Reading, *, has_schema: bool) -> None:
     """Apply strategic merge patches, in a file or in the text itself."""
-    try:
-        text, roots = reading.inside(written)
-        is_inline = bool(roots) and all(isinstance(root, MappingNode) for root in roots)
-    except InvalidError:
-        is_inline = False
-    if not is_inline:
-        text, roots = _file(written, folder, reading)
+    text, roots = reading.objects_inside(written) or _file(written, folder, reading)
     Patch.read(text, roots, None, None).apply(pool, reading, has_schema=has_schema)
 
 

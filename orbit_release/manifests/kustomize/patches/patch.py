@@ -112,7 +112,6 @@ class Patch:
         root = merged(resource.root, graft, self.text, schema, doubt)
         if root is None:
             pool.remove(resource)
-            reading.dropped += [resource.final_value(image) for image, _ in before]
             return
         resource.root = root
         self._identify(resource)
