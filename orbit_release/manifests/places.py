@@ -65,12 +65,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderedImage:
-    """An image of an entry; `origin` and `warning` as of a place, `number` that of the object in the file."""
+    """An image of an entry; `origin` and `warning` as of a place, `number` that of the object in the file.
+
+    `is_idle`: an entry of `images:` that matches nothing, which says nothing of a service that something else deploys.
+    """
 
     value: ImageValue
     origin: str
     number: int = 0
     warning: str = ""
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +97,7 @@ class ServicePlaces:
 class _Gathered:
     images: dict[tuple[Written, ...], RenderedImage] = field(default_factory=dict)
     faults: list[InvalidError] = field(default_factory=list)
+    idle: list[InvalidError] = field(default_factory=list)
     lines: dict[Written, None] = field(default_factory=dict)
 
 
@@ -104,7 +109,7 @@ def service_places(images: Sequence[RenderedImage], names: Names) -> dict[Reposi
             own = gathered.setdefault(repository, _Gathered())
             own.lines |= dict.fromkeys((*value.scalars, *value.overridden))
             if fault := fault_of(value, repository):
-                own.faults.append(fault)
+                (own.idle if image.is_idle else own.faults).append(fault)
             else:
                 own.images.setdefault(value.deciders, replace(image, value=value))
     sharing = _names_by_value(images)
@@ -133,7 +138,7 @@ def _names_by_value(images: Iterable[RenderedImage]) -> Mapping[Written, frozens
 def _placed(repository: Repository, own: _Gathered, sharing: Mapping[Written, frozenset[str]]) -> ServicePlaces:
     places = [_place(repository, image, sharing) for image in own.images.values()]
     places.sort(key=lambda place: (place.image.path, place.image.line))
-    faults = {fault.message: fault for fault in own.faults}
+    faults = {fault.message: fault for fault in (*own.faults, *(() if own.images else own.idle))}
     return ServicePlaces(tuple(places), tuple(faults.values()), tuple(own.lines))
 
 
