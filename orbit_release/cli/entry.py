@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -55,6 +56,8 @@ def cli(context: click.Context, directory: str, config: str | None, *, verbose: 
 
 def main() -> None:
     """Run the command line; every error ends in two lines and the exit code of its kind."""
+    # A command is short, and nearly all that it makes lives to its end: looking for the rest takes a tenth of its time.
+    gc.set_threshold(100_000, 50, 50)
     # https://no-color.org; that nobody sees colours in a file or a pipe is known to click
     colour = False if os.environ.get("NO_COLOR") else None
     for number in (signal.SIGTERM, signal.SIGHUP):  # a cancelled workflow leaves nothing running or lying about

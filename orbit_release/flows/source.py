@@ -88,7 +88,8 @@ class Source:
         """Return what is deployed at a commit, and what runs it."""
         from orbit_release.manifests.deployed import read_deployed  # noqa: PLC0415
 
-        return read_deployed(self.files(tip.commit), replace(self.search, apart=False))
+        # All images: a workload of somebody else's may have the name of one of ours, in another namespace.
+        return read_deployed(self.files(tip.commit), replace(self.search, repositories=None, apart=False))
 
     @property
     def search(self) -> Search:
@@ -143,6 +144,8 @@ class Source:
             field = "name the field of a custom resource in `fields:`, a file of Helm values in `manifests:`"
             return f"{where} names one where no image is known: {field}, or deploy it by a workload."
         first = self.config.services[0].repository
+        for why in manifests.deployed.unseen:
+            return f"{why}: set the tag in front of it, `images: [{{name: {first}, newTag: latest}}]`."
         return f"write {first}:latest in a workload, a kustomization or Helm values there, or correct `image:`."
 
     def references_at(self, commit: str) -> Mapping[Repository, frozenset[ImageReference]]:
@@ -170,9 +173,8 @@ class Source:
         deployed = self.manifests(tip).deployed
         for fault in deployed.faults(service.repository):
             return fault
-        name_it = (
-            f"name it in a workload, a kustomization or Helm values under {self.config.where}, or `deploy: false`."
-        )
+        name_it = f"name it in a workload, a kustomization or Helm values under {self.config.where}"
+        name_it += ", or `deploy: false`." if service.is_deployed else ", and take `deploy: false` out."
         mend = [f"mend {why}." for why in deployed.refused]
         return NotFoundError(self.why_unmanaged(tip, service), hint or next(iter(mend), name_it))
 
@@ -180,7 +182,8 @@ class Source:
         manifests = self.manifests(tip)
         where = manifests.standing().get(service.repository)
         if where is None:
-            return f"no manifest names {service.repository}"
+            unseen = next((f": {why}" for why in manifests.deployed.unseen), "")
+            return f"no manifest names {service.repository}{unseen}"
         if manifests.is_left_out(where):
             return f"no kustomization includes {where}, which names {service.repository}"
         return f"no manifest deploys {service.repository}, which {where} only names"

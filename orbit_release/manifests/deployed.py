@@ -44,6 +44,7 @@ class Deployed:
     cannot be read, by path; `refused` says for what kustomize refuses to render an entry. `entries` are the files that
     each entry is made of. `absent` are the configuration's paths that have no file, `unnamed` those that name none of
     the repositories. `overlays` is the error of two overlays of one base, which are two environments.
+    `unseen` says where entries take objects from that cannot be seen here.
     """
 
     services: Mapping[Repository, ServicePlaces] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Deployed:
     absent: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
     overlays: ConfigurationError | None = None
+    unseen: tuple[str, ...] = ()
 
     def __getitem__(self, repository: Repository) -> tuple[FoundImage, ...]:
         """Return what a repository is deployed with; nothing where no entry names it."""
@@ -153,6 +155,7 @@ def read_deployed(files: Files, search: Search) -> Deployed:
         absent=tuple(path for path, there in by_path.items() if not there),
         unnamed=tuple(path for path, there in by_path.items() if there and not _names_any(there, names)),
         overlays=next(filter(None, (overlays_error(path, there, names) for path, there in by_path.items())), None),
+        unseen=tuple(dict.fromkeys(why for content in contents for why in content.unseen)),
     )
 
 
@@ -175,5 +178,5 @@ def _stopped_by(
     """
     entries = [content for content in contents if content.is_stopped and path in content.files]
     stopped = {path}.union(*(entry.files for entry in entries))
-    unknown = {*(names.repositories or ())} - {*known} if entries else set()
+    unknown = {*(names.repositories or ())} - {*known} if entries and is_kustomization(path) else set()
     return unknown.union(*(names.named_in(files.read(file) or b"") for file in stopped))

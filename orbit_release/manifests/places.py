@@ -13,6 +13,15 @@ from orbit_release.manifests.names import Names
 from orbit_release.manifests.placeholder import is_placeholder
 from orbit_release.manifests.texts.written import Written
 
+# What to do about an image that is unclear, by the words that say why.
+_HINTS = (
+    ("takes the place of", "Take that name out, or give it to the service by `image:` in the configuration."),
+    ("matches no image", "Write the name as the manifests have it, or take the entry out."),
+    ("are a block of text", "Write them as a mapping, below `valuesObject:`."),
+    ("other values are laid over it", "Write `tag:` there: what is shared is never edited for one environment."),
+    ("repeated key", "Remove one of the two."),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
@@ -146,10 +155,10 @@ def reference_of(repository: Repository, value: ImageValue) -> ImageReference:
 def fault_of(value: ImageValue, repository: Repository) -> InvalidError | None:
     """Return why an image cannot be released; None if it can."""
     if value.unclear:
-        return InvalidError(value.unclear[0], "Write the image where it can be seen, as `image: NAME:TAG`.")
+        return InvalidError(value.unclear[0], _hint(value.unclear[0]))
     at = value.decider or value.scalars[0]
     if value.decider is None:
-        return InvalidError(f"{at.where}: {repository} stands here without a tag", "Add the key of the tag: `latest`.")
+        return InvalidError(f"{at.where}: {repository} stands here without a tag", "Write a tag beside it: `latest`.")
     try:
         is_filled_in = ImageReference.parse(value.text) and not (value.tag and is_placeholder(value.tag))
     except InvalidError:
@@ -158,3 +167,7 @@ def fault_of(value: ImageValue, repository: Repository) -> InvalidError | None:
         return None
     hint = "Write `latest`, or the tag that is deployed; a release never overwrites what is still to be filled in."
     return InvalidError(f"{at.where}: {at.value!r} holds no plain tag", hint)
+
+
+def _hint(why: str) -> str:
+    return next((hint for words, hint in _HINTS if words in why), "Write the image plainly, as `image: NAME:TAG`.")

@@ -28,7 +28,7 @@ def say(line: str) -> None:
 def warn(message: str) -> None:
     if in_actions():
         with suppress(OSError):
-            click.echo(actions.command("warning", printable(message)), err=True)
+            click.echo(actions.warning_line(message), err=True)
     else:
         say(f"{click.style('warning:', fg='yellow')} {printable(message)}")
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from orbit_release.errors import ConfigurationError, InvalidError, OrbitReleaseError, UnavailableError
 from orbit_release.text import SHORTEST_SECRET, printable
 
-# As config.py and manifests/manifest.py write where a fault is.
+# As config.py and manifests/ write where a fault is.
 _PLACE = re.compile(r"(?P<file>[^:]+):(?P<line>\d+)(?::(?P<col>\d+))?: (?P<text>.+)")
+_MANIFESTS = (".yaml", ".yml", ".json", "/Kustomization")  # a host's port looks like a line
 
 
 def command(name: str, text: str, **properties: str) -> str:
@@ -36,6 +37,14 @@ def error_lines(error: OrbitReleaseError) -> Iterator[str]:
             yield command("error", place["text"] + more, file=place["file"], line=place["line"], col=place["col"] or "")
         else:
             yield command("error", line + more)
+
+
+def warning_line(message: str) -> str:
+    """Return the line that shows a warning, at the line of the manifest that it begins with, if it does."""
+    place = _PLACE.fullmatch(text := printable(message))
+    if place and place["file"].endswith(_MANIFESTS):
+        return command("warning", place["text"], file=place["file"], line=place["line"])
+    return command("warning", text)
 
 
 def masks(secret: str, username: str) -> Iterator[str]:

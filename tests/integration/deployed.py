@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.argocd import NOBODY
 from tests.integration.monorepo import FOLDER, SERVICES, Monorepo, Ran, sha
 
 CONFIG = """\
-image: ghcr.io/acme/{{service}}
+image: {image}
 branch: main
 manifests: {manifests}
 services:
@@ -26,8 +26,9 @@ DIGEST, NEWER_DIGEST = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 class Case:
     """A repository's files, and what a command does there.
 
-    In the files `NOW` stands for the tag that is deployed, which a release of api sets to `NEW`, and `OLD` for one that
-    nothing may change. `more` is put behind the configuration. `err` and `out` are patterns; `not_err` must not match.
+    In the files `NOW` stands for the tag that is deployed, which a release of api sets to `NEW`. `STAYS` is the same
+    tag where no release may change it, `OLD` another one. `PINNED` is NOW with a digest, `SEALED` its digest alone.
+    `more` is put behind the configuration. `err` and `out` are patterns; `not_err` must not match.
     """
 
     files: Mapping[str, str | bytes]
@@ -38,7 +39,7 @@ class Case:
     command: tuple[str, ...] = BUMP
     manifests: str = FOLDER
     more: str = ""
-    removed: tuple[str, ...] = field(default=())
+    image: str = "ghcr.io/acme/{service}"
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,14 @@ class World:
     @classmethod
     def create(cls, folder: Path, case: Case) -> World:
         repo = Monorepo.create(folder, NOBODY)
-        tags = {"OLD": "sha-0000000", "NOW": sha(repo.push("now", {"services/api/x": "1", "web/x": "1"}))}
-        tags["NEW"] = sha(repo.push("new", {"services/api/x": "2", "web/x": "2"}))
+        now = sha(repo.push("now", {"services/api/x": "1", "web/x": "1"}))
+        new = sha(repo.push("new", {"services/api/x": "2", "web/x": "2"}))
+        tags = {"NOW": now, "NEW": new, "STAYS": now, "OLD": "sha-0000000", **_digests(now, DIGEST)}
         world = cls(repo, case, tags)
         own: dict[str, str | bytes | None] = dict.fromkeys(f"{FOLDER}/{name}.yaml" for name in SERVICES)
-        own |= {"orbit-release.yaml": CONFIG.format(manifests=case.manifests, more=case.more)}
-        repo.push("deployments", own | {path: world.filled(text) for path, text in case.files.items()})
+        config = CONFIG.format(image=case.image, manifests=case.manifests, more=case.more)
+        files = {path: world.filled(text) for path, text in case.files.items()}
+        repo.push("deployments", own | {"orbit-release.yaml": config} | files)
         return world
 
     def filled(self, text: str | bytes, **tags: str) -> bytes:
@@ -75,8 +78,37 @@ class World:
         return {path: self.repo.at_origin(path).encode("utf-8", "surrogateescape") for path in self.case.files}
 
     def expected(self, *, is_released: bool) -> dict[str, bytes]:
-        now = self.tags["NEW" if is_released else "NOW"]
-        return {path: self.filled(text, NOW=now) for path, text in self.case.files.items()}
+        new = self.tags["NEW"]
+        tags = {"NOW": new, **_digests(new, NEWER_DIGEST)} if is_released else {}
+        return {path: self.filled(text, **tags) for path, text in self.case.files.items()}
+
+
+def _digests(tag: str, digest: str) -> dict[str, str]:
+    return {"PINNED": f"{tag}@{digest}", "SEALED": digest}
+
+
+def check(case: Case, folder: Path) -> None:
+    """Run a case's command: a release sets `NOW` and no other byte, and what is refused changes nothing."""
+    world = World.create(folder, case)
+    ran = world.run(*case.command)
+    assert lacks(case, world, ran) == [], ran
+    assert world.at_origin() == world.expected(is_released=ran.code == 0 and case.command[0] == "bump")
+
+
+def workload(image: str, kind: str = "Deployment", version: str = "apps/v1", more: str = "") -> str:
+    """Return an object that runs an image on line 10."""
+    return f"""\
+apiVersion: {version}
+kind: {kind}
+metadata:
+  name: app
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: {image}
+{more}"""
 
 
 def lacks(case: Case, world: World, ran: Ran) -> list[str]:

@@ -82,17 +82,20 @@ def test_a_fault_of_the_configuration_is_annotated_at_its_line(step: Step) -> No
     ran = step.run("plan")
     line, column = text[: text.index("brunch")].count("\n") + 1, 1
     (shown,) = commands(ran)
-    assert (ran.code, ran.err) == (3, shown + "\n")
-    assert shown.startswith(f"::error file=orbit-release.yaml,line={line},col={column}::")
-    assert "%0Ahint: " in shown
+    assert (ran.code, shown in ran.out.splitlines()) == (3, True)
+    place, told = f"file=orbit-release.yaml,line={line},col={column}", ran.err.splitlines()
+    assert told[0].startswith(f"error: orbit-release.yaml:{line}:{column}: ")
+    assert told[1].startswith("hint: ")
+    assert shown == f"::error {place}::{told[0].partition(f':{column}: ')[2]}%0A{told[1]}"
 
 
 def test_a_fault_of_a_manifest_is_annotated_at_its_line(step: Step) -> None:
     text = step.repo.at_origin(f"{FOLDER}/api.yaml") + "          bad: [\n"
     step.repo.push("broken", {f"{FOLDER}/api.yaml": text})
-    ran = step.run("plan")
-    assert ran.code == 4
-    assert commands(ran)[0].startswith(f"::error file={FOLDER}/api.yaml,line=")
+    plan, bump = step.run("plan"), step.run("bump", "api", "v1", "--no-verify")
+    assert (plan.code, bump.code) == (0, 4)
+    assert commands(plan)[0].startswith(f"::warning file={FOLDER}/api.yaml,line=")
+    assert commands(bump)[-1].startswith(f"::error file={FOLDER}/api.yaml,line=")
 
 
 def test_a_warning_is_an_annotation(step: Step) -> None:

@@ -602,7 +602,8 @@ def test_a_clash_concerns_its_own_service_only(monorepo: Monorepo) -> None:
 def test_a_placeholder_in_place_of_a_tag_is_named(offline: Monorepo) -> None:
     offline.deploy(api="${TAG}")
     ran = offline.run("bump", "api", sha(tip(offline)), "--no-verify")
-    assert (ran.code, f"{FOLDER}/api.yaml:" in ran.err.splitlines()[1]) == (5, True)
+    where = f"error: {FOLDER}/api.yaml:11: '{offline.host}/orbit/api:${{TAG}}' holds no plain tag"
+    assert (ran.code, ran.err.splitlines()[0], offline.deployed()["api"]) == (4, where, "${TAG}")
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -630,7 +631,7 @@ def planned_reason(repo: Monorepo, name: str) -> str:
 
 def test_the_release_that_takes_a_pin_over_takes_its_mark_away(monorepo: Monorepo) -> None:
     target = tip(monorepo)
-    monorepo.deploy(api="v1.4.2")
+    monorepo.deploy(api="v1.4.2 # the first one")
     pushed(monorepo, "api", target)
     assert monorepo.run("unhold", "api").code == 0
     assert line(monorepo, "api").startswith("v1.4.2 ")
@@ -646,7 +647,7 @@ def test_the_release_that_takes_a_pin_over_takes_its_mark_away(monorepo: Monorep
 
 def test_a_reverted_takeover_of_a_pin_stays_reverted_until_somebody_lets_go_again(monorepo: Monorepo) -> None:
     target = tip(monorepo)
-    monorepo.deploy(api="v1.4.2")
+    monorepo.deploy(api="v1.4.2 # the first one")
     pushed(monorepo, "api", target)
     assert [monorepo.run(*words).code for words in (("unhold", "api"), ("bump", "--built", "api"))] == [0, 0]
     monorepo.git("pull", "-q", "origin", "main")
@@ -663,7 +664,7 @@ def test_a_reverted_takeover_of_a_pin_stays_reverted_until_somebody_lets_go_agai
 
 
 def test_a_bump_by_hand_from_one_pin_to_another_holds_again(monorepo: Monorepo) -> None:
-    monorepo.deploy(api="v1.4.2")
+    monorepo.deploy(api="v1.4.2 # the first one")
     for tag in ("v1.4.2", "v1.5.0"):
         pushed(monorepo, "api", tip(monorepo), tag)
     assert monorepo.run("unhold", "api").code == 0

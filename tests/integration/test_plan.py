@@ -504,7 +504,7 @@ def test_where_every_deployed_service_is_pinned_the_plan_ends_with_what_takes_th
 
 
 def test_unhold_lets_automation_take_a_pin_over(offline: Monorepo) -> None:
-    offline.deploy(web="v1.4.2", api="v2", worker="latest")
+    offline.deploy(web="v1.4.2 # the first one", api="v2", worker="latest")
     newest = offline.git("rev-parse", "HEAD~1")
     ran = offline.run("unhold", "web")
     assert (ran.code, f"web: the next run releases {sha(newest)}" in ran.err) == (0, True)

@@ -151,7 +151,7 @@ def test_a_pull_request_says_what_it_releases(hub: Hub) -> None:
     (pull,) = hub.server.pulls
     assert ran.code == 0, ran.err
     assert (pull.title, pull.head, pull.base) == (f"release: api {sha(head)}", ONLY_API, "main")
-    link = f"[2 commits](https://github.com/octo/orbit/compare/{base}...{head})"
+    link = f"[1 commit](https://github.com/octo/orbit/compare/{base}...{head})"
     image = f"`{hub.repo.host}/orbit/api:{sha(head)}`"
     assert f"| `api` | `{sha(base)}` | `{sha(head)}` | {link} | {image} |" in (pull.body or "")
     assert f"/pull/{pull.number}" in ran.err

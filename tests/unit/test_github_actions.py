@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from orbit_release.errors import AccessError, ConfigurationError, InvalidError, OrbitReleaseError
 from orbit_release.globs import Globs
 from orbit_release.image import ImageReference, Repository, Tag
-from orbit_release.output.github_actions import command, error_lines, group, harmless, masks
+from orbit_release.output.github_actions import command, error_lines, group, harmless, masks, warning_line
 from orbit_release.output.plans import plan_summary
 from orbit_release.output.releases import release_summary
 from orbit_release.planning.actions import Action, Deployment, Plan, ServicePlan
@@ -104,6 +104,18 @@ def test_a_group_holds_no_command_but_its_own() -> None:
 )
 def test_an_error_is_an_annotation_at_its_place(error: OrbitReleaseError, lines: list[str]) -> None:
     assert list(error_lines(error)) == lines
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("k8s/api.yaml:13: not valid YAML: no", "::warning file=k8s/api.yaml,line=13::not valid YAML: no"),
+        ("registry.test:5000: no answer", "::warning::registry.test:5000: no answer"),
+        ("api: behind", "::warning::api: behind"),
+    ],
+)
+def test_a_warning_is_an_annotation_at_the_manifest_that_it_is_about(message: str, line: str) -> None:
+    assert warning_line(message) == line
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,19 @@ def test_an_entry_of_images_decides(reference: str, entry: str, text: str, tag_a
     assert places(value) == (where[tag_at], where[digest_at])
 
 
+def test_an_entry_that_names_a_tag_takes_the_digest_away() -> None:
+    files = {**BASE, "base/web.yaml": WEB.replace("acme/web:base", f"acme/web:base@{DIGEST}")}
+    overlay = "resources: [base]\nimages: [{name: 'acme/web:base', newTag: '2'}]\n"
+    value = image(rendered({**files, "kustomization.yaml": overlay}))
+    assert (value.text, places(value)) == ("acme/web:2", ("base/web.yaml:11", "base/web.yaml:11"))
+
+
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
         ("name: acme/web, newName: 'acme/new:3'", "another stands beside it"),
         ("name: acme/web, newName: 'acme/new:3', newTag: '2'", "another stands beside it"),
+        ("name: 'acme/web:base', newName: acme/new, newTag: '2'", "holds a tag"),
         ("name: acme/web, tagSuffix: -x", "tagSuffix"),
         (f"name: acme/web, newTag: '2@{DIGEST}', digest: {OTHER}", "two digests"),
         ("name: 'acme/.*', newTag: '2'", "pattern"),

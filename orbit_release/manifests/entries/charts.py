@@ -37,7 +37,9 @@ def chart_content(paths: list[str], files: Files) -> Content:
         layers = [base, path] if base and path != base else [path]
         images = (RenderedImage(value, path) for value in layered_images(layers, [], files, chart))
         by_file[path] = tuple(images)
-    return Content(frozenset((*paths, *parts)), by_file, faults=_faults((*paths, *parts), files))
+    faults = _faults((*paths, *parts), files)
+    # What cannot be read may set the tag of an image that another file names.
+    return Content(frozenset((*paths, *parts)), by_file, faults=faults, is_stopped=bool(faults))
 
 
 def values_file_content(path: str, files: Files) -> Content:

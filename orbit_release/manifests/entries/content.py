@@ -16,7 +16,7 @@ from orbit_release.manifests.texts.written import Text
 from orbit_release.manifests.texts.yaml_nodes import MappingNode, text
 from orbit_release.manifests.workloads import AppliedWorkload, applied_workload
 
-_GIVERS = ("HelmRelease", "Application", "ApplicationSet")
+_GIVERS = ("HelmRelease", "Application", "ApplicationSet", "Kustomization")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +25,8 @@ class Content:
 
     `by_file` are its images, by the file of the object that runs them. `includes` are the kustomizations that each of
     its kustomizations includes, the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to
-    render it. `is_stopped`: nothing of it can be rendered, because a kustomization cannot be read.
+    render it. `is_stopped`: nothing of it can be rendered, because a kustomization, or a file of values, cannot be
+    read. `unseen` says, as `path:line: what`, where more comes from that cannot be seen here.
     """
 
     files: frozenset[str]
@@ -35,6 +36,7 @@ class Content:
     refused: tuple[str, ...] = ()
     includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_stopped: bool = False
+    unseen: tuple[str, ...] = ()
 
     @property
     def images(self) -> Iterator[RenderedImage]:

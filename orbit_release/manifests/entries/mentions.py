@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orbit_release.image import Repository
 from orbit_release.manifests.entries.files import Files, ParsedFile
 from orbit_release.manifests.names import Names, references_in
+from orbit_release.manifests.objects import ENDINGS, is_kustomization
 from orbit_release.manifests.texts.written import Written
 from orbit_release.manifests.texts.yaml_nodes import scalars
 
@@ -29,8 +30,10 @@ def mentions_in(paths: Collection[str], files: Files, names: Names, known: Colle
         counts[path] += 1
     for path in sorted(paths):
         data = files.read(path) or b""
-        if len(list(references_in(data, names))) > counts.get(path, 0) and (parsed := files.parsed(path)):
-            yield from _in_file(parsed, names, starts)
+        if len(list(references_in(data, names))) <= counts.get(path, 0):
+            continue
+        parsed = files.parsed(path) if path.endswith(ENDINGS) or is_kustomization(path) else None
+        yield from _in_file(parsed, names, starts) if parsed else _in_lines(path, data, names)
 
 
 def _in_file(parsed: ParsedFile, names: Names, starts: Collection[tuple[str, int]]) -> Iterator[Mention]:
@@ -43,6 +46,13 @@ def _in_file(parsed: ParsedFile, names: Names, starts: Collection[tuple[str, int
             seen.add(id(scalar))
             for repository, reference in references_in(value.value.encode("utf-8", "surrogatepass"), names):
                 yield Mention(repository, value.where, reference)
+
+
+def _in_lines(path: str, data: bytes, names: Names) -> Iterator[Mention]:
+    """Yield the references in a file that is no YAML, such as one of environment variables."""
+    for number, line in enumerate(data.split(b"\n"), 1):
+        for repository, reference in references_in(line, names):
+            yield Mention(repository, f"{path}:{number}", reference)
 
 
 def _outermost(value: Written) -> Written:

@@ -20,14 +20,24 @@ from orbit_release.manifests.object_images import FieldSpec, image_fields
 from orbit_release.manifests.objects import KUSTOMIZATIONS
 from orbit_release.manifests.places import RenderedImage
 from orbit_release.manifests.texts.written import Written
-from orbit_release.manifests.texts.yaml_nodes import MappingNode, Scalar, SequenceNode, items, keys, text, value_of
+from orbit_release.manifests.texts.yaml_nodes import (
+    MappingNode,
+    Scalar,
+    SequenceNode,
+    child,
+    items,
+    keys,
+    text,
+    value_of,
+)
 
 if TYPE_CHECKING:
     from orbit_release.manifests.kustomize.image_entries import ImageEntries
 
 # What leaves the images of objects alone, whatever it does to their names and labels.
 _HARMLESS = {"apiVersion", "kind", "metadata", "resources", "bases", "namespace", "namePrefix", "nameSuffix", "labels"}
-_HARMLESS |= {"commonLabels", "commonAnnotations", "configMapGenerator", "secretGenerator", "generatorOptions"}
+_GENERATORS = ("configMapGenerator", "secretGenerator")
+_HARMLESS |= {"commonLabels", "commonAnnotations", "generatorOptions", *_GENERATORS}
 _HARMLESS |= {"sortOptions", "buildMetadata", "replicas", "images"}
 _VERSION = "kustomize.config.k8s.io/v1beta1"
 
@@ -36,7 +46,8 @@ _VERSION = "kustomize.config.k8s.io/v1beta1"
 class SimpleEntry:
     """The `images:` that reach each file of objects, the innermost first, and the kustomizations they stand in.
 
-    `words` are the names in the `images:`, `used` the identities of those that matched an image.
+    `words` are the names in the `images:`, `used` the identities of those that matched an image. `generated` are the
+    files that config maps and secrets are made of.
     """
 
     path: str
@@ -44,10 +55,11 @@ class SimpleEntry:
     kustomizations: dict[str, tuple[str, ...]] = field(default_factory=dict)
     words: set[bytes] = field(default_factory=set)
     used: set[int] = field(default_factory=set)
+    generated: set[str] = field(default_factory=set)
 
     @property
     def files(self) -> frozenset[str]:
-        return frozenset((*self.layers, *self.kustomizations))
+        return frozenset((*self.layers, *self.kustomizations, *self.generated))
 
     def contents(
         self, files: Files, names: Names, specs: Sequence[FieldSpec], among: Collection[str] | None
@@ -59,6 +71,8 @@ class SimpleEntry:
             make = partial(self._content, path, files, names, specs)
             contents.append(files.once(f"{self.path}\0{path}", make, lambda content: content.files))
         yield from contents
+        if among is None and self.generated:
+            yield Content(frozenset(self.generated))
         if among is None and self.words:
             yield Content(frozenset(self.kustomizations), {self.path: tuple(self._unused(contents))})
 
@@ -113,8 +127,17 @@ def _added(path: str, outer: tuple[ImageEntries, ...], entry: SimpleEntry, files
     entry.kustomizations[path] = ()
     layers = (*_entries(parsed, root, entry), *outer)
     folder = posixpath.dirname(path)
+    entry.generated.update(path for path in _generated(root, folder) if files.read(path) is not None)
     listed = [item for key in ("resources", "bases") for item in items(root, key)]
     return all(isinstance(item, Scalar) and _resource(value_of(item), folder, layers, entry, files) for item in listed)
+
+
+def _generated(root: MappingNode, folder: str) -> Iterator[str]:
+    """Yield where files may be that config maps and secrets are made of: `NAME`, or `KEY=NAME`."""
+    for generator in (item for key in _GENERATORS for item in items(root, key)):
+        listed = [*items(generator, "files"), *items(generator, "envs"), child(generator, "env")]
+        for name in (value_of(item) for item in listed if isinstance(item, Scalar)):
+            yield posixpath.normpath(posixpath.join(folder, name.rpartition("=")[2]))
 
 
 def _is_plain(root: MappingNode) -> bool:

@@ -1,4 +1,4 @@
-"""Helm values, and images set by kustomize, inside Kubernetes objects: HelmRelease of Flux, Application of Argo CD."""
+"""Helm values, and images set by kustomize, inside objects of Flux (HelmRelease, Kustomization) and of Argo CD."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from orbit_release.manifests.texts.written import Text, Written
 from orbit_release.manifests.texts.yaml_nodes import MappingNode, UnreadableError, parse, text
 
 _FLUX = "helm.toolkit.fluxcd.io/"
+_FLUX_KUSTOMIZE = "kustomize.toolkit.fluxcd.io/"
 _ARGO_CD = "argoproj.io/"
 # Where an object has the source of an application, below its root.
 _SOURCES = {"Application": ("spec",), "ApplicationSet": ("spec", "template", "spec")}
@@ -33,9 +34,13 @@ class Rendering:
 
 
 def renderings_of(obj: MappingNode, written: Text) -> Iterator[Rendering]:
-    """Yield what an object has rendered: one for a HelmRelease, one per source for an Application or ApplicationSet."""
-    if text(obj, "kind") == "HelmRelease" and text(obj, "apiVersion").startswith(_FLUX):
+    """Yield what an object has rendered: one for an object of Flux, one per source for those of Argo CD."""
+    kind, version = text(obj, "kind"), text(obj, "apiVersion")
+    if kind == "HelmRelease" and version.startswith(_FLUX):
         yield _helm_release(Values.read(obj, written, "spec"))
+    elif kind == "Kustomization" and version.startswith(_FLUX_KUSTOMIZE):
+        # https://fluxcd.io/flux/components/kustomize/kustomizations/#images
+        yield Rendering(Values(), tuple(override_entries(Values.read(obj, written, "spec"), "images")))
     yield from map(rendering_of, sources_of(obj, written))
 
 

@@ -85,7 +85,7 @@ class ImageEntry:
         new = self._tagged(self._named(value))
         if self.tag_suffix and not self.new_tag and not self.digest:
             new = new.but_unclear(f"{self.where}: tagSuffix makes the tag")
-        if self.name.value != value.name and not self.new_tag and not self.digest:
+        if self.name.value != value.name and (self.new_name or not (self.new_tag or self.digest)):
             new = new.but_unclear(f"{self.where}: the name holds a tag, and matches no other")
         if self.is_number:
             new = new.but_unclear(f"{self.where}: a number is no certain text: put it in quotes")
@@ -115,8 +115,8 @@ class ImageEntry:
             return value
         if value.tag_at and cut(self.name.value)[1]:
             # It matches one tag only: the image's own value decides as soon as it says another one.
-            over = (*value.overridden, *filter(None, (tag, digest)))
-            return replace(value, tag=tag.value if tag else "", overridden=over)
+            text, sha = tag.value if tag else "", digest.value if digest else ""
+            return replace(value, tag=text, digest=sha, overridden=(*value.overridden, *filter(None, (tag, digest))))
         _, own_tag, own_digest = cut(self.new_name.value if self.new_name else "")
         over = (*value.overridden, *(at for at in value.scalars if at not in (tag, digest, *self.names)))
         if own_digest or (own_tag and tag):
