@@ -78,7 +78,8 @@ def rollback_all(
         histories = history(source, services, tip)
         then = _deployed_then(source, services, tip, histories, to)
         now = {service: _current(histories[service.name]) for service in services}
-        moving = {s: then.get(s.name) for s in services if now[s] and now[s] != then.get(s.name)}
+        wanted = {service: then.get(service.name) for service in services if now[service]}
+        moving = {service: reference for service, reference in wanted.items() if reference != now[service]}
         fixed = [(service, reference) for service, reference in moving.items() if reference and is_fixed(reference)]
         checked = side_by_side(lambda pair: restored_image(registry, *pair, others=()), fixed)
         images = {service: image for (service, _), image in zip(fixed, checked, strict=True)}
