@@ -112,7 +112,11 @@ def bump_built(
 
 def _marks_taken_over(source: Source, tip: Tip, changes: Sequence[TagChange]) -> Mapping[Repository, None]:
     deployed = source.deployed(tip)
-    moving = [c.service for c in changes if any(i.reference.tag != c.tag for i in deployed[c.service.repository])]
+    moving = [
+        change.service
+        for change in changes
+        if any(image.reference.tag != change.tag for image in deployed[change.service.repository])
+    ]
     return marks_taken_over(source, tip, moving)
 
 

@@ -69,12 +69,14 @@ def unhold(
         let_go, kept = ({}, back) if reason is not None else (back, {})
         pins = pin_marks(source, tip, services) if reason is None else {}
         due = held if reason is None else {name for name, why in held.items() if why == reason}
-        freed = [s for s in services if s.name in due or s.name in let_go or s.repository in pins]
-        after = {s.repository: f"no, after {let_go[s.name].commit[:7]}" for s in freed if s.name in let_go}
+        free = {*due, *let_go, *(service.name for service in services if service.repository in pins)}
+        freed = [service for service in services if service.name in free]
+        moved = {service.repository: let_go[service.name] for service in freed if service.name in let_go}
+        after = {repository: f"no, after {move.commit[:7]}" for repository, move in moved.items()}
         marks = {service.repository: None for service in freed} | pins | after
-        stay = {**kept, **{s.name: held[s.name] for s in services if s.name in held and s not in freed}}
-        left = {s.name: f"stays held: {stay[s.name]}" for s in services if s.name in stay}
-        idle = [] if everything else [s.name for s in services if s not in freed and s.name not in stay]
+        stay = {**kept, **{name: why for name, why in held.items() if name not in free}}
+        left = {service.name: f"stays held: {stay[service.name]}" for service in services if service.name in stay}
+        idle = [] if everything else [service.name for service in services if service.name not in {*free, *stay}]
         return marks, uncertain | left | dict.fromkeys(idle, "is not held")
 
     return _publish_marks(source, everyone, decide, publishing, "unhold", everything=everything)
@@ -131,8 +133,9 @@ def held_marks(source: Source, tip: Tip, services: Sequence[Service]) -> Marks:
 def _reasons(source: Source, tip: Tip, services: Sequence[Service]) -> dict[str, str]:
     """Return the reasons of the services that are held, by name."""
     images = source.deployed(tip)
-    holds = {s.name: [image.hold for image in images[s.repository] if image.hold is not None] for s in services}
-    return {name: reasons[0] for name, reasons in holds.items() if reasons}
+    holds = {service.name: [image.hold for image in images[service.repository]] for service in services}
+    reasons = {name: [hold for hold in own if hold is not None] for name, own in holds.items()}
+    return {name: own[0] for name, own in reasons.items() if own}
 
 
 def unmarked(services: Sequence[Service], release: Release) -> list[str]:

@@ -42,13 +42,14 @@ def marks_taken_over(source: Source, tip: Tip, services: Sequence[Service]) -> d
     from orbit_release.releases.timeline import is_bare  # noqa: PLC0415  (comparing two trees reads no manifest)
 
     pins = _pins(source, tip, services)
-    return {s.repository: None for s, images in pins.items() if any(is_bare(image.mark) for image in images)}
+    bare = (service for service, images in pins.items() if any(is_bare(image.mark) for image in images))
+    return {service.repository: None for service in bare}
 
 
 def _pins(source: Source, tip: Tip, services: Sequence[Service]) -> dict[Service, tuple[FoundImage, ...]]:
     """Return the images of the services that are pinned in at least one place."""
     deployed = {service: tuple(source.deployed(tip)[service.repository]) for service in services}
-    return {service: images for service, images in deployed.items() if any(_is_pin(source, i) for i in images)}
+    return {service: images for service, images in deployed.items() if any(_is_pin(source, image) for image in images)}
 
 
 def _is_pin(source: Source, image: FoundImage) -> bool:

@@ -80,9 +80,12 @@ def rollback_all(
         histories = history(source, services, tip)
         then = _deployed_then(source, services, tip, histories, to)
         now = {service: _current(histories[service.name]) for service in services}
-        uncertain = {s.name: faults[0].message for s in services if (faults := deployed.faults(s.repository))}
-        certain = [service for service in services if service.name not in uncertain]
-        moving = {s: then.get(s.name) for s in certain if now[s] and now[s] != then.get(s.name)}
+        faults = {service.name: deployed.faults(service.repository) for service in services}
+        uncertain = {name: why[0].message for name, why in faults.items() if why}
+        wanted = {
+            service: then.get(service.name) for service in services if now[service] and service.name not in uncertain
+        }
+        moving = {service: reference for service, reference in wanted.items() if reference != now[service]}
         fixed = [(service, reference) for service, reference in moving.items() if reference and is_fixed(reference)]
         checked = side_by_side(lambda pair: restored_image(registry, *pair, others=()), fixed)
         images = {service: image for (service, _), image in zip(fixed, checked, strict=True)}

@@ -159,9 +159,8 @@ def _behind(source: Source, tip: Tip, due: Iterable[ServicePlan]) -> dict[str, i
     """Return, by service, how many commits of its own the target has that what is deployed has not, None: unknown."""
     running = [(planned, planned.deployed.commit if planned.deployed else None) for planned in due]
     ends = {planned.service: (commit, planned.target) for planned, commit in running if commit and planned.target}
-    way = ways(source, tip, ends)
     counts: dict[str, int | None] = {planned.service.name: None if planned.target else 0 for planned in due}
-    return counts | {name: 0 if each.is_back else len(each.commits) for name, each in way.items()}
+    return counts | {name: 0 if way.is_back else len(way.commits) for name, way in ways(source, tip, ends).items()}
 
 
 def _status(plan: ServicePlan, target: Tag | None, behind: int | None, stretches: Sequence[Stretch]) -> Status:

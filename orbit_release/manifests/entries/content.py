@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orbit_release.errors import InvalidError
@@ -23,8 +23,8 @@ _GIVERS = ("HelmRelease", "Application", "ApplicationSet", "Kustomization")
 class Content:
     """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be read.
 
-    `by_file` are its images, by the file of the object that runs them. `includes` are the kustomizations that each of
-    its kustomizations includes, the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to
+    `by_file` are its images, by the file of the object that runs them. `kustomizations` are those that it is made of,
+    the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to
     render it. `is_stopped`: nothing of it can be rendered, because a kustomization, or a file of values, cannot be
     read. `unseen` says, as `path:line: what`, where more comes from that cannot be seen here.
     """
@@ -34,7 +34,7 @@ class Content:
     workloads: tuple[AppliedWorkload, ...] = ()
     faults: Mapping[str, InvalidError] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
-    includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kustomizations: Collection[str] = ()
     is_stopped: bool = False
     unseen: tuple[str, ...] = ()
 

@@ -34,10 +34,10 @@ def overlays_error(path: str, contents: Sequence[Content], names: Names) -> Conf
 
 def _deploying(content: Content, names: Names) -> Iterator[tuple[str, Repository, str, int]]:
     """Yield the environment, the service and the object of each image of an entry that shares objects with others."""
-    is_chart = not content.includes and len(content.files) > 1
-    for image in content.images if content.includes or is_chart else ():
-        if image.origin not in content.includes:  # an entry of `images:` is no object
-            entry = image.origin if is_chart else posixpath.dirname(next(iter(content.includes))) or "."
+    is_chart = not content.kustomizations and len(content.files) > 1
+    for image in content.images if content.kustomizations or is_chart else ():
+        if image.origin not in content.kustomizations:  # an entry of `images:` is no object
+            entry = image.origin if is_chart else posixpath.dirname(next(iter(content.kustomizations))) or "."
             origin = min(content.files) if is_chart else image.origin
             for repository, _ in named(image.value, names):
                 yield entry, repository, origin, image.number
@@ -50,8 +50,13 @@ def without_shared_bases(
 
     Whatever kustomization of the repository includes it counts, but for those that include the whole entry.
     """
-    own = {path for content in contents for path in content.includes}
-    owners = {file: [*content.includes] for content in contents if len(content.includes) > 1 for file in content.files}
+    own = {path for content in contents for path in content.kustomizations}
+    owners = {
+        file: [*content.kustomizations]
+        for content in contents
+        if len(content.kustomizations) > 1
+        for file in content.files
+    }
     if not owners:
         return dict(services)
     others = _Includes(files, own)

@@ -41,7 +41,7 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
         tuple(filter(None, map(_workload, entry.objects))),
         unreadable,
         tuple(why.message for why in entry.faults.values() if not isinstance(why, UnreadableError)),
-        {name: entry.includes.get(name, ()) for name in (path, *entry.includes, *chain(*entry.includes.values()))},
+        dict.fromkeys((path, *entry.includes, *chain(*entry.includes.values()))),
         is_stopped=any(map(is_kustomization, unreadable)),
         unseen=entry.unseen,
     )

@@ -54,7 +54,7 @@ class SimpleEntry:
 
     path: str
     layers: dict[str, tuple[ImageEntries, ...]] = field(default_factory=dict)
-    kustomizations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kustomizations: dict[str, None] = field(default_factory=dict)
     words: set[bytes] = field(default_factory=set)
     used: set[int] = field(default_factory=set)
     generated: set[str] = field(default_factory=set)
@@ -85,12 +85,12 @@ class SimpleEntry:
         own = frozenset((path, *self.kustomizations))
         data = files.read(path) or b""
         if not (specs or names.may_be_in(data) or self.words & words_in(data)):
-            return Content(own, includes=self.kustomizations)
+            return Content(own, kustomizations=self.kustomizations)
         parsed = files.parsed(path)
         if parsed is None or parsed.fault:
             return Content(own, faults={path: parsed.fault} if parsed and parsed.fault else {})
         images = tuple(self._images(parsed, path, files, specs))
-        return Content(own, {path: images}, includes=self.kustomizations)
+        return Content(own, {path: images}, kustomizations=self.kustomizations)
 
     def _images(
         self, parsed: ParsedFile, path: str, files: Files, specs: Sequence[FieldSpec]
@@ -136,7 +136,7 @@ def _added(path: str, outer: tuple[ImageEntries, ...], entry: SimpleEntry, files
     root = parsed.documents[0].root
     if not isinstance(root, MappingNode) or not _is_plain(root):
         return False
-    entry.kustomizations[path] = ()
+    entry.kustomizations[path] = None
     layers = (*_entries(parsed, root, entry), *outer)
     folder = posixpath.dirname(path)
     entry.generated.update(path for path in _generated(root, folder) if files.read(path) is not None)

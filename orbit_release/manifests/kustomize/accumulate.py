@@ -21,10 +21,10 @@ from orbit_release.manifests.kustomize.names import (
     set_replicas,
 )
 from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
-from orbit_release.manifests.kustomize.reading import Reading, file_at, is_below, joined
+from orbit_release.manifests.kustomize.reading import Layer, Reading, file_at, is_below, joined
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
-from orbit_release.manifests.kustomize.transformers import Layer, apply_replacements, read_configurations, transform
+from orbit_release.manifests.kustomize.transformers import apply_replacements, read_configurations, transform
 from orbit_release.manifests.objects import objects_in
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text, Written
@@ -110,20 +110,19 @@ class _Target:
         """Yield what changes the objects, in the order in which kustomize does it."""
         fields, pool, reading, folder = self.fields, self.pool, self.reading, self.kustomization.folder
         schema = fields.mapping("openapi")
-        has_schema = schema is not None and schema.written("path") is not None
+        layer = Layer(pool, folder, reading, schema is not None and schema.written("path") is not None)
         for written in fields.strings("patchesStrategicMerge"):
-            yield partial(apply_patches_in, pool, written, folder, reading, has_schema=has_schema)
+            yield partial(apply_patches_in, layer, written)
         for patch in fields.mappings("patches", PATCH):
-            yield partial(apply_patch, pool, patch, folder, reading, has_schema=has_schema)
+            yield partial(apply_patch, layer, patch)
         yield from self._names()
         for patch in fields.mappings("patchesJson6902", PATCH):
-            yield partial(apply_patch, pool, patch, folder, reading, has_schema=has_schema)
+            yield partial(apply_patch, layer, patch)
         for replica in fields.mappings("replicas", REPLICA):
             specs = [*default_replica_specs(), *pool.replica_specs]
             yield partial(set_replicas, pool, replica, specs, reading)
         yield self._images
-        yield partial(apply_replacements, pool, fields, folder, reading)
-        layer = Layer(pool, folder, reading, has_schema)
+        yield partial(apply_replacements, layer, fields)
         for config in self._transformers():
             yield partial(transform, layer, config)
 

@@ -17,6 +17,7 @@ from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Unreadab
 
 if TYPE_CHECKING:
     from orbit_release.manifests.kustomize.image_entries import ImageEntry
+    from orbit_release.manifests.kustomize.resource import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,19 @@ class Reading:
         if path.endswith(ENDINGS):
             return self.files.parsed(path) is not None
         return self.files.read(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Where a change works: the objects of a layer, and the folder of the kustomization.
+
+    `has_schema`: `openapi:` gives patches a schema of its own.
+    """
+
+    pool: Pool
+    folder: str
+    reading: Reading
+    has_schema: bool
 
 
 def joined(folder: str, path: str, written: Written) -> str:

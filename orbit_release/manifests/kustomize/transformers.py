@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from orbit_release.manifests.kustomize.field_paths import KustomizeSpec
 from orbit_release.manifests.kustomize.fields import Fields, place
@@ -16,21 +15,11 @@ from orbit_release.manifests.kustomize.names import (
     set_replicas,
 )
 from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
-from orbit_release.manifests.kustomize.reading import Reading, file_at
+from orbit_release.manifests.kustomize.reading import Layer, Reading, file_at
 from orbit_release.manifests.kustomize.replacements import mark_replaced
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
 from orbit_release.manifests.texts import yaml_nodes as nodes
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Where a transformer works: the objects of a layer, and the kustomization's folder."""
-
-    pool: Pool
-    folder: str
-    reading: Reading
-    has_schema: bool
 
 
 def transform(layer: Layer, config: Resource) -> None:
@@ -58,18 +47,18 @@ def _images(layer: Layer, fields: Fields) -> None:
 
 
 def _patch(layer: Layer, fields: Fields) -> None:
-    apply_patch(layer.pool, fields, layer.folder, layer.reading, has_schema=layer.has_schema)
+    apply_patch(layer, fields)
 
 
 def _strategic(layer: Layer, fields: Fields) -> None:
     for written in fields.strings("paths"):
-        apply_patches_in(layer.pool, written, layer.folder, layer.reading, has_schema=layer.has_schema)
+        apply_patches_in(layer, written)
     if inline := fields.written("patches"):
-        apply_patches_in(layer.pool, inline, layer.folder, layer.reading, has_schema=layer.has_schema)
+        apply_patches_in(layer, inline)
 
 
 def _json(layer: Layer, fields: Fields) -> None:
-    apply_patch(layer.pool, fields, layer.folder, layer.reading, inline="jsonOp", has_schema=layer.has_schema)
+    apply_patch(layer, fields, inline="jsonOp")
 
 
 def _replicas(layer: Layer, fields: Fields) -> None:
@@ -100,21 +89,17 @@ def _annotations(layer: Layer, fields: Fields) -> None:
         add_annotations(layer.pool, fields.pairs("annotations"))
 
 
-def _replacements(layer: Layer, fields: Fields) -> None:
-    apply_replacements(layer.pool, fields, layer.folder, layer.reading)
-
-
-def apply_replacements(pool: Pool, fields: Fields, folder: str, reading: Reading) -> None:
+def apply_replacements(layer: Layer, fields: Fields) -> None:
     """Look through `replacements:`, written here or in files."""
     for replacement in fields.mappings("replacements"):
         path = replacement.written("path")
         if path is None:
-            mark_replaced(pool, replacement, reading)
+            mark_replaced(layer.pool, replacement, layer.reading)
             continue
-        text, roots = reading.documents(file_at(folder, path))
+        text, roots = layer.reading.documents(file_at(layer.folder, path))
         for root in roots:
             for node in root if isinstance(root, nodes.SequenceNode) else [root]:
-                mark_replaced(pool, Fields.read(text, node, "a replacement"), reading)
+                mark_replaced(layer.pool, Fields.read(text, node, "a replacement"), layer.reading)
 
 
 def read_configurations(fields: Fields, folder: str, pool: Pool, reading: Reading) -> None:
@@ -138,7 +123,7 @@ _KINDS: Mapping[str, Callable[[Layer, Fields], None]] = {
     "PatchTransformer": _patch,
     "PrefixSuffixTransformer": _affixes,
     "PrefixTransformer": _affixes,
-    "ReplacementTransformer": _replacements,
+    "ReplacementTransformer": apply_replacements,
     "ReplicaCountTransformer": _replicas,
     "SuffixTransformer": _affixes,
 }

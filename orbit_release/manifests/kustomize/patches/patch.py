@@ -12,7 +12,7 @@ from orbit_release.manifests.kustomize.identity import Id
 from orbit_release.manifests.kustomize.patches.json_patch import Operation
 from orbit_release.manifests.kustomize.patches.selectors import Selector
 from orbit_release.manifests.kustomize.patches.strategic import SCHEMAS, merged
-from orbit_release.manifests.kustomize.reading import Reading
+from orbit_release.manifests.kustomize.reading import Layer
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.trees import Copier, drop
 from orbit_release.manifests.objects import objects_in
@@ -51,54 +51,54 @@ class Patch:
         flags = [options.is_true(name) if options else False for name in ("allowNameChange", "allowKindChange")]
         return cls(text, objects, (), target, *flags)
 
-    def apply(self, pool: Pool, reading: Reading, *, has_schema: bool) -> None:
+    def apply(self, layer: Layer) -> None:
         """Change the objects of a layer; InvalidError where it applies to none that it names."""
         if self.operations:
-            self._operate(pool, reading)
+            self._operate(layer)
         elif self.target is None:
             for patch in self.objects:
-                if resource := _only(pool, self.text, patch, reading):
-                    self._merge(pool, reading, resource, patch, has_schema=has_schema)
+                if resource := _only(layer, self.text, patch):
+                    self._merge(layer, resource, patch)
         elif len(self.objects) > 1:
             raise fault(self.text, self.objects[1], "a patch with a target is one document")
         else:
-            for resource, is_certain in list(self._selected(pool)):
+            for resource, is_certain in self._selected(layer.pool):
                 if not is_certain:
                     resource.but_unclear(f"{place(self.text, self.objects[0])}: cannot tell what this patch selects")
                 else:
-                    self._merge(pool, reading, resource, self.objects[0], has_schema=has_schema)
+                    self._merge(layer, resource, self.objects[0])
 
     def _selected(self, pool: Pool) -> list[tuple[Resource, bool]]:
         target = self.target or Selector()
         return list(target.selected(pool.named(target.plain_name) if target.plain_name else pool))
 
-    def _operate(self, pool: Pool, reading: Reading) -> None:
+    def _operate(self, layer: Layer) -> None:
         fields = self.operations[0].fields
         if self.target is None:
             raise fault(fields.text, fields.node, "a JSON patch needs a target", "Name what it patches.")
         is_moved = False
-        for resource, is_certain in self._selected(pool):
+        for resource, is_certain in self._selected(layer.pool):
             if is_certain:
-                is_moved |= self._operated(resource, pool, reading)
+                is_moved |= self._operated(layer, resource)
             else:
                 resource.but_unclear(f"{fields.where}: cannot tell what this patch selects")
         if is_moved:
-            pool.renamed()
+            layer.pool.renamed()
 
-    def _operated(self, resource: Resource, pool: Pool, reading: Reading) -> bool:
+    def _operated(self, layer: Layer, resource: Resource) -> bool:
         """Apply the operations to one object; whether its id changed."""
-        before, was = resource.open(reading.specs, pool.image_specs), resource.id
+        before, was = resource.open(layer.reading.specs, layer.pool.image_specs), resource.id
         resource.remember_id()
         resource.write_identity()
         resource.write_annotations()
         for operation in self.operations:
             operation.applied(resource)
         resource.read_identity()
-        resource.close(before, reading.specs, pool.image_specs)
+        resource.close(before, layer.reading.specs, layer.pool.image_specs)
         return resource.id != was
 
-    def _merge(self, pool: Pool, reading: Reading, resource: Resource, patch: MappingNode, *, has_schema: bool) -> None:
-        before, was = resource.open(reading.specs, pool.image_specs), resource.id
+    def _merge(self, layer: Layer, resource: Resource, patch: MappingNode) -> None:
+        before, was = resource.open(layer.reading.specs, layer.pool.image_specs), resource.id
         graft = Copier(self.text, resource.grafts.scalar).copy(patch)
         assert isinstance(graft, MappingNode)  # noqa: S101 - a copy of a mapping is one
         drop(graft, "apiVersion")
@@ -106,18 +106,18 @@ class Patch:
         def doubt(why: str) -> None:
             resource.but_unclear(f"{place(self.text, patch)}: {why}")
 
-        if has_schema:
+        if layer.has_schema:
             doubt("openapi: gives a schema of its own to patches")
         schema = SCHEMAS.get((resource.api_version, resource.kind), {})
         root = merged(resource.root, graft, self.text, schema, doubt)
         if root is None:
-            pool.remove(resource)
+            layer.pool.remove(resource)
             return
         resource.root = root
         self._identify(resource)
-        resource.close(before, reading.specs, pool.image_specs)
+        resource.close(before, layer.reading.specs, layer.pool.image_specs)
         if resource.id != was:
-            pool.renamed()
+            layer.pool.renamed()
 
     def _identify(self, resource: Resource) -> None:
         if self.may_rename or self.may_change_kind:
@@ -139,12 +139,12 @@ def _require_json(text: Text) -> None:
             raise InvalidError(f"{text.path}:{text.first_line}: not valid JSON", "Put its keys in quotes.") from error
 
 
-def _only(pool: Pool, text: Text, patch: MappingNode, reading: Reading) -> Resource | None:
+def _only(layer: Layer, text: Text, patch: MappingNode) -> Resource | None:
     """Return what a patch names; None where it may be what cannot be seen here. InvalidError where it is nothing."""
     keys = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
     api_version, kind, name, namespace = (nodes.text(patch, *key) for key in keys)
-    resources = pool.by_id(Id.of(api_version, kind, name, namespace))
-    if not resources and reading.unseen:
+    resources = layer.pool.by_id(Id.of(api_version, kind, name, namespace))
+    if not resources and layer.reading.unseen:
         return None
     if len(resources) != 1:
         many = "several objects are" if resources else "there is no"
