@@ -30,7 +30,7 @@ def history_command(
     start = parse_moment(since, now) if since else 0
     tip = source.git.tip(source.config.branch, fetch=fetch)
     services = source.config.select([service] if service else ())
-    source.require_one_environment(tip)
+    source.require_manifests(tip)
     histories = history(source, services, tip)
     if not any(histories.values()):
         source.deployed(tip)  # which says what is wrong with the paths, if so

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orbit_release.errors import ConflictError, HeldError, InvalidError, NotFoundError, OrbitReleaseError
 from orbit_release.flows.hold import held_marks
+from orbit_release.flows.overrides_elsewhere import overrides_elsewhere
 from orbit_release.flows.pins import marks_taken_over
 from orbit_release.flows.plan import plan
 from orbit_release.flows.publish_until_landed import Published, Publishing, publish, publish_until_landed, release_on
@@ -102,6 +103,8 @@ def bump_built(
         if commit and not source.is_ancestor(commit, tip.commit):
             return BuiltOutcome(None, Plan(commit, (), superseded=True))
         now = plan(source, services, head=head or tip.commit, registry=registry, tip=tip)
+        due = [due.service for due in now.with_action(Action.RELEASE)]
+        now = now.without(overrides_elsewhere(source, tip, due) if due else {})
         changes = [TagChange(due.service, due.tag) for due in now.with_action(Action.RELEASE) if due.tag]
         images = [_required_image(registry, change) for change in changes]
         marks = _marks_taken_over(source, tip, changes)
@@ -143,10 +146,12 @@ def _check(
     references = [*(change.image for change in changes), *running]
     commits = {reference: source.commit_of(reference, registry) for reference in references}
     history = source.git.history([tip.commit, *filter(None, commits.values())])
+    for fault in (fault for change in changes for fault in deployed.faults(change.service.repository)):
+        raise fault
+    for fault in overrides_elsewhere(source, tip, [change.service for change in changes]).values():
+        raise fault
     for change in changes:
         images = deployed[change.service.repository]
-        if faults := deployed.faults(change.service.repository):
-            raise faults[0]
         if not images:
             raise source.not_named(tip, change.service)
         _check_images(change, images, verified=registry is not None, unhold=unhold)

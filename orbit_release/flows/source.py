@@ -134,12 +134,14 @@ class Source:
                 raise ConfigurationError(f"manifests: {path} names no service at {at}", self._how_to_name(tip))
         return deployed
 
-    def require_one_environment(self, tip: Tip) -> None:
-        """Raise ConfigurationError for two overlays of one base; only several kustomizations can be that."""
+    def require_manifests(self, tip: Tip) -> None:
+        """Raise ConfigurationError for a path without files, and for two overlays of one base."""
         from orbit_release.manifests.entries.applied_files import entries_at  # noqa: PLC0415
 
         files = self.files(tip.commit)
-        if any(len(entries_at(path, files).kustomizations) > 1 for path in self.config.manifests):
+        entries = [entries_at(path, files) for path in self.config.manifests]
+        # Only several kustomizations can be overlays of one base: else nothing need be read.
+        if any(not (each.kustomizations or each.others) or len(each.kustomizations) > 1 for each in entries):
             self.deployed(tip)
 
     def _how_to_name(self, tip: Tip) -> str:

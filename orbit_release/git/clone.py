@@ -135,6 +135,13 @@ class Clone:
         paths = (line.partition(b"\t")[2] for line in listing.split(b"\0"))
         return [path.decode("utf-8", "surrogateescape") for path in paths if (b"/" + path).endswith(ends)]
 
+    def files_with(self, commit: str, text: str, endings: Iterable[str]) -> list[str]:
+        """Return the files of a commit with a name that ends so and a line that holds a text."""
+        places = (f":(top,glob)**/*{ending}" for ending in endings)
+        found = self.process.run("grep", "-l", "-z", "-I", "-F", "-e", text, commit, "--", *places).stdout
+        names = (name.partition(b":")[2] for name in found.split(b"\0") if name)
+        return [name.decode("utf-8", "surrogateescape") for name in names]
+
     def blob(self, name: str) -> bytes:
         return self._require(name).data
 

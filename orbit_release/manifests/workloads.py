@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from orbit_release.image import ImageReference, Repository
+from orbit_release.manifests.image_value import cut
+from orbit_release.manifests.names import spellings
 from orbit_release.manifests.texts.yaml_nodes import (
     Node,
     Scalar,
@@ -119,6 +121,6 @@ def owners(among: Iterable[AppliedWorkload], services: Sequence[Service]) -> Own
     return {key: tuple(names) for key, names in owned.items()}
 
 
-def is_of(image: str, name: Repository | str) -> bool:
+def is_of(image: str, repository: Repository) -> bool:
     """Whether an image, as it is written, is one of a repository; its tag may be a placeholder."""
-    return image.partition("@")[0] == str(name) or image.startswith((f"{name}:", f"{name}@"))
+    return cut(image)[0] in spellings(repository)

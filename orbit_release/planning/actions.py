@@ -7,7 +7,7 @@ the branch, `with_image` the registry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -103,6 +103,14 @@ class Plan:
     def pending(self) -> tuple[ServicePlan, ...]:
         """The services that something is to be done for: a build, or a release."""
         return tuple(service for service in self.services if service.is_to_build or service.action is Action.RELEASE)
+
+    def without(self, faults: Mapping[str, InvalidError]) -> Plan:
+        """Leave some services alone, by name: why what is deployed is not certain."""
+        plans = (
+            uncertain(plan.service, faults[plan.service.name]) if plan.service.name in faults else plan
+            for plan in self.services
+        )
+        return replace(self, services=tuple(plans))
 
     def with_action(self, *actions: Action) -> tuple[ServicePlan, ...]:
         return tuple(service for service in self.services if service.action in actions)

@@ -186,8 +186,8 @@ REFUSED = {
         manifests="deploy/prod",
         code=4,
         err=(
-            f"deploy/base/api.yaml:10 decides .*deploy/dev/{K} includes it",
-            f"name: {API}, newTag: NOW",
+            f"deploy/base/api.yaml:10: this decides .*deploy/dev/{K} includes it",
+            f"name: {API}.*newTag: NOW",
             f"deploy/prod/{K}",
         ),
     ),
@@ -304,6 +304,49 @@ REFUSED = {
         err=("api is held: noon",),
     ),
 }
+
+
+FREED = {
+    "an entry of images: that matches nothing, beside one that is clear": Case(
+        {
+            f"deploy/a/{K}": "resources: [api.yaml]\n",
+            "deploy/a/api.yaml": RUNS_NOW,
+            f"deploy/b/{K}": f"resources: [web.yaml]\nimages: [{{name: {API}, newTag: OLD}}]\n",
+            "deploy/b/web.yaml": workload(f"{WEB}:OLD"),
+        },
+    ),
+    "a patch of another service that cannot be read": Case(
+        {
+            f"deploy/{K}": "resources: [api.yaml, web.yaml]\n"
+            "patches: [{path: p.yaml, target: {kind: Deployment, name: web}}]\n",
+            "deploy/api.yaml": RUNS_NOW,
+            "deploy/web.yaml": workload(f"{WEB}:OLD").replace("name: app", "name: web"),
+            "deploy/p.yaml": "<<<<<<< HEAD\n- op: add\n",
+        },
+        err=("deploy/p.yaml:2: not valid YAML.*Argo CD cannot render",),
+    ),
+    "a file that names nobody and cannot be read": Case(
+        {f"deploy/{K}": "resources: [api.yaml, x.yaml]\n", "deploy/api.yaml": RUNS_NOW, "deploy/x.yaml": "a: [\n"},
+        err=("deploy/x.yaml:2: not valid YAML.*Argo CD cannot render",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FREED)
+def test_what_is_wrong_with_others_stops_nobody(name: str, tmp_path: Path) -> None:
+    check(FREED[name], tmp_path)
+
+
+@pytest.mark.parametrize("command", [("history",), ("rollback", "api", "-y"), ("unhold", "--all", "-y")])
+@pytest.mark.parametrize("manifests", ["deplyo", "deploy"])
+def test_every_command_says_what_is_wrong_with_a_path(manifests: str, command: tuple[str, ...], tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        **BASE,
+        f"deploy/dev/{K}": "resources: [../base]\n",
+        f"deploy/prod/{K}": "resources: [../base]\n",
+    }
+    err = "no manifest at deplyo" if manifests == "deplyo" else "2 environments of ghcr.io/acme/api"
+    check(Case(files, command=command, manifests=manifests, code=3, err=(err,)), tmp_path)
 
 
 @pytest.mark.parametrize("name", REFUSED)

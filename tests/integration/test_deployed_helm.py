@@ -205,6 +205,25 @@ NAMED = {
         code=4,
         err=("deploy/c/values-a.yaml:2: not valid YAML",),
     ),
+    "an Application elsewhere that overrides a folder": Case(
+        {
+            "deploy/api.yaml": workload(f"{API}:OLD"),
+            "argo/shop.yaml": APPLICATION.replace("charts/c", "deploy")
+            + f"    kustomize:\n      images: ['{API}:OLD']\n",
+        },
+        code=4,
+        err=("argo/shop.yaml:8: this overrides the image of ghcr.io/acme/api", "move the Application"),
+    ),
+    "an Application elsewhere of another folder": Case(
+        {
+            "deploy/api.yaml": workload(f"{API}:NOW"),
+            "argo/shop.yaml": f"{APPLICATION}    kustomize:\n      images: ['{API}:OLD']\n",
+        },
+    ),
+    "images by name": Case({"deploy/values.yaml": f"images: {{api: '{API}:NOW', web: '{WEB}:OLD'}}\n"}),
+    "images by name, in parts": Case(
+        {"deploy/values.yaml": "images: {api: {registry: ghcr.io, name: acme/api, tag: NOW}}\n"}
+    ),
     "a hold on the chart's own values": Case(
         {
             **CHART,

@@ -20,8 +20,15 @@ from orbit_release.manifests.texts.yaml_nodes import MappingNode
 
 def given_images(obj: MappingNode, text: Text, files: Files) -> Iterator[ImageValue]:
     """Yield the images that an object gives to a chart, or sets on a kustomization."""
+    for _, value in images_by_folder(obj, text, files):
+        yield value
+
+
+def images_by_folder(obj: MappingNode, text: Text, files: Files) -> Iterator[tuple[str, ImageValue]]:
+    """Yield the images that an object gives to what lies in a folder, with that folder."""
     for rendering in renderings_of(obj, text):
-        yield from _rendering_images(rendering, files)
+        for value in _rendering_images(rendering, files):
+            yield posixpath.normpath(rendering.folder or "."), value
 
 
 def override_images(path: str, files: Files) -> Iterator[ImageValue]:
