@@ -30,7 +30,10 @@ def history_command(
     start = parse_moment(since, now) if since else 0
     tip = source.git.tip(source.config.branch, fetch=fetch)
     services = source.config.select([service] if service else ())
+    source.require_one_environment(tip)
     histories = history(source, services, tip)
+    if not any(histories.values()):
+        source.deployed(tip)  # which says what is wrong with the paths, if so
     releases = [(name, release) for name, stretches in histories.items() for release in stretches]
     releases = [(name, release) for name, release in releases if release.since.time >= start]
     releases.sort(key=lambda pair: pair[1].place, reverse=True)

@@ -58,7 +58,7 @@ class BuiltOutcome:
 
     @property
     def _uncertain(self) -> InvalidError | None:
-        faults = [plan.fault for plan in self.plan.services if plan.fault]
+        faults = [*(plan.fault for plan in self.plan.services if plan.fault), *self.plan.broken]
         return InvalidError("\n".join(dict.fromkeys(map(str, faults))), faults[0].hint) if faults else None
 
     @property

@@ -43,18 +43,19 @@ def hold(
 
     def decide(tip: Tip) -> tuple[Marks, Mapping[str, str]]:
         deployed = source.deployed(tip)
-        there = [service for service in services if deployed[service.repository]]
-        if missing := [service for service in services if service not in there and not everything]:
+        certain, left = _certain(source, tip, services, everything=everything)
+        there = [service for service in certain if deployed[service.repository]]
+        if missing := [service for service in certain if service not in there and not everything]:
             raise source.not_named(tip, missing[0])
         held = _reasons(source, tip, there)
         marks = {service.repository: reason for service in there if service.name not in held}
-        return marks, {name: f"is held already: {why}" for name, why in held.items()}
+        return marks, left | {name: f"is held already: {why}" for name, why in held.items()}
 
     return _publish_marks(source, services, decide, publishing, "hold", everything=everything)
 
 
 def unhold(
-    source: Source, services: Sequence[Service], reason: str | None, *, everything: bool, publishing: Publishing
+    source: Source, everyone: Sequence[Service], reason: str | None, *, everything: bool, publishing: Publishing
 ) -> HoldOutcome:
     """Let go of services, of their pins as well, or take away only the holds with a certain reason.
 
@@ -62,6 +63,7 @@ def unhold(
     """
 
     def decide(tip: Tip) -> tuple[Marks, Mapping[str, str]]:
+        services, uncertain = _certain(source, tip, everyone, everything=everything)
         held, back = _reasons(source, tip, services), moved_back(source, tip, services)
         # The end of a freeze leaves alone what somebody moved back or pinned in the meantime, or before.
         let_go, kept = ({}, back) if reason is not None else (back, {})
@@ -75,9 +77,24 @@ def unhold(
         stay = {**kept, **{name: why for name, why in held.items() if name not in free}}
         left = {service.name: f"stays held: {stay[service.name]}" for service in services if service.name in stay}
         idle = [] if everything else [service.name for service in services if service.name not in {*free, *stay}]
-        return marks, left | dict.fromkeys(idle, "is not held")
+        return marks, uncertain | left | dict.fromkeys(idle, "is not held")
 
-    return _publish_marks(source, services, decide, publishing, "unhold", everything=everything)
+    return _publish_marks(source, everyone, decide, publishing, "unhold", everything=everything)
+
+
+def _certain(
+    source: Source, tip: Tip, services: Sequence[Service], *, everything: bool
+) -> tuple[list[Service], dict[str, str]]:
+    """Return the services of which it is certain what is deployed, and why the others are left, by name.
+
+    InvalidError for one that was named.
+    """
+    deployed = source.deployed(tip)
+    faults = {service.name: fault for service in services for fault in deployed.faults(service.repository)[:1]}
+    for fault in faults.values() if not everything else ():
+        raise fault
+    certain = [service for service in services if service.name not in faults]
+    return certain, {name: f"stays as it is: {fault.message}" for name, fault in faults.items()}
 
 
 def next_releases(source: Source, published: Published) -> dict[str, str]:

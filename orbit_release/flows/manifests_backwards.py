@@ -79,7 +79,7 @@ class ManifestsBackwards:
 
     def _contents(self, among: Collection[str] | None) -> Iterator[Iterator[Content]]:
         for entries in self._entries:
-            yield contents_of(entries, self._files, self._names, self._fields, among, apart=True)
+            yield contents_of(entries, self._files, self._names, self._fields, among, apart=True, unread=False)
 
 
 def _images(names: Names, images: tuple[RenderedImage, ...]) -> Images:

@@ -151,8 +151,11 @@ def _against_deployed(
         return head.plan(current, superseded=True)
     plans = [_aim(source, plan, targets, history) for plan in plans]
     plans = _hold_moved_back(source, tip, plans, registry) if holds else plans
-    warnings = source.manifests(tip).warnings({service.repository for service in head.present})
-    return replace(head.plan(_ask_registry(registry, plans)), warnings=tuple(warnings))
+    manifests = source.manifests(tip)
+    warnings = manifests.warnings({service.repository for service in head.present})
+    broken = manifests.deployed.broken.values() if len(head.services) == len(source.config.services) else ()
+    plan = head.plan(_ask_registry(registry, plans))
+    return replace(plan, warnings=tuple(warnings), broken=tuple(broken))
 
 
 def _aim(source: Source, plan: ServicePlan, targets: Mapping[str, str], history: History) -> ServicePlan:

@@ -49,6 +49,7 @@ def rollback(
 
     def attempt(tip: Tip) -> RollbackOutcome:
         nonlocal way
+        source.deployed(tip)
         stretches = history(source, [service], tip)[service.name]
         running = _current(stretches)
         if running is None:
@@ -75,16 +76,21 @@ def rollback_all(
     """Put services back to what was deployed at a commit of the release branch, or at a time in seconds since 1970."""
 
     def attempt(tip: Tip) -> RollbackOutcome:
+        deployed = source.deployed(tip)
         histories = history(source, services, tip)
         then = _deployed_then(source, services, tip, histories, to)
         now = {service: _current(histories[service.name]) for service in services}
-        wanted = {service: then.get(service.name) for service in services if now[service]}
+        faults = {service.name: deployed.faults(service.repository) for service in services}
+        uncertain = {name: why[0].message for name, why in faults.items() if why}
+        wanted = {
+            service: then.get(service.name) for service in services if now[service] and service.name not in uncertain
+        }
         moving = {service: reference for service, reference in wanted.items() if reference != now[service]}
         fixed = [(service, reference) for service, reference in moving.items() if reference and is_fixed(reference)]
         checked = side_by_side(lambda pair: restored_image(registry, *pair, others=()), fixed)
         images = {service: image for (service, _), image in zip(fixed, checked, strict=True)}
         left = {service.name: why_left(moving[service]) for service in moving if service not in images}
-        return replace(put_back(source, tip, images, publishing, hold), left=left)
+        return replace(put_back(source, tip, images, publishing, hold), left=left | uncertain)
 
     return publish_until_landed(source, publishing, attempt)
 

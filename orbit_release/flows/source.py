@@ -134,6 +134,14 @@ class Source:
                 raise ConfigurationError(f"manifests: {path} names no service at {at}", self._how_to_name(tip))
         return deployed
 
+    def require_one_environment(self, tip: Tip) -> None:
+        """Raise ConfigurationError for two overlays of one base; only several kustomizations can be that."""
+        from orbit_release.manifests.entries.applied_files import entries_at  # noqa: PLC0415
+
+        files = self.files(tip.commit)
+        if any(len(entries_at(path, files).kustomizations) > 1 for path in self.config.manifests):
+            self.deployed(tip)
+
     def _how_to_name(self, tip: Tip) -> str:
         manifests = self.manifests(tip)
         if refused := manifests.deployed.refused:

@@ -120,6 +120,13 @@ class Manifests:
             f"{fault.message}: what it names is left alone, and Argo CD cannot render its entry until it is mended"
             for fault in self.deployed.broken.values()
         ]
+        told = self.deployed.broken.values()
+        faults = [
+            f"{fault.message}; {fault.hint}"
+            for repository in repositories
+            for fault in self.deployed.faults(repository)
+            if fault not in told
+        ]
         refused = [f"{why}: kustomize refuses to render that" for why in self.deployed.refused]
         doubts = [place.warning for place in self.deployed.places if place.repository in repositories and place.warning]
         mentions = [
@@ -127,7 +134,7 @@ class Manifests:
             for mention in self.mentions()
             if mention.repository in repositories and not self.deployed.faults(mention.repository)
         ]
-        return list(dict.fromkeys((*broken, *refused, *doubts, *mentions)))
+        return list(dict.fromkeys((*broken, *faults, *refused, *doubts, *mentions)))
 
     def but(self, changes: Mapping[str, bytes]) -> Manifests:
         """Return them with other bytes in some files; what these do not concern is not read again."""

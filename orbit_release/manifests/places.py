@@ -65,13 +65,15 @@ class Place:
 class RenderedImage:
     """An image of an entry; `origin` is the file of the object that runs it, `number` the object's number there.
 
-    `warning` says what is not certain about it.
+    `warning` says what is not certain about it. `is_idle`: an entry of `images:` that matches nothing, which says
+    nothing of a service that something else deploys.
     """
 
     value: ImageValue
     origin: str
     number: int = 0
     warning: str = ""
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +96,7 @@ class ServicePlaces:
 class _Gathered:
     images: dict[tuple[Written, ...], RenderedImage] = field(default_factory=dict)
     faults: list[InvalidError] = field(default_factory=list)
+    idle: list[InvalidError] = field(default_factory=list)
     lines: dict[Written, None] = field(default_factory=dict)
 
 
@@ -105,7 +108,7 @@ def service_places(images: Sequence[RenderedImage], names: Names) -> dict[Reposi
             own = gathered.setdefault(repository, _Gathered())
             own.lines |= dict.fromkeys((*value.scalars, *value.overridden))
             if fault := fault_of(value, repository):
-                own.faults.append(fault)
+                (own.idle if image.is_idle else own.faults).append(fault)
             else:
                 own.images.setdefault(value.deciders, replace(image, value=value))
     sharing = _names_by_value(images)
@@ -134,7 +137,7 @@ def _names_by_value(images: Iterable[RenderedImage]) -> Mapping[Written, frozens
 def _placed(repository: Repository, own: _Gathered, sharing: Mapping[Written, frozenset[str]]) -> ServicePlaces:
     places = [_place(repository, image, sharing) for image in own.images.values()]
     places.sort(key=lambda place: (place.image.path, place.image.line))
-    faults = {fault.message: fault for fault in own.faults}
+    faults = {fault.message: fault for fault in (*own.faults, *(() if own.images else own.idle))}
     return ServicePlaces(tuple(places), tuple(faults.values()), tuple(own.lines))
 
 

@@ -92,6 +92,7 @@ class Plan:
     base: str | None = None
     superseded: bool = False
     warnings: tuple[str, ...] = ()
+    broken: tuple[InvalidError, ...] = ()  # files that keep Argo CD from rendering an entry, where all were asked for
 
     @property
     def to_build(self) -> tuple[ServicePlan, ...]:

@@ -462,6 +462,13 @@ def test_what_kustomize_refuses_is_a_fault(files: dict[str, str], fault: str) ->
     assert fault in "\n".join(said(rendered({**BASE, **files})))
 
 
+def test_a_file_outside_of_the_folder_is_a_fault_and_is_read_all_the_same() -> None:
+    files = {**BASE, "a/kustomization.yaml": "resources: [../base/web.yaml]\n"}
+    entry = rendered(files, "a/kustomization.yaml")
+    assert list(entry.faults) == ["a/kustomization.yaml"]
+    assert [obj.origin for obj in entry.objects] == [("base/web.yaml", 0)]
+
+
 def test_a_patch_without_an_object_is_a_fault() -> None:
     (fault,) = said(overlaid("patches: [{path: p.yaml}]\n", p=PATCH.replace("name: web}", "name: api}")))
     assert fault == "p.yaml:1: there is no Deployment api (apps/v1) to patch"

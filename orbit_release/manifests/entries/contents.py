@@ -25,10 +25,12 @@ def contents_of(
     among: Collection[str] | None = None,
     *,
     apart: bool = False,
+    unread: bool = True,
 ) -> Iterator[Content]:
     """Yield what entries hold; `among`: only what is made of some of these files.
 
     `apart`: the files of a kustomization one by one, where that is possible; what runs the images is left out then.
+    `unread`: tell also of its files that cannot be read and name no service.
     """
     reached: set[str] = set()
     for path in entries.kustomizations:
@@ -36,6 +38,8 @@ def contents_of(
         if simple:
             reached |= simple.files
             yield from simple.contents(files, names, specs, among)
+            if unread:
+                yield Content(frozenset(), faults=simple.unreadable(files))
         else:
             content = _kustomized(path, files, specs)
             reached |= content.files

@@ -79,9 +79,10 @@ def _fault(
     outer = others.of(owner, root) if owner and owner != root else None
     if outer:
         tag = place.image.reference.tag or "latest"
-        message = f"{place.where} decides the image of {repository}, and {outer} includes it as well"
-        entry = f"`images: [{{name: {place.value.name}, newTag: {tag}}}]`"
-        yield InvalidError(message, f"add {entry} to {root}: it then decides for its environment alone.")
+        message = f"{place.where}: this decides the image of {repository}, and {outer} includes it as well"
+        entry = f"`- name: {place.value.name}` with `newTag: {tag}`"
+        hint = f"add {entry} to the `images:` of {root}: it then decides there alone."
+        yield InvalidError(message, hint)
 
 
 def _owner(path: str, kustomizations: Iterable[str]) -> str | None:

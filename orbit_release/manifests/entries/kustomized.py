@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.content import Content, given_images
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.charts import layered_images
@@ -25,7 +26,9 @@ from orbit_release.manifests.workloads import RUNNING, AppliedWorkload
 def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     """Render the kustomization file at a path."""
     entry = render(path, files, specs)
-    unreadable = {file: why for file, why in entry.faults.items() if isinstance(why, UnreadableError)}
+    unreadable = {
+        _file_of(why, path, entry): why for path, why in entry.faults.items() if isinstance(why, UnreadableError)
+    }
     by_file: dict[str, list[RenderedImage]] = {path: []}
     for obj in entry.objects:
         images = (RenderedImage(value, *obj.origin) for value in _images(obj, files))
@@ -42,6 +45,11 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
         is_stopped=any(map(is_kustomization, unreadable)),
         unseen=entry.unseen,
     )
+
+
+def _file_of(why: InvalidError, path: str, entry: RenderedEntry) -> str:
+    """Return the file that cannot be read: a patch, say, of a kustomization that can."""
+    return next((file for file in entry.files if why.message.startswith(f"{file}:")), path)
 
 
 def _chart_images(chart: HelmValues, files: Files) -> Iterator[ImageValue]:
@@ -96,7 +104,7 @@ def _unused(path: str, entry: RenderedEntry, by_file: Mapping[str, Sequence[Rend
             warning = f"{where}: whether {value.name} is there cannot be seen: {hidden[0]}" if hidden else ""
             idle = f"{where}: this entry of images: matches no image of {path}"
             is_idle = bool(entry.objects) and not hidden
-            yield RenderedImage(value.but_unclear(idle) if is_idle else value, path, warning=warning)
+            yield RenderedImage(value.but_unclear(idle) if is_idle else value, path, warning=warning, is_idle=is_idle)
 
 
 def _workload(obj: RenderedObject) -> AppliedWorkload | None:

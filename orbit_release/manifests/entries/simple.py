@@ -24,10 +24,12 @@ from orbit_release.manifests.texts.yaml_nodes import (
     MappingNode,
     Scalar,
     SequenceNode,
+    UnreadableError,
     child,
     items,
     keys,
     text,
+    unreadable,
     value_of,
 )
 
@@ -64,7 +66,10 @@ class SimpleEntry:
     def contents(
         self, files: Files, names: Names, specs: Sequence[FieldSpec], among: Collection[str] | None
     ) -> Iterator[Content]:
-        """Yield what the files hold that others, of which it is made, may have changed (None: all)."""
+        """Yield what the files hold that others, of which it is made, may have changed (None: all).
+
+        Of files that cannot name a service it says nothing, not even whether they can be read.
+        """
         is_changed = among is None or not self.kustomizations.keys().isdisjoint(among)
         contents = []
         for path in self.layers if is_changed else self.layers.keys() & set(among or ()):
@@ -107,12 +112,19 @@ class SimpleEntry:
             value = entry.unmatched
             if id(entry) not in self.used and value.decider and value.name not in running:
                 why = f"{value.decider.where}: this entry of images: matches no image of {self.path}"
-                yield RenderedImage(value.but_unclear(why), self.path)
+                yield RenderedImage(value.but_unclear(why), self.path, is_idle=True)
+
+    def unreadable(self, files: Files) -> dict[str, UnreadableError]:
+        """Return why files of objects cannot be read, also those that can name no service: nobody can render them."""
+        read = ((path, unreadable(files.read(path) or b"", path)) for path in self.layers)
+        return {path: fault for path, fault in read if fault}
 
 
 def simple_entry(path: str, files: Files) -> SimpleEntry | None:
     """Return a kustomization as it can be read file by file; None where it cannot, or is not as it should be."""
     entry = SimpleEntry(path)
+    if len(_kustomizations_in(posixpath.dirname(path), files)) > 1:
+        return None
     return entry if _added(path, (), entry, files) and entry.layers else None
 
 
@@ -165,6 +177,10 @@ def _resource(name: str, folder: str, layers: tuple[ImageEntries, ...], entry: S
     if path != "." and files.read(path) is not None:
         entry.layers[path] = layers
         return path.startswith(f"{folder}/") or not folder
-    below = [posixpath.normpath(posixpath.join(path, file)) for file in KUSTOMIZATIONS]
-    there = [file for file in below if files.read(file) is not None]
+    there = _kustomizations_in(path, files)
     return len(there) == 1 and _added(there[0], layers, entry, files)
+
+
+def _kustomizations_in(folder: str, files: Files) -> list[str]:
+    paths = (posixpath.normpath(posixpath.join(folder, name)) for name in KUSTOMIZATIONS)
+    return [path for path in paths if files.read(path) is not None]

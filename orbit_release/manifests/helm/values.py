@@ -49,13 +49,16 @@ def _mappings(values: Values) -> dict[Path, dict[str, Leaf]]:
 
 def _images_of(path: Path, fields: _Fields, shared: Leaf | None) -> Iterator[Placed]:
     """Yield the images of one mapping: the one that its values make together, and the references in it."""
-    name, tag = _pair(fields, is_image=bool(path) and str(path[-1]).endswith(("image", "Image")))
+    is_listed = any(str(key).endswith(("images", "Images")) for key in path[-2:])
+    is_image = bool(path) and (is_listed or str(path[-1]).endswith(("image", "Image")))
+    name, tag = _pair(fields, is_image=is_image)
     if tag:
         place = path if tag == "tag" and name != "image" else (*path, "image")
         more = {key: fields.get(key) for key in ("digest", "registry", "sha")} if tag == "tag" else {}
         shared = shared if name == "repository" else None
         yield place, ImageLeaves(fields.get(name), fields.get(tag), **more, shared=shared).image
-    yield from _references({key: leaf for key, leaf in fields.items() if key not in (name, tag)}, path)
+    left = {key: leaf for key, leaf in fields.items() if key not in (name, tag)}
+    yield from _references(left, path, is_listed=is_listed and str(path[-1]).endswith("mages"))
 
 
 def _pair(fields: _Fields, *, is_image: bool) -> tuple[str, str]:
@@ -69,9 +72,12 @@ def _pair(fields: _Fields, *, is_image: bool) -> tuple[str, str]:
     return "", ""
 
 
-def _references(fields: _Fields, path: Path) -> Iterator[Placed]:
-    """Yield the whole references, each with the tag that may stand beside it, and the tags without one."""
-    names = {key: leaf for key, leaf in fields.items() if _holds_a_reference(key) and _is_text(leaf)}
+def _references(fields: _Fields, path: Path, *, is_listed: bool) -> Iterator[Placed]:
+    """Yield the whole references, each with the tag that may stand beside it, and the tags without one.
+
+    `is_listed`: the mapping is called `images`, and has a reference for each key.
+    """
+    names = {key: leaf for key, leaf in fields.items() if (is_listed or _holds_a_reference(key)) and _is_text(leaf)}
     tags = {key[: -len("Tag")]: leaf for key, leaf in fields.items() if key.endswith(("imageTag", "ImageTag"))}
     for key in dict.fromkeys((*names, *tags)):
         name, tag = names.get(key), tags.get(key)

@@ -178,7 +178,8 @@ class _Target:
         return path
 
     def _file(self, path: str, written: Written, pool: Pool) -> None:
-        file_at(self.kustomization.folder, written)
+        # Told of, and read all the same: Argo CD may be told to load such files.
+        self._try(partial(file_at, self.kustomization.folder, written))
         try:
             text, roots = self.reading.documents(path)
             for resource in _resources(text, roots):

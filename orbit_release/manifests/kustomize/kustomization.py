@@ -71,10 +71,10 @@ class Kustomization:
         folder, _, name = path.rpartition("/")
         others = [other for key in KUSTOMIZATIONS if key != name and reading.has(other := posixpath.join(folder, key))]
         if others:
-            raise InvalidError(f"{path}: the folder has two kustomizations, also {others[0]}", "Keep one of them.")
+            raise InvalidError(f"{path}:1: the folder has two kustomizations, also {others[0]}", "Keep one of them.")
         text, roots = reading.documents(path)
         if not roots or isinstance(roots[0], str):
-            raise InvalidError(f"{path}: the kustomization is empty", "Name its resources, or remove the file.")
+            raise InvalidError(f"{path}:1: the kustomization is empty", "Name its resources, or remove the file.")
         fields = Fields.read(text, roots[0], "a kustomization")
         fields.but_only(FIELDS)
         kind = fields.string("kind") or "Kustomization"
@@ -83,7 +83,7 @@ class Kustomization:
         if fields.string("apiVersion") not in ("", _VERSIONS[kind]):
             raise fault(text, fields.node, f"the apiVersion of a {kind} is {_VERSIONS[kind]}")
         if all(fields.get(key) is None for key in fields.values.keys() - _HEAD):
-            raise InvalidError(f"{path}: the kustomization is empty", "Name its resources, or remove the file.")
+            raise InvalidError(f"{path}:1: the kustomization is empty", "Name its resources, or remove the file.")
         return cls(path, folder, fields, kind == COMPONENT)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -121,10 +122,26 @@ def parse(text: str, path: str) -> list[Document]:
     try:
         return list(_documents(events(text)))
     except yaml.YAMLError as error:
-        number, column, problem = _explained(error, text)
-        message = f"{path}:{number}: not valid YAML: {getattr(error, 'note', None) or problem}"
-        hint = "Correct the file; templates that are not YAML themselves cannot be edited."
-        raise UnreadableError(message, hint, (number, column), problem) from error
+        raise _unreadable(error, text, path) from error
+
+
+def _unreadable(error: yaml.YAMLError, text: str, path: str) -> UnreadableError:
+    number, column, problem = _explained(error, text)
+    message = f"{path}:{number}: not valid YAML: {getattr(error, 'note', None) or problem}"
+    hint = "Correct the file; templates that are not YAML themselves cannot be edited."
+    return UnreadableError(message, hint, (number, column), problem)
+
+
+def unreadable(data: bytes, path: str) -> UnreadableError | None:
+    """Return why a file cannot be read, with `path:line`, or None; it costs less than to parse it."""
+    try:
+        text = decoded(data, path)[0]
+        deque(events(text), maxlen=0)
+    except UnreadableError as error:
+        return error
+    except yaml.YAMLError as error:
+        return _unreadable(error, text, path)
+    return None
 
 
 def events(text: str) -> Iterator[Any]:
