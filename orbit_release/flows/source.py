@@ -148,7 +148,7 @@ class Source:
         manifests = self.manifests(tip)
         if refused := manifests.deployed.refused:
             return f"mend {refused[0]}."
-        if where := next(iter(manifests.standing().values()), None):
+        if where := next(iter(manifests.only_named().values()), None):
             if manifests.is_left_out(where):
                 return f"{where} names one, and no kustomization includes that file: add it to `resources:`."
             field = "name the field of a custom resource in `fields:`, a file of Helm values in `manifests:`"
@@ -190,7 +190,7 @@ class Source:
 
     def why_unmanaged(self, tip: Tip, service: Service) -> str:
         manifests = self.manifests(tip)
-        where = manifests.standing().get(service.repository)
+        where = manifests.only_named().get(service.repository)
         if where is None:
             unseen = next((f": {why}" for why in manifests.deployed.unseen), "")
             return f"no manifest names {service.repository}{unseen}"

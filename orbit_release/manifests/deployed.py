@@ -99,14 +99,14 @@ class Manifests:
         known = [value for service in services for value in service.lines]
         return list(mentions_in(self.deployed.files, self.files, Names(self.search.repositories), known))
 
-    def standing(self) -> Mapping[Repository, str]:
+    def only_named(self) -> Mapping[Repository, str]:
         """Return `path:line` where repositories that nothing deploys are named all the same."""
 
         def look() -> dict[Repository, str]:
             left = {*(self.search.repositories or ())} - self.deployed.services.keys()
             return first_places(Names(left), {*self.deployed.files, *self.files.names}, self.files)
 
-        return self.files.once("\0standing", look, lambda _: self.files.names)
+        return self.files.once("\0only named", look, lambda _: self.files.names)
 
     def is_left_out(self, where: str) -> bool:
         """Whether a `path:line` is in a manifest that a kustomization above it leaves out."""

@@ -19,7 +19,7 @@ from orbit_release.manifests.texts.yaml_nodes import (
 
 # At any depth of any kind, as kustomize's own LegacyFilter has it (api/filters/imagetag): so a kind that is shaped like
 # a Deployment is one. A definition of a kind only describes such fields.
-CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _DEFINITION = "CustomResourceDefinition"
 _VOLUMES = "volumes"  # https://kubernetes.io/docs/tasks/configure-pod-container/image-volumes/
 # https://argo-workflows.readthedocs.io/en/latest/fields/#template
@@ -71,7 +71,7 @@ def image_fields(root: Node, specs: Sequence[FieldSpec] = ()) -> Iterator[ImageF
 
 
 def _known_fields(root: Node, *, is_workflow: bool) -> Iterator[Reached]:
-    lists = {*CONTAINERS, *((_SIDECARS,) if is_workflow else ())}
+    lists = {*_CONTAINERS, *((_SIDECARS,) if is_workflow else ())}
     for node, path, repeated in nodes_below([(root, (), None)]):
         name = path[-1] if path and isinstance(node, SequenceNode) else None
         if name in lists:

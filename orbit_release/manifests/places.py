@@ -44,13 +44,11 @@ class FoundImage:
 class Place:
     """A deciding place: the image that is found there, and how it is written.
 
-    `origin` is the file of the object that runs it, `others` are the names of images that take their tag from it too.
-    `warning` says what is not certain about it.
+    `others` are the names of images that take their tag from it too. `warning` says what is not certain about it.
     """
 
     image: FoundImage
     value: ImageValue
-    origin: str
     others: frozenset[str] = frozenset()
     warning: str = ""
 
@@ -65,9 +63,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderedImage:
-    """An image of an entry; `origin` and `warning` as of a place, `number` that of the object in the file.
+    """An image of an entry; `origin` is the file of the object that runs it, `number` the object's number there.
 
-    `is_idle`: an entry of `images:` that matches nothing, which says nothing of a service that something else deploys.
+    `warning` says what is not certain about it. `is_idle`: an entry of `images:` that matches nothing, which says
+    nothing of a service that something else deploys.
     """
 
     value: ImageValue
@@ -147,9 +146,8 @@ def _place(repository: Repository, image: RenderedImage, sharing: Mapping[Writte
     at = value.decider or value.scalars[0]
     mark = mark_of((*value.scalars, *value.overridden))
     others = sharing.get(at, frozenset()) - {value.name}
-    return Place(
-        FoundImage(reference_of(repository, value), at.path, at.line, mark), value, image.origin, others, image.warning
-    )
+    decided = FoundImage(reference_of(repository, value), at.path, at.line, mark)
+    return Place(decided, value, others, image.warning)
 
 
 def reference_of(repository: Repository, value: ImageValue) -> ImageReference:

@@ -50,7 +50,7 @@ class Files:
     read: Callable[[str], bytes | None]
     kustomizations: Callable[[], Collection[str]] = tuple  # of the whole repository; only bases ask for them
     _parsed: dict[str, ParsedFile | None] = field(default_factory=dict, repr=False, compare=False)
-    _read: dict[str, tuple[Collection[str], Any]] = field(default_factory=dict, repr=False, compare=False)
+    _made: dict[str, tuple[Collection[str], Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def parsed(self, path: str) -> ParsedFile | None:
         """Return a file, parsed; None where there is none."""
@@ -59,22 +59,25 @@ class Files:
             self._parsed[path] = None if data is None else parsed(data, path)
         return self._parsed[path]
 
-    def once(self, path: str, make: Callable[[], T], made_of: Callable[[T], Collection[str]]) -> T:
-        """Return what is made of a file, made once for as long as none of the files that it is made of changes."""
-        if path not in self._read:
+    def once(self, key: str, make: Callable[[], T], made_of: Callable[[T], Collection[str]]) -> T:
+        """Return what is made of files, made once for as long as none of those that it is made of changes.
+
+        `key` is the path of the file that it begins with; a NUL and more behind it tell several such things apart.
+        """
+        if key not in self._made:
             new = make()
-            self._read[path] = made_of(new), new
-        made: T = self._read[path][1]
+            self._made[key] = made_of(new), new
+        made: T = self._made[key][1]
         return made
 
     def forget(self, paths: Collection[str]) -> None:
         """Forget what was made of files that are about to be others."""
         for path in paths:
             self._parsed.pop(path, None)
-            self._read.pop(path, None)
+            self._made.pop(path, None)
         changed = set(paths)
-        for path in [path for path, (made_of, _) in self._read.items() if not changed.isdisjoint(made_of)]:
-            del self._read[path]
+        for key in [key for key, (made_of, _) in self._made.items() if not changed.isdisjoint(made_of)]:
+            del self._made[key]
 
     def but(self, changes: Mapping[str, bytes | None]) -> Files:
         """Return the files with other bytes (None: without a file); what does not change is not parsed again."""
@@ -85,7 +88,7 @@ class Files:
         names = dict.fromkeys((*self.names, *changes))
         left = [name for name in names if changes.get(name, b"") is not None]
         kept = {path: file for path, file in self._parsed.items() if path not in changes}
-        made = {path: pair for path, pair in self._read.items() if changes.keys().isdisjoint(pair[0])}
+        made = {key: pair for key, pair in self._made.items() if changes.keys().isdisjoint(pair[0])}
         return Files(left, read, self.kustomizations, kept, made)
 
 

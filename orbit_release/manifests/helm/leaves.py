@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from orbit_release.manifests.object_images import nodes_below, reached_at
 from orbit_release.manifests.texts.written import Text, Written
@@ -19,8 +18,6 @@ from orbit_release.manifests.texts.yaml_nodes import (
     is_text,
     start_of,
 )
-
-Leaves: TypeAlias = Mapping[Path, "Leaf"]
 
 # As `helm --set` cuts a name: dots part keys, a backslash keeps a dot, `[0]` is an item of a list.
 _STEP = re.compile(r"\[(?P<item>\d+)\]|(?P<key>(?:\\.|[^.\[\\])+)")
@@ -53,7 +50,7 @@ class Leaf:
 class Values:
     """A tree of values; `lists` and `mappings` are the paths of its collections, empty ones too."""
 
-    leaves: Leaves = field(default_factory=dict)
+    leaves: Mapping[Path, Leaf] = field(default_factory=dict)
     lists: frozenset[Path] = frozenset()
     mappings: frozenset[Path] = frozenset()
 

@@ -122,9 +122,9 @@ class Fields:
         """Return a list of mappings; InvalidError where they have other fields than the `known` ones, if there are."""
         return [Fields.read(self.text, item, name).but_only(known) for item in self.items(name)]
 
-    def mapping(self, name: str, known: Collection[str] = ()) -> Fields | None:
+    def mapping(self, name: str) -> Fields | None:
         value = self.get(name)
-        return None if value is None else Fields.read(self.text, value, name).but_only(known)
+        return None if value is None else Fields.read(self.text, value, name)
 
     def but_only(self, known: Collection[str]) -> Fields:
         """Return the fields; InvalidError where one is not among the known ones, if these are given."""

@@ -34,7 +34,12 @@ class HelmValues:
 
 @dataclass(slots=True)
 class Reading:
-    """The files of an entry, and what is noted of them; `specs` are the image fields that our configuration names."""
+    """The files of an entry, and what is noted of them; `specs` are the image fields that our configuration names.
+
+    `seen` are the files that were read, `faults` says why one cannot be used. `unseen` says, as `path:line: what`,
+    where objects come from that cannot be seen here. `entries` has each entry of `images:` once, by the identities of
+    its values. `inner` keeps what stands inside values, parsed, by the identities of these.
+    """
 
     files: Files
     specs: Sequence[FieldSpec] = ()

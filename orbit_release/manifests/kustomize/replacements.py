@@ -19,7 +19,7 @@ _ENDS = ("image", "reference")  # what the path of an image ends with
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class _TargetField:
     """A field path of a target; `may_bring`: images may come with it that stand nowhere yet."""
 
     where: str
@@ -42,12 +42,12 @@ def mark_replaced(pool: Pool, replacement: Fields, reading: Reading) -> None:
                     _mark(resource, field, pool, reading)
 
 
-def _fields(target: Fields, *, copies: bool) -> Iterator[_Target]:
+def _fields(target: Fields, *, copies: bool) -> Iterator[_TargetField]:
     options = target.mapping("options")
     creates = options is not None and options.is_true("create")
     for written in target.strings("fieldPaths"):
         steps = _STEP.findall(written.value)
-        yield _Target(written.where, steps, copies or (creates and bool(steps) and steps[-1] in _ENDS))
+        yield _TargetField(written.where, steps, copies or (creates and bool(steps) and steps[-1] in _ENDS))
 
 
 def _sources(pool: Pool, source: Fields) -> Iterator[Node]:
@@ -86,7 +86,7 @@ def _may_be(wanted: str, text: str) -> bool:
     return not _PLAIN.fullmatch(wanted) or re.fullmatch(wanted, text) is not None
 
 
-def _mark(resource: Resource, target: _Target, pool: Pool, reading: Reading) -> None:
+def _mark(resource: Resource, target: _TargetField, pool: Pool, reading: Reading) -> None:
     images = resource.fields(reading.specs, pool.image_specs)
     written = [image for image in images if _leads_to(resource.root, target.steps, image.path)]
     for image in written:
