@@ -59,6 +59,10 @@ class Files:
             self._parsed[path] = None if data is None else parsed(data, path)
         return self._parsed[path]
 
+    def is_parsed(self, path: str) -> bool:
+        """Whether a file was parsed, so that its faults are known."""
+        return path in self._parsed
+
     def once(self, key: str, make: Callable[[], T], made_of: Callable[[T], Collection[str]]) -> T:
         """Return what is made of files, made once for as long as none of those that it is made of changes.
 

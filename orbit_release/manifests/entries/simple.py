@@ -116,7 +116,8 @@ class SimpleEntry:
 
     def unreadable(self, files: Files) -> dict[str, UnreadableError]:
         """Return why files of objects cannot be read, also those that can name no service: nobody can render them."""
-        read = ((path, unreadable(files.read(path) or b"", path)) for path in self.layers)
+        left = (path for path in self.layers if not files.is_parsed(path))
+        read = ((path, unreadable(files.read(path) or b"", path)) for path in left)
         return {path: fault for path, fault in read if fault}
 
 
