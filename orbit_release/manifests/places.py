@@ -65,13 +65,15 @@ class Place:
 class RenderedImage:
     """An image of an entry; `origin` is the file of the object that runs it, `number` the object's number there.
 
-    `warning` says what is not certain about it. `is_idle`: an entry of `images:` that matches nothing, which says
-    nothing of a service that something else deploys.
+    `workload` is what a cluster knows the object by, as it is written: kind, namespace and name. `warning` says what is
+    not certain about the image. `is_idle`: an entry of `images:` that matches nothing, which says nothing of a service
+    that something else deploys.
     """
 
     value: ImageValue
     origin: str
     number: int = 0
+    workload: str = ""
     warning: str = ""
     is_idle: bool = False
 

@@ -82,6 +82,11 @@ def images_of(pod: Node) -> list[str]:
     return [text(image) for image in images if image and is_text(image)]
 
 
+def workload_of(root: Node) -> str:
+    """Return what a cluster knows an object by, as it is written: kind, namespace and name."""
+    return "/".join((text(root, "kind"), text(root, "metadata", "namespace"), text(root, "metadata", "name")))
+
+
 def applied_workload(root: Node) -> AppliedWorkload | None:
     """Return the workload that an object is, as it stands; None where it has no containers."""
     pod = pod_of(root)

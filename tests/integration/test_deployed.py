@@ -306,6 +306,21 @@ REFUSED = {
 }
 
 
+COPIES = {
+    "deploy/prod/api.yaml": RUNS_OLD,
+    f"deploy/prod/{K}": "resources: [api.yaml]\n",
+    "deploy/preview/api.yaml": RUNS_OLD,
+    f"deploy/preview/{K}": "resources: [api.yaml]\n",
+}
+
+
+def test_copies_of_one_object_are_environments_as_well(tmp_path: Path) -> None:
+    check(Case(COPIES, code=3, err=("deploy holds 2 environments of .*deploy/preview, deploy/prod",)), tmp_path / "one")
+    elsewhere = COPIES["deploy/prod/api.yaml"].replace("name: app", "name: other")
+    apart = {path: text.replace("OLD", "NOW") for path, text in (COPIES | {"deploy/prod/api.yaml": elsewhere}).items()}
+    check(Case(apart), tmp_path / "two")
+
+
 FREED = {
     "an entry of images: that matches nothing, beside one that is clear": Case(
         {

@@ -17,11 +17,14 @@ from orbit_release.manifests.places import Place, ServicePlaces, named
 
 
 def overlays_error(path: str, contents: Sequence[Content], names: Names) -> ConfigurationError | None:
-    """Return the error of a path with two entries that deploy a service by one object: they are two environments."""
-    entries: dict[tuple[Repository, str, int], dict[str, None]] = {}
+    """Return the error of a path with two entries that deploy a service by one object: they are two environments.
+
+    So they are as well with copies of an object that one cluster would take for the same.
+    """
+    entries: dict[tuple[Repository, str], dict[str, None]] = {}
     for content in contents:
-        for entry, repository, origin, number in _deploying(content, names):
-            entries.setdefault((repository, origin, number), {})[entry] = None
+        for entry, repository, origin in _deploying(content, names):
+            entries.setdefault((repository, origin), {})[entry] = None
     shared = next(((key[0], [*own]) for key, own in entries.items() if len(own) > 1), None)
     if shared is None:
         return None
@@ -32,15 +35,15 @@ def overlays_error(path: str, contents: Sequence[Content], names: Names) -> Conf
     return ConfigurationError(message, hint)
 
 
-def _deploying(content: Content, names: Names) -> Iterator[tuple[str, Repository, str, int]]:
+def _deploying(content: Content, names: Names) -> Iterator[tuple[str, Repository, str]]:
     """Yield the environment, the service and the object of each image of an entry that shares objects with others."""
     is_chart = not content.kustomizations and len(content.files) > 1
     for image in content.images if content.kustomizations or is_chart else ():
         if image.origin not in content.kustomizations:  # an entry of `images:` is no object
             entry = image.origin if is_chart else posixpath.dirname(next(iter(content.kustomizations))) or "."
-            origin = min(content.files) if is_chart else image.origin
+            origin = min(content.files) if is_chart else f"{image.origin}:{image.number}"
             for repository, _ in named(image.value, names):
-                yield entry, repository, origin, image.number
+                yield from ((entry, repository, key) for key in (origin, image.workload) if key)
 
 
 def without_shared_bases(

@@ -20,7 +20,7 @@ from orbit_release.manifests.objects import is_kustomization
 from orbit_release.manifests.places import RenderedImage
 from orbit_release.manifests.texts.written import Written
 from orbit_release.manifests.texts.yaml_nodes import UnreadableError
-from orbit_release.manifests.workloads import RUNNING, AppliedWorkload
+from orbit_release.manifests.workloads import RUNNING, AppliedWorkload, workload_of
 
 
 def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
@@ -31,7 +31,8 @@ def kustomized(path: str, files: Files, specs: Sequence[FieldSpec]) -> Content:
     }
     by_file: dict[str, list[RenderedImage]] = {path: []}
     for obj in entry.objects:
-        images = (RenderedImage(value, *obj.origin) for value in _images(obj, files))
+        workload = workload_of(obj.root)
+        images = (RenderedImage(value, *obj.origin, workload) for value in _images(obj, files))
         by_file.setdefault(obj.origin[0], []).extend(images)
     by_file[path] += (RenderedImage(value, path) for chart in entry.values for value in _chart_images(chart, files))
     by_file[path] += [*_unused(path, entry, by_file)]

@@ -32,6 +32,7 @@ from orbit_release.manifests.texts.yaml_nodes import (
     unreadable,
     value_of,
 )
+from orbit_release.manifests.workloads import workload_of
 
 if TYPE_CHECKING:
     from orbit_release.manifests.kustomize.image_entries import ImageEntries
@@ -96,14 +97,15 @@ class SimpleEntry:
         self, parsed: ParsedFile, path: str, files: Files, specs: Sequence[FieldSpec]
     ) -> Iterator[RenderedImage]:
         for number, obj in enumerate(parsed.objects):
+            workload = workload_of(obj)
             for image in image_fields(obj, specs):
                 value = ImageValue.of_reference(Written(parsed.text, image.scalar))
                 if not image.scalar.value.endswith("\n"):  # kustomize's expressions match no line break
                     for entries in self.layers[path]:
                         value = entries.reaching(image.path, value)
                 repeated = Written(parsed.text, image.repeated) if image.repeated else None
-                yield RenderedImage(value.but_repeated(repeated), path, number)
-            yield from (RenderedImage(value, path, number) for value in given_images(obj, parsed.text, files))
+                yield RenderedImage(value.but_repeated(repeated), path, number, workload)
+            yield from (RenderedImage(value, path, number, workload) for value in given_images(obj, parsed.text, files))
 
     def _unused(self, contents: Sequence[Content]) -> Iterator[RenderedImage]:
         running = {image.value.name for content in contents for image in content.images}
