@@ -15,10 +15,9 @@ from orbit_release.manifests.entries.contents import contents_of
 from orbit_release.manifests.entries.environments import overlays_error, without_shared_bases
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.entries.mentions import Mention, first_places, mentions_in
-from orbit_release.manifests.kustomize.reading import is_below
 from orbit_release.manifests.names import Names
 from orbit_release.manifests.object_images import FieldSpec
-from orbit_release.manifests.objects import is_kustomization
+from orbit_release.manifests.objects import is_below, is_kustomization
 from orbit_release.manifests.places import FoundImage, Place, ServicePlaces, named, service_places
 from orbit_release.manifests.workloads import AppliedWorkload
 

@@ -33,3 +33,8 @@ def objects_in(root: Node) -> Iterator[MappingNode]:
             open_.extend(reversed(listed))
             if not listed:
                 yield node
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
+    return not folder or path == folder or path.startswith(f"{folder}/")

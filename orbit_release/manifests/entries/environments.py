@@ -11,8 +11,8 @@ from orbit_release.image import Repository
 from orbit_release.manifests.entries.applied_files import included
 from orbit_release.manifests.entries.content import Content
 from orbit_release.manifests.entries.files import Files
-from orbit_release.manifests.kustomize.reading import is_below
 from orbit_release.manifests.names import Names
+from orbit_release.manifests.objects import is_below
 from orbit_release.manifests.places import Place, ServicePlaces, named
 
 

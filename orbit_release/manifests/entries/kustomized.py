@@ -14,9 +14,9 @@ from orbit_release.manifests.helm.charts import layered_images
 from orbit_release.manifests.helm.leaves import Values
 from orbit_release.manifests.image_value import ImageValue, Part
 from orbit_release.manifests.kustomize.layers import RenderedEntry, RenderedObject, render
-from orbit_release.manifests.kustomize.reading import HelmValues, is_below
+from orbit_release.manifests.kustomize.reading import HelmValues
 from orbit_release.manifests.object_images import FieldSpec
-from orbit_release.manifests.objects import is_kustomization
+from orbit_release.manifests.objects import is_below, is_kustomization
 from orbit_release.manifests.places import RenderedImage
 from orbit_release.manifests.texts.written import Written
 from orbit_release.manifests.texts.yaml_nodes import UnreadableError

@@ -21,11 +21,11 @@ from orbit_release.manifests.kustomize.names import (
     set_replicas,
 )
 from orbit_release.manifests.kustomize.patches.apply import apply_patch, apply_patches_in
-from orbit_release.manifests.kustomize.reading import Layer, Reading, file_at, is_below, joined
+from orbit_release.manifests.kustomize.reading import Layer, Reading, file_at, joined
 from orbit_release.manifests.kustomize.resource import Pool, Resource
 from orbit_release.manifests.kustomize.tagging import apply_images
 from orbit_release.manifests.kustomize.transformers import apply_replacements, read_configurations, transform
-from orbit_release.manifests.objects import objects_in
+from orbit_release.manifests.objects import is_below, objects_in
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text, Written
 from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, Scalar

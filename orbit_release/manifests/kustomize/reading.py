@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.object_images import FieldSpec
-from orbit_release.manifests.objects import ENDINGS
+from orbit_release.manifests.objects import ENDINGS, is_below
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text, Written
 from orbit_release.manifests.texts.yaml_nodes import MappingNode, Node, UnreadableError
@@ -130,8 +130,3 @@ def file_at(folder: str, written: Written) -> str:
         hint = "kustomize reads no file outside of the kustomization's folder: move it, or make it a base."
         raise InvalidError(f"{written.where}: {written.value} lies outside of the folder", hint)
     return path
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or lies in it."""
-    return not folder or path == folder or path.startswith(f"{folder}/")
