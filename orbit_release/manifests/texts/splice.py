@@ -18,13 +18,14 @@ from orbit_release.manifests.texts.yaml_nodes import (
     value_of,
 )
 
-_PROPERTIES = re.compile(rf"(?:[&!]\S*+(?:[ \t{BREAKS}]++(?:#[^{BREAKS}]*+)?)*+)*+")
-_BLOCK_HEADER = re.compile(rf"[|>][^{BREAKS}]*+(?:\r\n|[{BREAKS}]) *+")
-_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
-_CHARACTER = re.compile(
+# Compiled when they are needed first: reading what stands in plain values needs none.
+_PROPERTIES = rf"(?:[&!]\S*+(?:[ \t{BREAKS}]++(?:#[^{BREAKS}]*+)?)*+)*+"
+_BLOCK_HEADER = rf"[|>][^{BREAKS}]*+(?:\r\n|[{BREAKS}]) *+"
+_LINE = r"[^\r\n]*+(?:\r\n|\r|\n|\Z)"
+_CHARACTER = (
+    r"(?s)"
     rf"\\(?P<continued>(?:\r\n|[{BREAKS}])[ \t]*+)"
-    r"|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|.",
-    re.DOTALL,
+    r"|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|."
 )
 
 
@@ -48,11 +49,11 @@ def span(text: str, scalar: Scalar) -> tuple[int, int]:
     start, end = start_of(scalar), end_of(scalar)
     if not scalar.style:
         return end - len(scalar.value), end
-    if properties := _PROPERTIES.match(text, start):
+    if properties := re.compile(_PROPERTIES).match(text, start):
         start = properties.end()
     if scalar.style in ("'", '"'):
         return start + 1, end - 1
-    if header := _BLOCK_HEADER.match(text, start):
+    if header := re.compile(_BLOCK_HEADER).match(text, start):
         start = header.end()
     return start, start + len(value_of(scalar))
 
@@ -86,7 +87,7 @@ def _with_lines(text: str, path: str, change: Replacement) -> str:
     start = span(text, change.scalar)[0]
     start -= len(text[:start]) - len(text[:start].rstrip(" "))
     old, new = value_of(change.scalar).split("\n"), change.value.rstrip("\n").split("\n")
-    written = [match.span() for match in _LINE.finditer(text, start, end_of(change.scalar))]
+    written = [match.span() for match in re.compile(_LINE).finditer(text, start, end_of(change.scalar))]
     if len(old) != len(new) or len(written) < len(old):
         raise _no_place(text, path, change)
     for (first, last), before, after in reversed([*zip(written, old, new, strict=False)]):
@@ -110,6 +111,6 @@ def _offset(text: str, start: int, end: int, change: Replacement) -> int:
     """Return where the first character of the value that does not stay is written."""
     if change.scalar.style != '"':
         return start + change.keep
-    written = (match for match in _CHARACTER.finditer(text, start, end) if not match["continued"])
+    written = (match for match in re.compile(_CHARACTER).finditer(text, start, end) if not match["continued"])
     starts = [match.start() for match in written]
     return starts[change.keep] if change.keep < len(starts) else end
