@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError, NotFoundError
 from orbit_release.flows.restore_images import restored_image, why_left
-from orbit_release.flows.source import Source, is_within, path_text
+from orbit_release.flows.source import Source, path_text
 from orbit_release.git.clone import Tip
 from orbit_release.image import Digest, ImageReference, Tag, not_among
 from orbit_release.manifests.entries.files import same_values
-from orbit_release.manifests.objects import is_manifest
+from orbit_release.manifests.objects import is_below, is_manifest
 from orbit_release.manifests.rewrite import Edit, NewImage, rewrite
 from orbit_release.releases.release import Release
 from orbit_release.releases.timeline import is_fixed
@@ -76,7 +76,7 @@ class Undo:
         for file in git.changes([base], seen)[base]:
             path = path_text(file.path)
             # Beside the sources only manifests count; in a folder of their own whatever they may be made from.
-            counts = is_manifest(file.path) if "." in paths else any(is_within(path, folder) for folder in paths)
+            counts = is_manifest(file.path) if "." in paths else any(is_below(path, folder) for folder in paths)
             if counts and not (is_manifest(file.path) and self._same_but_for_images(path, base, seen)):
                 return path
         return ""

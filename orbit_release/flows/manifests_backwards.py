@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set as Abst
 from functools import cache, partial
 from itertools import chain
 
-from orbit_release.flows.source import Source, is_within, path_text
+from orbit_release.flows.source import Source, path_text
 from orbit_release.git.clone import Tip
 from orbit_release.git.plumbing_output import Blobs
 from orbit_release.image import Repository
@@ -15,6 +15,7 @@ from orbit_release.manifests.entries.content import Content
 from orbit_release.manifests.entries.contents import contents_of
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.names import Names
+from orbit_release.manifests.objects import is_below
 from orbit_release.manifests.places import RenderedImage, service_places
 from orbit_release.releases.timeline import Images
 
@@ -52,7 +53,7 @@ class ManifestsBackwards:
         if path in self._blobs:
             return self._git.blob(self._blobs[path])
         # What lies elsewhere, and was no part of an entry at the tip, is taken as it is there.
-        is_gone = path in self._gone or any(is_within(path, above) for above in self._paths)
+        is_gone = path in self._gone or any(is_below(path, above) for above in self._paths)
         return None if is_gone else self._git.plain_file(self._tip, path)
 
     def _put_back(self, blobs: Mapping[str, Blobs]) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orbit_release.errors import InvalidError
-from orbit_release.flows.source import Source, is_within
+from orbit_release.flows.source import Source
 from orbit_release.git.clone import Tip
 from orbit_release.image import Repository
 from orbit_release.manifests.names import Names
-from orbit_release.manifests.objects import ENDINGS
+from orbit_release.manifests.objects import ENDINGS, is_below
 from orbit_release.service import Service
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def _overrides(source: Source, tip: Tip) -> Iterator[ImageValue]:
 
     own, files = source.config.manifests, source.files(tip.commit)
     for path in source.git.files_with(tip.commit, _ARGO_CD, ENDINGS):
-        parsed = None if any(is_within(path, folder) for folder in own) else files.parsed(path)
+        parsed = None if any(is_below(path, folder) for folder in own) else files.parsed(path)
         for obj in parsed.objects if parsed else ():
             for folder, value in images_by_folder(obj, parsed.text, files) if parsed else ():
-                if any(is_within(each, folder) or is_within(folder, each) for each in own):
+                if any(is_below(each, folder) or is_below(folder, each) for each in own):
                     yield value

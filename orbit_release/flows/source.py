@@ -13,6 +13,7 @@ from orbit_release.config import Config
 from orbit_release.errors import ConfigurationError, NotFoundError, OrbitReleaseError
 from orbit_release.git.clone import Clone, Tip
 from orbit_release.image import ImageReference, Repository
+from orbit_release.manifests.objects import is_below
 from orbit_release.service import BuildSettings, Service
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Source:
 
         own, files = self.config.manifests, self.files(tip.commit)
         made_of = (file for path in own for file in files_of(entries_at(path, files), files, self.config.fields))
-        return sorted({file for file in made_of if not any(is_within(file, path) for path in own)})
+        return sorted({file for file in made_of if not any(is_below(file, path) for path in own)})
 
     def manifests(self, tip: Tip) -> Manifests:
         """Return the manifests at a commit, and what they deploy; they are read once."""
@@ -219,8 +220,3 @@ class Source:
 def path_text(path: bytes) -> str:
     """Return git's name of a file as text; bytes that are no UTF-8 are kept."""
     return path.decode("utf-8", "surrogateescape")
-
-
-def is_within(file: str, path: str) -> bool:
-    """Whether a file is a path of the configuration, or lies below it."""
-    return path in (".", file) or file.startswith(f"{path}/")

@@ -36,5 +36,5 @@ def objects_in(root: Node) -> Iterator[MappingNode]:
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or lies in it."""
-    return not folder or path == folder or path.startswith(f"{folder}/")
+    """Whether a path is a folder, or lies in it; "" and `.` are the root."""
+    return folder in ("", ".", path) or path.startswith(f"{folder}/")

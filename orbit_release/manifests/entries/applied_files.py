@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.files import CHART, is_chart_part
-from orbit_release.manifests.objects import ENDINGS, KUSTOMIZATIONS, is_kustomization
+from orbit_release.manifests.objects import ENDINGS, is_below, is_kustomization
 from orbit_release.manifests.texts.yaml_nodes import items, text
 
 _INCLUDES = ("resources", "bases", "components")
@@ -33,7 +33,7 @@ def entries_at(path: str, files: Files) -> Entries:
     """Return the entries of a folder, or of a single file."""
     if path in files.names:
         return Entries((path,)) if is_kustomization(path) else Entries((), (path,), is_file=True)
-    names = [name for name in files.names if path == "." or name.startswith(f"{path}/")]
+    names = [name for name in files.names if is_below(name, path)]
     kustomizations = [name for name in names if is_kustomization(name)]
     known = frozenset(names)
     parts = {name for name in names if is_chart_part(name, known)} if any(map(_is_chart, names)) else set()
@@ -78,11 +78,8 @@ def _includes(kustomization: str, files: Files) -> list[str]:
     written = [text(item) for root in roots for key in _INCLUDES for item in items(root, key)]
     folder = posixpath.dirname(kustomization)
     paths = (posixpath.normpath(posixpath.join(folder, entry)) for entry in written if entry and "://" not in entry)
-    folders = [
-        "" if path == "." else path for path in paths if not path.endswith(ENDINGS) and not path.startswith("..")
-    ]
-    named = (posixpath.join(path, name) for path in folders for name in KUSTOMIZATIONS)
-    return [path for path in named if files.read(path) is not None]
+    folders = (path for path in paths if not path.endswith(ENDINGS) and not path.startswith(".."))
+    return [path for inner in folders for path in files.kustomizations_in(inner)]
 
 
 def _is_component(kustomization: str, files: Files) -> bool:

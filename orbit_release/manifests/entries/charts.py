@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 
-from orbit_release.errors import InvalidError
 from orbit_release.manifests.entries.content import Content
 from orbit_release.manifests.entries.files import Files
 from orbit_release.manifests.helm.chart_parts import all_parts
@@ -37,7 +36,7 @@ def chart_content(paths: list[str], files: Files) -> Content:
         layers = [base, path] if base and path != base else [path]
         images = (RenderedImage(value, path) for value in layered_images(layers, [], files, chart))
         by_file[path] = tuple(images)
-    faults = _faults((*paths, *parts), files)
+    faults = files.faults(*paths, *parts)
     # What cannot be read may set the tag of an image that another file names.
     return Content(frozenset((*paths, *parts)), by_file, faults=faults, is_stopped=bool(faults))
 
@@ -54,9 +53,4 @@ def overrides_content(path: str, files: Files) -> Content:
 
 def _content(path: str, images: Iterator[ImageValue], files: Files) -> Content:
     by_file = {path: tuple(RenderedImage(value, path) for value in images)}
-    return Content(frozenset({path}), by_file, faults=_faults([path], files))
-
-
-def _faults(paths: Iterable[str], files: Files) -> dict[str, InvalidError]:
-    read = ((path, files.parsed(path)) for path in paths)
-    return {path: parsed.fault for path, parsed in read if parsed and parsed.fault}
+    return Content(frozenset({path}), by_file, faults=files.faults(path))

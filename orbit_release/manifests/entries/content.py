@@ -24,9 +24,9 @@ class Content:
     """What an entry holds, and the files that it is made of; `faults` say, by file, why one cannot be read.
 
     `by_file` are its images, by the file of the object that runs them. `kustomizations` are those that it is made of,
-    the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to
-    render it. `is_stopped`: nothing of it can be rendered, because a kustomization, or a file of values, cannot be
-    read. `unseen` says, as `path:line: what`, where more comes from that cannot be seen here.
+    the outermost first. `refused` says, as `path:line: why`, for what kustomize refuses to render it. `is_stopped`:
+    nothing of it can be rendered, because a kustomization, or a file of values, cannot be read. `unseen` says, as
+    `path:line: what`, where more comes from that cannot be seen here.
     """
 
     files: frozenset[str]
@@ -51,7 +51,7 @@ def plain_content(path: str, files: Files, names: Names, specs: Sequence[FieldSp
         return Content(frozenset({path}))
     parsed = files.parsed(path)
     if parsed is None or parsed.fault:
-        return Content(frozenset({path}), faults={path: parsed.fault} if parsed and parsed.fault else {})
+        return Content(frozenset({path}), faults=files.faults(path))
     images = [RenderedImage(value, path) for value in plain_images(parsed, specs)]
     given = (value for obj in parsed.objects for value in given_images(obj, parsed.text, files))
     images += [RenderedImage(value, path) for value in given]

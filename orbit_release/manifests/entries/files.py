@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from orbit_release.errors import InvalidError
-from orbit_release.manifests.objects import objects_in
+from orbit_release.manifests.objects import KUSTOMIZATIONS, objects_in
 from orbit_release.manifests.texts import yaml_nodes as nodes
 from orbit_release.manifests.texts.written import Text
 from orbit_release.manifests.texts.yaml_nodes import (
@@ -58,6 +59,16 @@ class Files:
             data = self.read(path)
             self._parsed[path] = None if data is None else parsed(data, path)
         return self._parsed[path]
+
+    def faults(self, *paths: str) -> dict[str, InvalidError]:
+        """Return why files cannot be read, by path."""
+        read = ((path, self.parsed(path)) for path in paths)
+        return {path: file.fault for path, file in read if file and file.fault}
+
+    def kustomizations_in(self, folder: str) -> list[str]:
+        """Return the kustomizations of a folder: kustomize takes no more than one."""
+        paths = (posixpath.normpath(posixpath.join(folder, name)) for name in KUSTOMIZATIONS)
+        return [path for path in paths if self.read(path) is not None]
 
     def is_parsed(self, path: str) -> bool:
         """Whether a file was parsed, so that its faults are known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -25,12 +26,10 @@ class Mention:
 def mentions_in(paths: Collection[str], files: Files, names: Names, known: Collection[Written]) -> Iterator[Mention]:
     """Yield the references with a tag or a digest in the values of files that are none of those which are known."""
     starts = {(value.text.path, value.start) for value in map(_outermost, known)}
-    counts = {path: 0 for path, _ in starts}
-    for path, _ in starts:
-        counts[path] += 1
+    counts = Counter(path for path, _ in starts)
     for path in sorted(paths):
         data = files.read(path) or b""
-        if len(list(references_in(data, names))) <= counts.get(path, 0):
+        if len(list(references_in(data, names))) <= counts[path]:
             continue
         parsed = files.parsed(path) if path.endswith(ENDINGS) or is_kustomization(path) else None
         yield from _in_file(parsed, names, starts) if parsed else _in_lines(path, data, names)

@@ -52,12 +52,12 @@ def _entry(node: Node, text: Text, repeated: Scalar | None) -> Iterator[ImageVal
     last = {key: values[-1] for key, values in fields.items()}
     renamed = [name for name in fields.get("newName", ()) if name.value]
     for name in renamed or fields.get("name", []):
-        image = entry_value(name, last)
+        image = _entry_value(name, last)
         if name.value and image.decider:
             yield image.but_repeated(Written(text, repeated) if repeated else None)
 
 
-def entry_value(name: Written, fields: dict[str, Written]) -> ImageValue:
+def _entry_value(name: Written, fields: dict[str, Written]) -> ImageValue:
     """Return the image that an entry makes of what says nothing but a name."""
     tag, digest = fields.get("newTag"), fields.get("digest")
     own = ImageValue.of_reference(name)

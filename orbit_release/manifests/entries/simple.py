@@ -17,7 +17,7 @@ from orbit_release.manifests.entries.files import Files, ParsedFile
 from orbit_release.manifests.image_value import ImageValue
 from orbit_release.manifests.names import Names, words_in
 from orbit_release.manifests.object_images import FieldSpec, image_fields
-from orbit_release.manifests.objects import KUSTOMIZATIONS
+from orbit_release.manifests.objects import is_below
 from orbit_release.manifests.places import RenderedImage
 from orbit_release.manifests.texts.written import Written
 from orbit_release.manifests.texts.yaml_nodes import (
@@ -89,7 +89,7 @@ class SimpleEntry:
             return Content(own, kustomizations=self.kustomizations)
         parsed = files.parsed(path)
         if parsed is None or parsed.fault:
-            return Content(own, faults={path: parsed.fault} if parsed and parsed.fault else {})
+            return Content(own, faults=files.faults(path))
         images = tuple(self._images(parsed, path, files, specs))
         return Content(own, {path: images}, kustomizations=self.kustomizations)
 
@@ -126,7 +126,7 @@ class SimpleEntry:
 def simple_entry(path: str, files: Files) -> SimpleEntry | None:
     """Return a kustomization as it can be read file by file; None where it cannot, or is not as it should be."""
     entry = SimpleEntry(path)
-    if len(_kustomizations_in(posixpath.dirname(path), files)) > 1:
+    if len(files.kustomizations_in(posixpath.dirname(path))) > 1:
         return None
     return entry if _added(path, (), entry, files) and entry.layers else None
 
@@ -179,11 +179,6 @@ def _resource(name: str, folder: str, layers: tuple[ImageEntries, ...], entry: S
         return False
     if path != "." and files.read(path) is not None:
         entry.layers[path] = layers
-        return path.startswith(f"{folder}/") or not folder
-    there = _kustomizations_in(path, files)
+        return is_below(path, folder)
+    there = files.kustomizations_in(path)
     return len(there) == 1 and _added(there[0], layers, entry, files)
-
-
-def _kustomizations_in(folder: str, files: Files) -> list[str]:
-    paths = (posixpath.normpath(posixpath.join(folder, name)) for name in KUSTOMIZATIONS)
-    return [path for path in paths if files.read(path) is not None]

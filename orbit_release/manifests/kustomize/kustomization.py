@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from orbit_release.errors import InvalidError
 from orbit_release.manifests.kustomize.fields import Fields, fault
 from orbit_release.manifests.kustomize.reading import Reading
-from orbit_release.manifests.objects import KUSTOMIZATIONS
 
 COMPONENT = "Component"
 _VERSIONS = {
@@ -68,8 +67,8 @@ class Kustomization:
     @classmethod
     def read(cls, path: str, reading: Reading) -> Kustomization:
         """Read a kustomization; InvalidError where kustomize would refuse the file."""
-        folder, _, name = path.rpartition("/")
-        others = [other for key in KUSTOMIZATIONS if key != name and reading.has(other := posixpath.join(folder, key))]
+        folder = posixpath.dirname(path)
+        others = [other for other in reading.files.kustomizations_in(folder) if other != path]
         if others:
             raise InvalidError(f"{path}:1: the folder has two kustomizations, also {others[0]}", "Keep one of them.")
         text, roots = reading.documents(path)
@@ -89,4 +88,4 @@ class Kustomization:
 
 def kustomization_in(folder: str, reading: Reading) -> str | None:
     """Return the path of the kustomization of a folder; None for none."""
-    return next((path for key in KUSTOMIZATIONS if reading.has(path := posixpath.join(folder, key))), None)
+    return next(iter(reading.files.kustomizations_in(folder)), None)
